@@ -1,0 +1,37 @@
+# `make` alone says what there is. The work is done by scripts/.
+
+# make is often started from a shell that has not read rustup's settings.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint doc openapi deny clean-db
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: ## the service with demo data, on http://127.0.0.1:8080 (BIND_ADDRESS), until Ctrl-C
+	@scripts/run.sh
+
+test: ## the whole suite, on a PostgreSQL of its own; make test ARGS='name' for a part
+	@scripts/test.sh $(ARGS)
+
+lint: ## formatting and clippy, as CI checks them
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+
+doc: ## the crate's documentation; a broken link is an error
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps --locked
+
+# By way of target/, so that a failure leaves the committed file alone.
+openapi: ## write openapi/openapi.json from the code
+	@mkdir -p target openapi
+	cargo run --locked --quiet --bin ict-index -- openapi > target/openapi.json
+	mv target/openapi.json openapi/openapi.json
+
+deny: ## licences, sources, duplicates and known vulnerabilities of the dependencies
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
+	cargo deny check
+
+clean-db: ## stop and delete the private databases of run and test
+	@scripts/postgres.sh remove target/pg-run
+	@scripts/postgres.sh remove target/pg-test

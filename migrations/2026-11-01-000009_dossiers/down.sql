@@ -1,0 +1,3 @@
+drop table dossier_count_history;
+drop table dossier_counts;
+drop table dossier_batches;

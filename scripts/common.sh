@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# Sourced by the other scripts: messages, Debian packages, one run at a time, signals. For bash 4.4 or newer on Linux.
+
+# make is often started from a shell that has not read rustup's settings.
+command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
+
+# Messages go to stderr: the output of a script belongs to what it was asked for.
+say() { printf '==> %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Root's rights, where they are to be had. sudo may ask for a password only where someone can answer.
+may_be_root() {
+  if ((EUID == 0)); then return; fi
+  command -v sudo >/dev/null || return
+  sudo -n true 2>/dev/null || [[ -t 0 ]]
+}
+as_root() { if ((EUID == 0)); then "$@"; else sudo "$@"; fi; }
+
+# apt_install WHAT PACKAGE...: installs Debian packages where that is possible, says in plain words what to install where not.
+apt_install() {
+  local what=$1
+  shift
+  command -v apt-get >/dev/null ||
+    die "missing: $what. There is no apt-get here; please install it (on Debian the packages are: $*)"
+  may_be_root || die "missing: $what. Please have an administrator run: apt-get install $*"
+  say "missing: $what. Installing $*"
+  as_root apt-get update -qq >&2 || say "apt-get update failed; trying with the package lists at hand"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+    install -y -qq --no-install-recommends "$@" </dev/null >&2 || die "could not install $*, which is needed for: $what"
+}
+
+# lock FILE [--wait]: holds FILE until this script ends. Two runs must not stop each other's database.
+lock() {
+  command -v flock >/dev/null || return 0
+  exec 9>"$1"
+  flock -n 9 && return
+  [[ ${2:-} == --wait ]] || die "another run in this checkout is still going ($1 is locked)"
+  say "waiting for another run in this checkout to end"
+  flock 9
+}
+
+# guarded COMMAND...: runs it, passes signals on, waits for it and returns its code. It gets a process group of its own, so
+# that Ctrl-C reaches this script alone, which asks for an orderly end (SIGTERM) once and cleans up only after it.
+guarded() {
+  local child status signalled
+  set -m
+  "$@" </dev/null 9>&- &
+  child=$!
+  set +m
+  trap 'signalled=yes; kill -TERM -- "-$child" 2>/dev/null || true' INT TERM HUP
+  while :; do
+    signalled='' status=0
+    wait "$child" || status=$?
+    [[ -n $signalled ]] || break
+  done
+  trap - INT TERM HUP
+  return "$status"
+}

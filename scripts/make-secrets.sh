@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Makes the secrets that docker-compose.yml reads, in secrets/. What exists is left as it is.
+#
+# To replace the token keys: delete secrets/token_keys, run this again, and `docker compose up -d --force-recreate ict-index`.
+# Access tokens end with that; clients get new ones with their refresh tokens.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# The directory keeps others on this machine out. The files in it are readable, because containers see them through mounts
+# that keep their mode, and run as users who do not own them.
+mkdir -p secrets
+chmod 700 secrets
+umask 022
+
+random() { head -c "$1" /dev/urandom | base64 -w 0; }
+
+# make NAME CONTENT: whole or not at all, so that an interrupted run leaves no half secret.
+make() {
+  if [[ -e secrets/$1 ]]; then echo "secrets/$1 exists"; return; fi
+  printf '%s' "$2" >"secrets/.$1.new"
+  mv "secrets/.$1.new" "secrets/$1"
+  echo "secrets/$1 made"
+}
+
+make postgres_password "$(random 24 | tr '+/' '-_')"
+make token_keys "$(printf '{"keys":[{"kid":"%s","secret":"%s","not_before":"%s"}]}' \
+  "$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')" "$(random 32)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)")"

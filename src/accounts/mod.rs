@@ -1,0 +1,12 @@
+//! Accounts of people and machines: logging in and out, tokens, users, clients.
+//!
+//! Others use [`model`] to make accounts when the service is set up.
+
+pub mod clients;
+pub mod model;
+pub mod oauth;
+pub mod routes;
+pub mod rules;
+pub mod sessions;
+pub mod throttle;
+pub mod users;

@@ -1,0 +1,217 @@
+//! `POST /oauth/token`: client credentials (RFC 6749, 4.4), as provincial gateways speak it.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, post, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
+
+use super::model::{self, ClientRow};
+use super::rules::hash_of;
+use super::sessions::{address, token_answer};
+use super::throttle::Attempt;
+use crate::app::State;
+use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
+use crate::db::Conn;
+use crate::http::Problem;
+use crate::http::json::read_body;
+use crate::http::listing::{from_pairs, pairs};
+
+const MOST_BYTES: usize = 8 * 1024;
+
+/// The form of a token request.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct TokenRequest {
+    /// `client_credentials`.
+    #[schema(example = "client_credentials")]
+    grant_type: Option<String>,
+    /// Without HTTP Basic authentication.
+    #[schema(example = "portal")]
+    client_id: Option<String>,
+    #[schema(format = "password")]
+    client_secret: Option<String>,
+    /// Space-separated subset of the client's scopes; all of them when absent.
+    #[schema(example = "statistics:read catalogue:read")]
+    scope: Option<String>,
+}
+
+/// A machine's token.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClientToken {
+    access_token: String,
+    #[schema(value_type = String, example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds it lives.
+    #[schema(example = 900)]
+    expires_in: i64,
+    /// Scopes granted.
+    #[schema(example = "statistics:read catalogue:read")]
+    scope: String,
+}
+
+/// Error of RFC 6749, 5.2.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OAuthError {
+    #[schema(value_type = String, example = "invalid_client")]
+    error: &'static str,
+    #[schema(value_type = String)]
+    error_description: &'static str,
+}
+
+enum Refusal {
+    OAuth(StatusCode, &'static str, &'static str),
+    Other(Problem),
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self::Other(problem)
+    }
+}
+
+fn bad(error: &'static str, description: &'static str) -> Refusal {
+    Refusal::OAuth(StatusCode::BAD_REQUEST, error, description)
+}
+
+fn invalid_client() -> Refusal {
+    Refusal::OAuth(StatusCode::UNAUTHORIZED, "invalid_client", "unknown client or wrong secret")
+}
+
+/// Get a token for a machine client
+///
+/// OAuth2 client credentials: HTTP Basic or `client_id` and `client_secret` in the form.
+#[utoipa::path(
+    tag = "auth",
+    request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "A token", body = ClientToken),
+        (status = 400, description = "RFC 6749 error, or a problem about the query string", content((OAuthError = "application/json"), (crate::http::problem::ProblemBody = "application/problem+json"))),
+        (status = 401, description = "RFC 6749 error `invalid_client`", body = OAuthError),
+        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+    ),
+    security(())
+)]
+#[post("/oauth/token")]
+pub async fn token(
+    _: Public,
+    request: HttpRequest,
+    state: web::Data<State>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    match grant(&request, &state, payload).await {
+        Ok(token) => Ok(token_answer(&token)),
+        Err(Refusal::Other(problem)) => Err(problem),
+        Err(Refusal::OAuth(status, error, error_description)) => {
+            let mut answer = HttpResponse::build(status);
+            answer.insert_header(("cache-control", "no-store"));
+            if status == StatusCode::UNAUTHORIZED {
+                answer.insert_header(("www-authenticate", "Basic realm=\"ict-index\""));
+            }
+            Ok(answer.json(OAuthError { error, error_description }))
+        }
+    }
+}
+
+async fn grant(request: &HttpRequest, state: &State, payload: web::Payload) -> Result<ClientToken, Refusal> {
+    let form = form(request, payload).await?;
+    let (client_id, secret) = credentials(request, &form)?;
+    match form.grant_type.as_deref() {
+        Some("client_credentials") => {}
+        Some(_) => return Err(bad("unsupported_grant_type", "only client_credentials is supported")),
+        None => return Err(bad("invalid_request", "grant_type is missing")),
+    }
+    let now = state.clock().now();
+    let client = authenticated(request, state, client_id, &secret).await?;
+    let scope = granted(&client, form.scope.as_deref())?;
+    let subject = Subject::Client { client_id: client.client_id, scope: scope.clone(), epoch: client.epoch };
+    let access_token = state.keys().sign(&subject, now).map_err(Problem::internal)?;
+    Ok(ClientToken { access_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_SECONDS, scope })
+}
+
+async fn form(request: &HttpRequest, payload: web::Payload) -> Result<TokenRequest, Refusal> {
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Problem::new(crate::http::Code::UnsupportedMediaType).into());
+    }
+    let body = read_body(payload.into_inner(), MOST_BYTES).await?;
+    let text = std::str::from_utf8(&body).map_err(|_| bad("invalid_request", "the form is not UTF-8"))?;
+    let malformed = |_| bad("invalid_request", "the form is malformed or names a parameter twice");
+    from_pairs(&pairs(text).map_err(malformed)?).map_err(malformed)
+}
+
+/// From HTTP Basic or the form; from both is an error (RFC 6749, 2.3).
+fn credentials(request: &HttpRequest, form: &TokenRequest) -> Result<(String, String), Refusal> {
+    let basic = request.headers().get(AUTHORIZATION);
+    match (basic, &form.client_id, &form.client_secret) {
+        (Some(_), _, Some(_)) => {
+            Err(bad("invalid_request", "credentials both in the header and in the form"))
+        }
+        (Some(header), id, None) => {
+            let pair = header.to_str().ok().and_then(decode_basic).ok_or_else(invalid_client)?;
+            match id {
+                Some(id) if *id != pair.0 => Err(bad("invalid_request", "two different client_id")),
+                _ => Ok(pair),
+            }
+        }
+        (None, Some(id), Some(secret)) => Ok((id.clone(), secret.clone())),
+        (None, ..) => Err(invalid_client()),
+    }
+}
+
+fn decode_basic(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    // RFC 6749, 2.3.1: both are form-encoded before they are joined.
+    let decode = |part: &str| {
+        let query = format!("x={part}");
+        let value = form_urlencoded::parse(query.as_bytes()).next().map(|(_, value)| value.into_owned());
+        value.unwrap_or_default()
+    };
+    Some((decode(id), decode(secret)))
+}
+
+async fn authenticated(
+    request: &HttpRequest,
+    state: &State,
+    client_id: String,
+    secret: &str,
+) -> Result<ClientRow, Refusal> {
+    let now = state.clock().now();
+    let attempt = Attempt::new(&format!("client:{client_id}"), &address(request));
+    let (hashes, client) = state
+        .db()
+        .read(async move |conn: &mut Conn| {
+            let hashes = model::secrets(conn, &client_id, now).await?;
+            Ok::<_, Problem>((hashes, model::find_client(conn, &client_id).await?))
+        })
+        .await?;
+    let given = hash_of(secret);
+    let matches = hashes.iter().fold(false, |found, hash| found | bool::from(hash.ct_eq(&given)));
+    // The right secret always passes: others' failures must not lock a machine out.
+    if let Some(client) = client.filter(|_| matches) {
+        return Ok(client);
+    }
+    let refused = async move |conn: &mut Conn| {
+        attempt.admit(conn, now).await?;
+        Ok::<_, Problem>(attempt.failed(conn, now).await?)
+    };
+    state.db().read(refused).await?;
+    Err(invalid_client())
+}
+
+fn granted(client: &ClientRow, asked: Option<&str>) -> Result<String, Refusal> {
+    let Some(asked) = asked.filter(|a| !a.trim().is_empty()) else { return Ok(client.scopes.join(" ")) };
+    let asked: Vec<&str> = asked.split_whitespace().collect();
+    if asked.iter().all(|scope| client.scopes.iter().any(|held| held == scope)) {
+        return Ok(asked.join(" "));
+    }
+    Err(bad("invalid_scope", "the client does not hold every scope asked for"))
+}

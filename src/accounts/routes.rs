@@ -1,0 +1,25 @@
+//! The routes of this room; each file beside this one holds the handlers of its things.
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::{clients, oauth, sessions, users};
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(sessions::login)
+        .service(sessions::refresh_tokens)
+        .service(sessions::logout)
+        .service(sessions::me)
+        .service(sessions::change_password)
+        .service(oauth::token)
+        .service(users::list_users)
+        .service(users::create_user)
+        .service(users::get_user)
+        .service(users::update_user)
+        .service(clients::list_clients)
+        .service(clients::create_client)
+        .service(clients::get_client)
+        .service(clients::update_client)
+        .service(clients::delete_client)
+        .service(clients::rotate_secret);
+}

@@ -1,0 +1,80 @@
+//! What is true of accounts, whoever stores or asks.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::auth::{Weakness, weakness};
+use crate::http::{Code, Msg, Violations};
+
+/// Life of a login without a new password: sixteen hours, a working day and its evening.
+pub const SESSION_SECONDS: i64 = 16 * 3600;
+/// How long the old secret of a client still works after a new one was made.
+pub const SECRET_OVERLAP_SECONDS: i64 = 24 * 3600;
+
+/// An opaque secret of 256 random bits and what is stored of it.
+#[derive(Debug)]
+pub struct Opaque {
+    pub text: String,
+    pub hash: Vec<u8>,
+}
+
+impl Opaque {
+    pub fn random() -> Self {
+        let bytes: [u8; 32] = rand::random();
+        let text = URL_SAFE_NO_PAD.encode(bytes);
+        let hash = hash_of(&text);
+        Self { text, hash }
+    }
+}
+
+/// SHA-256: enough for what is random enough not to be guessed.
+pub fn hash_of(text: &str) -> Vec<u8> {
+    Sha256::digest(text.as_bytes()).to_vec()
+}
+
+/// A login name: 3-64 of lower-case ASCII letters, digits and `. _ -`, beginning with a letter.
+pub fn is_username(text: &str) -> bool {
+    (3..=64).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'))
+}
+
+/// Adds what is wrong with a new password.
+pub fn check_password(faults: &mut Violations, pointer: &str, password: &str, username: &str) {
+    let detail = match weakness(password, username) {
+        None => return,
+        Some(Weakness::TooShort) => Msg::fixed("Cần ít nhất 15 ký tự.", "At least 15 characters are needed."),
+        Some(Weakness::TooLong) => Msg::fixed("Tối đa 256 ký tự.", "At most 256 characters."),
+        Some(Weakness::Common) => {
+            Msg::fixed("Mật khẩu này quá phổ biến hoặc lặp lại.", "The password is too common or repetitive.")
+        }
+        Some(Weakness::HoldsName) => {
+            Msg::fixed("Mật khẩu không được chứa tên đăng nhập.", "The password must not hold the username.")
+        }
+    };
+    faults.add(Code::WeakPassword, pointer, detail);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn usernames_are_plain_and_lower_case() {
+        for good in ["admin", "officer.so-yt", "an_nguyen2"] {
+            assert!(is_username(good), "{good}");
+        }
+        for bad in ["an", "An.Nguyen", "1an", "an nguyen", "đặng", "a/b", ""] {
+            assert!(!is_username(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn opaque_secrets_are_stored_hashed() {
+        let (a, b) = (Opaque::random(), Opaque::random());
+        assert_ne!(a.text, b.text);
+        assert_eq!(a.text.len(), 43);
+        assert_eq!(hash_of(&a.text), a.hash);
+    }
+}

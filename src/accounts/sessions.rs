@@ -1,0 +1,333 @@
+//! Logging in, staying in, logging out; one's own account.
+
+use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::model::{self, UserRow};
+use super::rules::{Opaque, check_password, hash_of};
+use super::throttle::Attempt;
+use crate::app::State;
+use crate::audit::{self, Event};
+use crate::auth::permission::OwnAccount;
+use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
+use crate::db::Conn;
+use crate::http::{Check, Code, Msg, Problem, Reply, ValidJson, Violations};
+
+/// Username and password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    #[schema(example = "coordinator")]
+    username: String,
+    #[schema(format = "password")]
+    password: String,
+}
+
+impl Check for Login {
+    /// A wrong name and a wrong password are told alike, so nothing is checked before.
+    fn check(&self, _: &mut Violations) {}
+}
+
+/// Tokens of a session.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Tokens {
+    /// JWT for `Authorization: Bearer`.
+    pub access_token: String,
+    #[schema(value_type = String, example = "Bearer")]
+    pub token_type: &'static str,
+    /// Seconds the access token lives.
+    #[schema(example = 900)]
+    pub expires_in: i64,
+    /// Opaque; works once, at `POST /auth/refresh`.
+    pub refresh_token: String,
+}
+
+pub(super) fn busy(_: Busy) -> Problem {
+    Problem::new(Code::Unavailable).retry_after(2)
+}
+
+pub(super) fn address(request: &HttpRequest) -> String {
+    request.peer_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string())
+}
+
+/// No cache keeps an answer that holds tokens.
+pub(super) fn token_answer(body: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
+}
+
+/// Log in
+///
+/// The same answer, in the same time, for a wrong password and for a user who does not exist. After repeated failures: 429.
+#[utoipa::path(
+    tag = "auth",
+    request_body = Login,
+    responses(
+        (status = 200, description = "Logged in", body = Tokens),
+        (status = 401, description = "Wrong username or password", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+    ),
+    security(())
+)]
+#[post("/auth/login")]
+pub async fn login(
+    _: Public,
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: ValidJson<Login>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock().now();
+    let Login { username, password } = body.value;
+    let attempt = Attempt::new(&username, &address(&request));
+    let (gate, name) = (attempt.clone(), username.clone());
+    let known = state
+        .db()
+        .read(async move |conn: &mut Conn| {
+            gate.admit(conn, now).await?;
+            Ok::<_, Problem>(model::credentials(conn, &name).await?)
+        })
+        .await?;
+    let hash = known.as_ref().map(|k| k.password_hash.clone());
+    let matches = state.passwords().verify(&password, hash).await.map_err(busy)?;
+    let Some(user) = known.filter(|k| matches && k.disabled_at.is_none()) else {
+        let failed = async move |conn: &mut Conn| Ok::<_, Problem>(attempt.failed(conn, now).await?);
+        state.db().read(failed).await?;
+        return Err(Problem::new(Code::InvalidCredentials).header(
+            actix_web::http::header::WWW_AUTHENTICATE,
+            actix_web::http::header::HeaderValue::from_static("Bearer realm=\"ict-index\""),
+        ));
+    };
+    let first = Opaque::random();
+    let refresh_hash = first.hash.clone();
+    let (id, epoch) = (user.id, user.epoch);
+    let session = state
+        .db()
+        .transaction(async move |conn: &mut Conn| {
+            attempt.succeeded(conn).await?;
+            Ok::<_, Problem>(model::open_session(conn, id, refresh_hash, now).await?)
+        })
+        .await?;
+    let access_token =
+        state.keys().sign(&Subject::User { id, session, epoch }, now).map_err(Problem::internal)?;
+    Ok(token_answer(&tokens(access_token, first)))
+}
+
+fn tokens(access_token: String, opaque: Opaque) -> Tokens {
+    Tokens {
+        access_token,
+        token_type: "Bearer",
+        expires_in: ACCESS_TOKEN_SECONDS,
+        refresh_token: opaque.text,
+    }
+}
+
+/// A refresh token.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RefreshToken {
+    refresh_token: String,
+}
+
+impl Check for RefreshToken {
+    /// Anything that is no token of ours is refused alike, by looking it up.
+    fn check(&self, _: &mut Violations) {}
+}
+
+/// Get new tokens
+///
+/// Each refresh token works once; using one again ends the session it belongs to.
+#[utoipa::path(
+    tag = "auth",
+    request_body = RefreshToken,
+    responses(
+        (status = 200, description = "New tokens", body = Tokens),
+        (status = 401, description = "Invalid, used or expired", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+    ),
+    security(())
+)]
+#[post("/auth/refresh")]
+pub async fn refresh_tokens(
+    _: Public,
+    state: web::Data<State>,
+    body: ValidJson<RefreshToken>,
+) -> Result<HttpResponse, Problem> {
+    let now = state.clock().now();
+    let hash = hash_of(&body.value.refresh_token);
+    let next = Opaque::random();
+    let next_hash = next.hash.clone();
+    let renewed = state
+        .db()
+        .transaction(async move |conn: &mut Conn| {
+            let Some(row) = model::lock_refresh_token(conn, hash.clone(), now).await? else {
+                return Ok(None);
+            };
+            if row.used_at.is_some() {
+                // Someone else holds a copy: the whole family ends. The answer comes after the commit.
+                model::revoke_session(conn, row.session_id, "reuse", now).await?;
+                return Ok(None);
+            }
+            if !row.alive {
+                return Ok(None);
+            }
+            model::mark_used(conn, hash, now).await?;
+            model::add_refresh_token(conn, row.session_id, next_hash, now).await?;
+            Ok::<_, Problem>(Some(Subject::User {
+                id: row.user_id,
+                session: row.session_id,
+                epoch: row.epoch,
+            }))
+        })
+        .await?;
+    let subject = renewed.ok_or_else(|| Problem::unauthenticated(Code::InvalidRefreshToken))?;
+    let access_token = state.keys().sign(&subject, now).map_err(Problem::internal)?;
+    Ok(token_answer(&tokens(access_token, next)))
+}
+
+/// Log out
+///
+/// Ends the session: its access and refresh tokens work no more.
+#[utoipa::path(
+    tag = "auth",
+    responses((status = 204, description = "Logged out")),
+    security(("bearer" = ["account:own"]))
+)]
+#[post("/auth/logout")]
+pub async fn logout(access: Access<OwnAccount>) -> Result<Reply, Problem> {
+    let Identity::User { session, .. } = access.identity() else { return Err(Problem::new(Code::Forbidden)) };
+    let (session, now) = (*session, access.now());
+    access
+        .transaction(async move |conn| {
+            model::revoke_session(conn, session, "logout", now).await?;
+            Ok(Reply::no_content())
+        })
+        .await
+}
+
+/// The caller's own account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Me {
+    #[schema(example = "coordinator")]
+    pub username: String,
+    pub display_name: String,
+    #[schema(value_type = Role)]
+    pub role: String,
+    /// Code of the officer's agency.
+    pub agency: Option<String>,
+    /// What the role may do.
+    #[schema(value_type = Vec<String>)]
+    pub permissions: Vec<&'static str>,
+}
+
+impl From<UserRow> for Me {
+    fn from(row: UserRow) -> Self {
+        let role = Role::parse(&row.role);
+        let permissions = Permission::ALL
+            .iter()
+            .filter(|p| role.is_some_and(|role| p.roles().contains(&role)))
+            .map(|p| p.as_str())
+            .collect();
+        Self {
+            username: row.username,
+            display_name: row.display_name,
+            role: row.role,
+            agency: row.agency,
+            permissions,
+        }
+    }
+}
+
+/// Read one's own account
+#[utoipa::path(
+    tag = "auth",
+    responses((status = 200, description = "The account", body = Me)),
+    security(("bearer" = ["account:own"]))
+)]
+#[get("/me")]
+pub async fn me(access: Access<OwnAccount>) -> Result<Reply, Problem> {
+    let Identity::User { username, .. } = access.identity() else {
+        return Err(Problem::new(Code::Forbidden));
+    };
+    let username = username.clone();
+    let row = access.read(async move |conn| Ok(model::find_user(conn, &username).await?)).await?;
+    let row = row.ok_or_else(Problem::not_found)?;
+    let tag = crate::http::EntityTag::of_version(row.version);
+    Reply::resource(&access.conditions, &tag, || Me::from(row))
+}
+
+/// A change of one's own password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    #[schema(format = "password")]
+    current_password: String,
+    /// At least 15 characters, not a common one, without the username.
+    #[schema(format = "password")]
+    new_password: String,
+}
+
+impl Check for PasswordChange {
+    /// Needs the username: checked in the handler.
+    fn check(&self, _: &mut Violations) {}
+}
+
+/// Change one's own password
+///
+/// Ends every session of the account, this one too: log in again.
+#[utoipa::path(
+    tag = "auth",
+    request_body = PasswordChange,
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+    ),
+    security(("bearer" = ["account:own"]))
+)]
+#[put("/me/password")]
+pub async fn change_password(
+    access: Access<OwnAccount>,
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: ValidJson<PasswordChange>,
+) -> Result<Reply, Problem> {
+    let Identity::User { username, id, .. } = access.identity() else {
+        return Err(Problem::new(Code::Forbidden));
+    };
+    let (username, id, now, actor) = (username.clone(), *id, access.now(), access.actor());
+    let PasswordChange { current_password, new_password } = body.value;
+    let mut faults = Violations::default();
+    check_password(&mut faults, "/new_password", &new_password, &username);
+    faults.into_result()?;
+    let attempt = Attempt::new(&username, &address(&request));
+    let (gate, name) = (attempt.clone(), username.clone());
+    let known = access
+        .read(async move |conn| {
+            gate.admit(conn, now).await?;
+            Ok(model::credentials(conn, &name).await?)
+        })
+        .await?;
+    let stored = known.map(|k| k.password_hash);
+    if !state.passwords().verify(&current_password, stored).await.map_err(busy)? {
+        access.read(async move |conn| Ok(attempt.failed(conn, now).await?)).await?;
+        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
+        return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
+    }
+    let hash = state.passwords().hash(&new_password).await.map_err(busy)?;
+    access
+        .transaction(async move |conn| {
+            model::set_password(conn, id, hash, now).await?;
+            password_event(conn, &actor, &username).await?;
+            Ok(Reply::no_content())
+        })
+        .await
+}
+
+async fn password_event(conn: &mut Conn, actor: &Actor, username: &str) -> Result<(), Problem> {
+    let event = Event {
+        action: "change_password",
+        entity: "user",
+        key: username.to_owned(),
+        before: None,
+        after: None,
+    };
+    Ok(audit::record(conn, actor, event).await?)
+}

@@ -1,0 +1,9 @@
+//! Agencies of the province: hierarchy, validity, successors, groups. A merged agency keeps its history; its successor begins its own.
+//!
+//! Others use [`model::find`], [`model::ids_of`], [`AgencyRow`] and [`rules::Validity`].
+
+pub mod model;
+pub mod routes;
+pub mod rules;
+
+pub use model::AgencyRow;

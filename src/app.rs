@@ -1,0 +1,176 @@
+//! Composition: the shared state, and the one list of routes, which is the description of the API.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, HttpRequest, HttpResponse, web};
+use utoipa_actix_web::{AppExt, scope};
+use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
+
+use crate::auth::{KeyRing, Passwords};
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::http::describe::{self, Description};
+use crate::http::metrics::Metrics;
+use crate::http::{Code, Problem, edge, health};
+use crate::{
+    accounts, agencies, audit, indicators, months, services, statistics, submissions, targets, tasks,
+};
+
+/// What all requests share. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    keys: KeyRing,
+    passwords: Passwords,
+    metrics: Metrics,
+    description: Description,
+    stopping: AtomicBool,
+}
+
+impl State {
+    pub fn new(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<Self, String> {
+        let inner = Inner {
+            db,
+            clock,
+            keys,
+            passwords,
+            metrics: Metrics::default(),
+            description: description()?,
+            stopping: AtomicBool::new(false),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// For [`crate::auth`] and the health endpoints; handlers reach the database through their `Access`.
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub fn keys(&self) -> &KeyRing {
+        &self.inner.keys
+    }
+
+    pub fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    pub fn description(&self) -> &Description {
+        &self.inner.description
+    }
+
+    /// Readiness goes first: from now on `/readyz` answers 503.
+    pub fn begin_stopping(&self) {
+        self.inner.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.inner.stopping.load(Ordering::Relaxed)
+    }
+}
+
+/// The application with every route, wrapped by the edge.
+pub fn build(
+    state: State,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    let (app, _) = routes().split_for_parts();
+    let swagger = SwaggerUi::new("/docs/{_:.*}").config(
+        SwaggerConfig::from("/openapi.json")
+            .persist_authorization(true)
+            .display_request_duration(true)
+            .doc_expansion("none")
+            .filter(true)
+            .validator_url("none"),
+    );
+    app.app_data(web::Data::new(state))
+        .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
+        .route("/", web::get().to(landing))
+        .route("/docs", web::get().to(docs_redirect))
+        .route("/openapi.json", web::get().to(openapi))
+        .service(swagger)
+        .default_service(web::to(unrouted))
+        .wrap(from_fn(edge::edge))
+}
+
+/// The description of the API, complete.
+pub fn description() -> Result<Description, String> {
+    let (_, document) = routes().split_for_parts();
+    Description::of(&document)
+}
+
+/// The one list of routes.
+fn routes() -> utoipa_actix_web::UtoipaApp<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .into_utoipa_app()
+        .openapi(describe::base())
+        .service(health::healthz)
+        .service(health::readyz)
+        .service(health::metrics)
+        .service(
+            scope::scope("/api/v1")
+                .configure(accounts::routes::configure)
+                .configure(agencies::routes::configure)
+                .configure(indicators::routes::configure)
+                .configure(targets::routes::configure)
+                .configure(tasks::routes::configure)
+                .configure(submissions::routes::configure)
+                .configure(months::routes::configure)
+                .configure(services::routes::configure)
+                .configure(statistics::routes::configure)
+                .configure(audit::routes::configure),
+        )
+}
+
+async fn landing() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(include_str!("../docs/landing.html"))
+}
+
+async fn docs_redirect() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header(("location", "/docs/")).finish()
+}
+
+async fn openapi(state: web::Data<State>) -> HttpResponse {
+    HttpResponse::Ok().content_type("application/json").body(state.description().text().to_owned())
+}
+
+/// No operation took the request: the path is unknown (404), or known for other methods (405).
+async fn unrouted(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let methods = state.description().methods_at(request.path()).join(", ");
+    match HeaderValue::from_str(&methods) {
+        Ok(allow) if !methods.is_empty() => Err(Problem::new(Code::MethodNotAllowed).header(ALLOW, allow)),
+        _ => Err(Problem::not_found()),
+    }
+}

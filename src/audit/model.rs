@@ -1,0 +1,115 @@
+//! The events as stored.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::auth::Actor;
+use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::{Conn, QueryResult, sql};
+
+/// One change of one thing.
+#[derive(Debug)]
+pub struct Event {
+    /// `create`, `update`, `delete`, or the name of a transition.
+    pub action: &'static str,
+    /// Kind of thing, singular: `agency`.
+    pub entity: &'static str,
+    /// Its code or id.
+    pub key: String,
+    pub before: Option<Value>,
+    pub after: Option<Value>,
+}
+
+impl Event {
+    pub fn create(entity: &'static str, key: impl Into<String>, after: &impl Serialize) -> Self {
+        Self { action: "create", entity, key: key.into(), before: None, after: json(after) }
+    }
+
+    pub fn update(
+        entity: &'static str,
+        key: impl Into<String>,
+        before: &impl Serialize,
+        after: &impl Serialize,
+    ) -> Self {
+        Self { action: "update", entity, key: key.into(), before: json(before), after: json(after) }
+    }
+
+    pub fn delete(entity: &'static str, key: impl Into<String>, before: &impl Serialize) -> Self {
+        Self { action: "delete", entity, key: key.into(), before: json(before), after: None }
+    }
+
+    /// A named transition instead of a plain update.
+    pub fn named(mut self, action: &'static str) -> Self {
+        self.action = action;
+        self
+    }
+}
+
+fn json(value: &impl Serialize) -> Option<Value> {
+    serde_json::to_value(value).ok()
+}
+
+/// Writes the event; belongs into the transaction of the change.
+pub async fn record(conn: &mut Conn, actor: &Actor, event: Event) -> QueryResult<()> {
+    sql("insert into audit_events (id, at, actor, request_id, action, entity, entity_key, before, after) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+    .bind(Uuid::now_v7())
+    .bind(actor.now)
+    .bind(actor.name.clone())
+    .bind(actor.request_id.clone())
+    .bind(event.action)
+    .bind(event.entity)
+    .bind(event.key)
+    .bind(event.before)
+    .bind(event.after)
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
+row! {
+    #[derive(Debug)]
+    pub struct EventRow {
+        pub id: Uuid,
+        pub at: DateTime<Utc>,
+        pub actor: String,
+        pub request_id: String,
+        pub action: String,
+        pub entity: String,
+        pub entity_key: String,
+        pub before: Option<Value>,
+        pub after: Option<Value>,
+    }
+}
+
+/// What a reader looks for.
+#[derive(Debug, Default)]
+pub struct EventQuery {
+    pub entity: Option<Vec<String>>,
+    pub key: Option<String>,
+    pub actor: Option<String>,
+    pub action: Option<Vec<String>>,
+    pub from: Option<DateTime<Utc>>,
+    pub until: Option<DateTime<Utc>>,
+}
+
+pub const ID: SortKey = SortKey { name: "at", expr: "id", pg_type: "uuid" };
+
+pub async fn list(
+    conn: &mut Conn,
+    query: EventQuery,
+    order: &[Order],
+    window: Window,
+) -> QueryResult<Slice<EventRow>> {
+    let mut list =
+        List::new("id, at, actor, request_id, action, entity, entity_key, before, after", "audit_events");
+    list.filter_some("entity = any({})", query.entity);
+    list.filter_some("entity_key = {}", query.key);
+    list.filter_some("actor = {}", query.actor);
+    list.filter_some("action = any({})", query.action);
+    list.filter_some("at >= {}", query.from);
+    list.filter_some("at < {}", query.until);
+    list.page(conn, order, window).await
+}

@@ -1,0 +1,252 @@
+//! The first parameter of every handler. Nothing of a request is looked at before it has decided.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::result::Error as DieselError;
+
+use super::permission::Asks;
+use super::{Actor, Identity, Permission, Principal, Scope, model};
+use crate::app::State;
+use crate::clock::business_day;
+use crate::db::{Conn, Db, Fault};
+use crate::http::edge::{Caller, RequestId};
+use crate::http::idempotency::{self, Repeatable};
+use crate::http::{Code, Msg, Preconditions, Problem, Reply, csv, listing};
+
+/// An authenticated caller who holds `P`, and the only way to the database.
+#[derive(Debug)]
+pub struct Access<P> {
+    principal: Principal,
+    gate: Gate,
+    pub conditions: Preconditions,
+    asks: PhantomData<P>,
+}
+
+struct Gate {
+    db: Db,
+    now: DateTime<Utc>,
+    request_id: String,
+    method: String,
+    target: String,
+    idempotency_key: Option<String>,
+}
+
+impl std::fmt::Debug for Gate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gate").field("request_id", &self.request_id).finish_non_exhaustive()
+    }
+}
+
+impl<P: Asks> FromRequest for Access<P> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let state = state_of(&request)?;
+            let now = state.clock().now();
+            let principal = authenticate(&request, &state, now).await?;
+            request.extensions_mut().insert(Caller(principal.name()));
+            if !principal.holds(P::PERMISSION) {
+                return Err(forbidden(P::PERMISSION));
+            }
+            check_request(&request, &state)?;
+            Ok(Self {
+                conditions: Preconditions::of(&request)?,
+                gate: Gate {
+                    db: state.db().clone(),
+                    now,
+                    request_id: request
+                        .extensions()
+                        .get::<RequestId>()
+                        .map(|id| id.0.clone())
+                        .unwrap_or_default(),
+                    method: request.method().to_string(),
+                    target: request.uri().to_string(),
+                    idempotency_key: idempotency::key_of(&request)?,
+                },
+                principal,
+                asks: PhantomData,
+            })
+        })
+    }
+}
+
+impl<P> Access<P> {
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.principal.identity
+    }
+
+    /// Agencies whose data the caller may see and change; owned, to go into a transaction.
+    pub fn scope(&self) -> Scope {
+        self.principal.scope.clone()
+    }
+
+    pub fn may(&self, permission: Permission) -> bool {
+        self.principal.holds(permission)
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.gate.now
+    }
+
+    /// The business day in Asia/Ho_Chi_Minh.
+    pub fn today(&self) -> NaiveDate {
+        business_day(self.gate.now)
+    }
+
+    /// Who does what this request does.
+    pub fn actor(&self) -> Actor {
+        Actor { name: self.principal.name(), request_id: self.gate.request_id.clone(), now: self.gate.now }
+    }
+
+    /// Reads that need no common snapshot.
+    pub async fn read<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, Problem>
+            + crate::db::Work<&'c mut Conn, Result<T, Problem>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        self.gate.db.read(work).await
+    }
+
+    /// One transaction: committed when it answers `Ok`.
+    pub async fn transaction<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, Problem>
+            + crate::db::Work<&'c mut Conn, Result<T, Problem>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        self.gate.db.transaction(work).await
+    }
+
+    /// One transaction for a `POST` with this body: with an `Idempotency-Key`, the effect and its answer happen once.
+    pub async fn post<F>(&self, body_digest: &[u8], work: F) -> Result<Reply, Problem>
+    where
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<Reply, Problem>
+            + crate::db::Work<&'c mut Conn, Result<Reply, Problem>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        let Some(key) = self.gate.idempotency_key.clone() else { return self.transaction(work).await };
+        let repeatable = Repeatable::new(
+            self.principal.name(),
+            key,
+            &self.gate.method,
+            &self.gate.target,
+            body_digest,
+            self.gate.now,
+        );
+        self.gate
+            .db
+            .transaction::<Reply, Problem, _>(async move |conn: &mut Conn| {
+                if let Some(reply) = repeatable.replay(conn).await? {
+                    return Ok(reply);
+                }
+                let reply = work(conn).await?;
+                repeatable.store(conn, &reply).await?;
+                Ok(reply)
+            })
+            .await
+    }
+}
+
+/// Says, by name, that an endpoint is for everyone.
+#[derive(Debug)]
+pub struct Public {
+    pub locale: crate::http::Locale,
+}
+
+impl FromRequest for Public {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let header = request.headers().get("accept-language").and_then(|v| v.to_str().ok());
+        let locale = crate::http::Locale::negotiate(header);
+        std::future::ready(
+            state_of(request).and_then(|state| known_parameters(request, &state)).map(|()| Self { locale }),
+        )
+    }
+}
+
+fn state_of(request: &HttpRequest) -> Result<web::Data<State>, Problem> {
+    request
+        .app_data::<web::Data<State>>()
+        .cloned()
+        .ok_or_else(|| Problem::internal("no state in the application"))
+}
+
+async fn authenticate(
+    request: &HttpRequest,
+    state: &State,
+    now: DateTime<Utc>,
+) -> Result<Principal, Problem> {
+    let token = bearer(request)?;
+    let claims =
+        state.keys().verify(token, now).ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))?;
+    let found: Option<Principal> = state
+        .db()
+        .read(async move |conn: &mut Conn| {
+            model::principal(conn, &claims, now).await.map_err(|e: DieselError| Problem::from(Fault::from(e)))
+        })
+        .await?;
+    found.ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))
+}
+
+fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let missing = || Problem::unauthenticated(Code::Unauthenticated);
+    let header = headers.next().ok_or_else(missing)?;
+    if headers.next().is_some() {
+        return Err(Problem::unauthenticated(Code::InvalidToken));
+    }
+    let (scheme, token) = header.to_str().ok().and_then(|h| h.split_once(' ')).ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+}
+
+fn forbidden(permission: Permission) -> Problem {
+    let name = permission.as_str();
+    Problem::with(Code::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
+}
+
+/// What every operation refuses alike: parameters it does not know, formats it does not speak.
+fn check_request(request: &HttpRequest, state: &State) -> Result<(), Problem> {
+    known_parameters(request, state)?;
+    if !csv::accepts_json(request) && !state.description().speaks_csv(request) {
+        return Err(Problem::new(Code::NotAcceptable));
+    }
+    Ok(())
+}
+
+fn known_parameters(request: &HttpRequest, state: &State) -> Result<(), Problem> {
+    let pairs = listing::pairs(request.query_string())?;
+    let mut faults: Vec<_> = pairs
+        .iter()
+        .filter(|(name, _)| !state.description().knows_parameter(request, name))
+        .map(|(name, _)| {
+            let detail: Msg = msg!("Tham số `{name}` không tồn tại.", "There is no parameter `{name}`.");
+            Problem::at(Code::UnknownParameter, format!("?{name}"), detail)
+        })
+        .collect();
+    let Some(mut first) = faults.pop() else { return Ok(()) };
+    for other in faults {
+        first.errors.splice(0..0, other.errors);
+    }
+    Err(first)
+}

@@ -1,0 +1,171 @@
+//! Signing keys of access tokens: a small file, rotated by command, read again while the service runs.
+
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Duration, Utc};
+use serde::{Deserialize, Serialize};
+
+/// HS256 wants at least as many bytes as its hash (RFC 7518, 3.2).
+const KEY_BYTES: usize = 32;
+/// A new key signs only after every instance has had time to read it.
+const ACTIVATION_SECONDS: i64 = 60;
+/// Keys kept: the newest to sign, older ones to verify what they signed in the last 15 minutes.
+const KEPT: usize = 3;
+
+/// The file's content, newest key first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TokenKeys {
+    keys: Vec<TokenKey>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct TokenKey {
+    kid: String,
+    /// Base64.
+    secret: String,
+    /// When it begins to sign.
+    not_before: DateTime<Utc>,
+}
+
+impl std::fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TokenKey").field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+impl TokenKeys {
+    /// One new key, in force at once.
+    pub fn generate(now: DateTime<Utc>) -> Self {
+        Self { keys: vec![TokenKey::random(now)] }
+    }
+
+    /// Reads and checks the file.
+    pub fn load(path: &Path) -> Result<Self, String> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
+        let keys: Self = serde_json::from_str(&text).map_err(|e| format!("{shown} is no key file: {e}"))?;
+        if keys.keys.is_empty() {
+            return Err(format!("{shown} holds no key"));
+        }
+        for key in &keys.keys {
+            let secret = key.bytes().ok_or_else(|| format!("{shown}: key {} is not base64", key.kid))?;
+            if secret.len() < KEY_BYTES {
+                return Err(format!(
+                    "{shown}: key {} has {} bytes, {KEY_BYTES} are needed",
+                    key.kid,
+                    secret.len()
+                ));
+            }
+            if secret.iter().all(|b| secret.first() == Some(b)) {
+                return Err(format!("{shown}: key {} is an example, not a secret", key.kid));
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Adds a key that signs from a minute on; the file is replaced whole, readable by its owner alone.
+    pub fn rotate(path: &Path, now: DateTime<Utc>) -> Result<String, String> {
+        let mut keys = match path.exists() {
+            true => Self::load(path)?,
+            false => Self { keys: Vec::new() },
+        };
+        let from = if keys.keys.is_empty() { now } else { now + Duration::seconds(ACTIVATION_SECONDS) };
+        let key = TokenKey::random(from);
+        let kid = key.kid.clone();
+        keys.keys.insert(0, key);
+        keys.keys.truncate(KEPT);
+        keys.write(path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+        Ok(kid)
+    }
+
+    fn write(&self, path: &Path) -> std::io::Result<()> {
+        let temporary = path.with_extension("new");
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    }
+
+    /// (kid, secret) of the key that signs now.
+    pub(super) fn signing(&self, now: DateTime<Utc>) -> Option<(String, Vec<u8>)> {
+        let key = self.keys.iter().find(|k| k.not_before <= now).or(self.keys.last())?;
+        Some((key.kid.clone(), key.bytes()?))
+    }
+
+    pub(super) fn verifying(&self, kid: &str) -> Option<Vec<u8>> {
+        self.keys.iter().find(|k| k.kid == kid)?.bytes()
+    }
+}
+
+impl TokenKey {
+    fn random(not_before: DateTime<Utc>) -> Self {
+        let secret: [u8; KEY_BYTES] = rand::random();
+        let id: [u8; 6] = rand::random();
+        let kid = id.iter().map(|b| format!("{b:02x}")).collect();
+        Self { kid, secret: STANDARD.encode(secret), not_before }
+    }
+
+    fn bytes(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.secret).ok()
+    }
+}
+
+/// The keys in force, shared by all workers.
+#[derive(Clone, Debug)]
+pub struct KeyRing {
+    keys: Arc<RwLock<TokenKeys>>,
+    path: Option<PathBuf>,
+}
+
+impl KeyRing {
+    pub fn new(keys: TokenKeys, path: Option<PathBuf>) -> Self {
+        Self { keys: Arc::new(RwLock::new(keys)), path }
+    }
+
+    pub(super) fn read<T>(&self, look: impl FnOnce(&TokenKeys) -> T) -> T {
+        look(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the file again; a broken one is reported and the keys in force stay.
+    pub fn reload(&self) {
+        let Some(path) = &self.path else { return };
+        match TokenKeys::load(path) {
+            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
+            Err(fault) => log::error!(target: "keys", fault = fault.as_str(); "token keys not reloaded"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rotated_key_signs_after_its_activation_and_the_old_one_still_verifies() {
+        let path = std::env::temp_dir().join(format!("ict-index-keys-{}", uuid::Uuid::now_v7()));
+        let now = "2018-01-01T00:00:00Z".parse().unwrap();
+        let first = TokenKeys::rotate(&path, now).unwrap();
+        let second = TokenKeys::rotate(&path, now).unwrap();
+        let keys = TokenKeys::load(&path).unwrap();
+        assert_eq!(keys.signing(now).unwrap().0, first);
+        assert_eq!(keys.signing(now + Duration::seconds(61)).unwrap().0, second);
+        assert!(keys.verifying(&first).is_some());
+        std::fs::write(
+            &path,
+            r#"{"keys":[{"kid":"a","secret":"c2hvcnQ=","not_before":"2018-01-01T00:00:00Z"}]}"#,
+        )
+        .unwrap();
+        assert!(TokenKeys::load(&path).unwrap_err().contains("bytes"));
+        std::fs::remove_file(&path).unwrap();
+    }
+}

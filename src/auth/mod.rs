@@ -1,0 +1,19 @@
+//! Who calls, what they may do, and on whose data.
+//!
+//! Every handler's first parameter is [`Access`] (with the permission it needs) or [`Public`]. Others also use [`Scope`],
+//! [`Actor`] and [`permission`].
+
+mod access;
+mod keys;
+mod model;
+mod password;
+pub mod permission;
+mod scope;
+mod token;
+
+pub use access::{Access, Public};
+pub use keys::{KeyRing, TokenKeys};
+pub use password::{Busy, PasswordCost, Passwords, Weakness, weakness};
+pub use permission::{ClientScope, Permission, Role};
+pub use scope::{Actor, Identity, Principal, Scope};
+pub use token::{ACCESS_TOKEN_SECONDS, Claims, Subject};

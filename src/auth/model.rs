@@ -1,0 +1,86 @@
+//! The caller behind a token, as stored now: one statement a request.
+
+use uuid::Uuid;
+
+use super::{Claims, ClientScope, Identity, Principal, Role, Scope};
+use crate::db::{Conn, QueryResult, sql};
+use crate::ids::AgencyId;
+
+row! {
+    struct UserRow {
+        username: String,
+        role: String,
+        agency: Option<String>,
+        scope_ids: Vec<i32>,
+    }
+}
+
+row! {
+    struct ClientRow {
+        scopes: Vec<String>,
+    }
+}
+
+/// The principal, unless the account, its session or its tokens have ended since the token was signed.
+pub async fn principal(
+    conn: &mut Conn,
+    claims: &Claims,
+    now: chrono::DateTime<chrono::Utc>,
+) -> QueryResult<Option<Principal>> {
+    match (claims.sid, &claims.scope) {
+        (Some(session), None) => user(conn, claims, session, now).await,
+        (None, Some(granted)) => client(conn, claims, granted).await,
+        _ => Ok(None),
+    }
+}
+
+async fn user(
+    conn: &mut Conn,
+    claims: &Claims,
+    session: Uuid,
+    now: chrono::DateTime<chrono::Utc>,
+) -> QueryResult<Option<Principal>> {
+    let Ok(id) = claims.sub.parse::<Uuid>() else { return Ok(None) };
+    let row: Option<UserRow> = sql("with recursive own as ( \
+           select agency_id as id from users where id = $1 and agency_id is not null \
+           union select a.id from agencies a join own on a.parent_id = own.id) \
+         select u.username, u.role, a.code as agency, \
+                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids \
+         from users u join sessions s on s.user_id = u.id left join agencies a on a.id = u.agency_id \
+         where u.id = $1 and s.id = $2 and u.epoch = $3 and u.disabled_at is null \
+           and s.revoked_at is null and s.expires_at > $4")
+    .bind(id)
+    .bind(session)
+    .bind(claims.epoch)
+    .bind(now)
+    .maybe(conn)
+    .await?;
+    Ok(row.and_then(|row| {
+        let role = Role::parse(&row.role)?;
+        // Only an officer is bound to an agency; the other roles see the province.
+        let scope = match role {
+            Role::Officer => Scope::Agencies(row.scope_ids.into_iter().map(AgencyId).collect()),
+            _ => Scope::All,
+        };
+        let identity = Identity::User { id, username: row.username, role, agency: row.agency, session };
+        Some(Principal { identity, scope })
+    }))
+}
+
+async fn client(conn: &mut Conn, claims: &Claims, granted: &str) -> QueryResult<Option<Principal>> {
+    let row: Option<ClientRow> =
+        sql("select scopes from clients where client_id = $1 and epoch = $2 and disabled_at is null")
+            .bind(claims.sub.clone())
+            .bind(claims.epoch)
+            .maybe(conn)
+            .await?;
+    Ok(row.map(|row| {
+        let scopes = granted
+            .split(' ')
+            .filter(|scope| row.scopes.iter().any(|held| held == scope))
+            .filter_map(ClientScope::parse)
+            .collect();
+        let identity = Identity::Client { client_id: claims.sub.clone(), scopes };
+        Principal { identity, scope: Scope::All }
+    }))
+}

@@ -1,0 +1,83 @@
+//! The caller as the service knows it, and the agencies whose data are theirs.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use super::{ClientScope, Permission, Role};
+use crate::clock::business_day;
+use crate::ids::AgencyId;
+
+/// Agencies whose data a caller may see and change. A parameter of every query on what an agency owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    All,
+    Agencies(Vec<AgencyId>),
+}
+
+impl Scope {
+    pub fn holds(&self, agency: AgencyId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Agencies(ids) => ids.contains(&agency),
+        }
+    }
+
+    /// For SQL: null means every agency. `($1::int[] is null or agency_id = any($1))`
+    pub fn ids(&self) -> Option<Vec<i32>> {
+        match self {
+            Self::All => None,
+            Self::Agencies(ids) => Some(ids.iter().map(|id| id.0).collect()),
+        }
+    }
+}
+
+/// A person or a machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identity {
+    User { id: Uuid, username: String, role: Role, agency: Option<String>, session: Uuid },
+    Client { client_id: String, scopes: Vec<ClientScope> },
+}
+
+/// An authenticated caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    pub identity: Identity,
+    pub scope: Scope,
+}
+
+impl Principal {
+    pub fn holds(&self, permission: Permission) -> bool {
+        match &self.identity {
+            Identity::User { role, .. } => permission.roles().contains(role),
+            Identity::Client { scopes, .. } => permission.client_scopes().iter().any(|s| scopes.contains(s)),
+        }
+    }
+
+    /// `user:admin` or `client:vnpt`: for logs, audit and the owner of an idempotency key.
+    pub fn name(&self) -> String {
+        match &self.identity {
+            Identity::User { username, .. } => format!("user:{username}"),
+            Identity::Client { client_id, .. } => format!("client:{client_id}"),
+        }
+    }
+}
+
+/// Who does something, when, in which request: what an audit event says of the doer.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub name: String,
+    pub request_id: String,
+    pub now: DateTime<Utc>,
+}
+
+impl Actor {
+    /// The service itself, as when it loads the plan.
+    pub fn system(now: DateTime<Utc>) -> Self {
+        Self { name: "system".into(), request_id: String::new(), now }
+    }
+
+    /// The business day in Asia/Ho_Chi_Minh.
+    pub fn today(&self) -> NaiveDate {
+        business_day(self.now)
+    }
+}

@@ -1,0 +1,231 @@
+//! The commands of the binary. Only here does the service speak to a terminal.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod healthcheck;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::accounts::model::{UserWrite, insert_user};
+use crate::accounts::rules::{check_password, is_username};
+use crate::audit::{self, Event};
+use crate::auth::{Actor, PasswordCost, Passwords, Role, TokenKeys};
+use crate::clock::Clock;
+use crate::config::{Environment, database_url};
+use crate::db::{Conn, Db, DbSettings, migrations};
+use crate::http::{Problem, Violations};
+use crate::seed;
+
+/// Follows and evaluates the ICT-Index of a province and of its agencies.
+#[derive(Debug, Parser)]
+#[command(name = "ict-index", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API
+    Serve {
+        /// Apply pending migrations first
+        #[arg(long)]
+        migrate: bool,
+    },
+    /// Apply pending migrations
+    Migrate,
+    /// Load the plan's agencies, indicators, tasks, targets and results; may be repeated
+    Seed {
+        /// Also demo accounts, machine clients and a year of invented, labelled data
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Print the OpenAPI description
+    Openapi,
+    /// Ask a running service whether it is ready; for container health checks
+    Healthcheck,
+    /// Manage users
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Manage signing keys
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    /// Add a user; the password is read from PASSWORD_FILE or the first line of standard input
+    Add {
+        username: String,
+        /// admin, coordinator, monitor or officer
+        #[arg(long, default_value = "admin")]
+        role: String,
+        /// Code of the officer's agency
+        #[arg(long)]
+        agency: Option<String>,
+        #[arg(long)]
+        display_name: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Add a signing key to TOKEN_KEY_FILE; makes the file if there is none
+    Rotate,
+}
+
+type Outcome = Result<(), Vec<String>>;
+
+/// Runs the command; 0 done, 1 failed, 2 wrong configuration.
+pub fn run(cli: Cli) -> ExitCode {
+    let env = Environment::of_process();
+    let (outcome, code) = match cli.command {
+        Command::Serve { migrate } => return serve::run(&env, migrate),
+        Command::Migrate => (migrate(&env), 1),
+        Command::Seed { demo } => (seed_all(&env, demo), 1),
+        Command::Openapi => (print_openapi(), 1),
+        Command::Healthcheck => (healthcheck::run(&env), 1),
+        Command::User(UserCommand::Add { username, role, agency, display_name }) => {
+            (add_user(&env, username, &role, agency, display_name), 1)
+        }
+        Command::Keys(KeysCommand::Rotate) => (rotate_keys(&env), 1),
+    };
+    report(outcome, code)
+}
+
+fn report(outcome: Outcome, code: u8) -> ExitCode {
+    let Err(faults) = outcome else { return ExitCode::SUCCESS };
+    for fault in faults {
+        eprintln!("ict-index: {fault}");
+    }
+    ExitCode::from(code)
+}
+
+fn one(fault: impl ToString) -> Vec<String> {
+    vec![fault.to_string()]
+}
+
+/// Commands run on a runtime of their own; `serve` has actix's.
+fn block_on<T>(work: impl Future<Output = Result<T, Vec<String>>>) -> Result<T, Vec<String>> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(one)?.block_on(work)
+}
+
+fn migrate(env: &Environment) -> Outcome {
+    let url = database_url(env).map_err(one)?;
+    let applied = block_on(async move { migrations::migrate(&url).await.map_err(one) })?;
+    match applied.as_slice() {
+        [] => println!("the schema is up to date"),
+        versions => println!("applied: {}", versions.join(", ")),
+    }
+    Ok(())
+}
+
+fn open_db(env: &Environment) -> Result<Db, Vec<String>> {
+    let mut settings = DbSettings::new(database_url(env).map_err(one)?);
+    settings.checkout_timeout_ms = 10_000;
+    settings.statement_timeout_ms = 600_000;
+    Db::new(&settings).map_err(one)
+}
+
+fn plain(problem: Problem) -> Vec<String> {
+    let body = problem.body(crate::http::Locale::En, "", "");
+    let mut faults: Vec<String> =
+        body.errors.iter().map(|e| format!("{}: {}", e.pointer, e.detail)).collect();
+    if faults.is_empty() {
+        let cause = problem.internal_cause().map(|c| format!(" ({c})")).unwrap_or_default();
+        faults.push(format!("{}{cause}", body.detail));
+    }
+    faults
+}
+
+fn seed_all(env: &Environment, demo: bool) -> Outcome {
+    let db = open_db(env)?;
+    let now = Clock::System.now();
+    let password = env.get("DEMO_PASSWORD").map(str::to_owned);
+    block_on(async move {
+        let summary = seed::plan(&db, now).await.map_err(plain)?;
+        println!("plan loaded: {summary}");
+        if demo {
+            let passwords =
+                Passwords::new(PasswordCost { memory_kib: 19_456, iterations: 2 }).map_err(one)?;
+            let shown = seed::demo(&db, &passwords, password, now).await.map_err(plain)?;
+            println!("{shown}");
+        }
+        Ok(())
+    })
+}
+
+fn print_openapi() -> Outcome {
+    print!("{}", crate::app::description().map_err(one)?.text());
+    Ok(())
+}
+
+fn rotate_keys(env: &Environment) -> Outcome {
+    let path = env.get("TOKEN_KEY_FILE").ok_or_else(|| one("TOKEN_KEY_FILE: missing"))?;
+    let kid = TokenKeys::rotate(path.as_ref(), Clock::System.now()).map_err(one)?;
+    println!("added key {kid} to {path}");
+    Ok(())
+}
+
+fn add_user(
+    env: &Environment,
+    username: String,
+    role: &str,
+    agency: Option<String>,
+    display_name: Option<String>,
+) -> Outcome {
+    let role = Role::parse(role).ok_or_else(|| one(format!("{role}: no such role")))?;
+    if !is_username(&username) {
+        return Err(one("username: 3-64 lower-case ASCII letters, digits or . _ -, beginning with a letter"));
+    }
+    if (role == Role::Officer) != agency.is_some() {
+        return Err(one("--agency: needed for an officer, and for no other role"));
+    }
+    let password = read_password(env)?;
+    let mut faults = Violations::default();
+    check_password(&mut faults, "password", &password, &username);
+    faults.into_result().map_err(plain)?;
+    let db = open_db(env)?;
+    let actor = Actor::system(Clock::System.now());
+    block_on(async move {
+        let passwords = Passwords::new(PasswordCost { memory_kib: 19_456, iterations: 2 }).map_err(one)?;
+        let hash = passwords.hash(&password).await.map_err(|_| one("cannot hash the password"))?;
+        let display_name = display_name.unwrap_or_else(|| username.clone());
+        let added = db.transaction(async move |conn: &mut Conn| {
+            let agency = match agency {
+                None => None,
+                Some(code) => {
+                    Some(crate::agencies::model::find(conn, &code).await?.ok_or_else(Problem::not_found)?.id)
+                }
+            };
+            let user = UserWrite { username: username.clone(), display_name, role: role.as_str(), agency };
+            let added = insert_user(conn, user, hash, actor.now).await?;
+            if added {
+                let row = crate::accounts::model::find_user(conn, &username).await?;
+                audit::record(conn, &actor, Event::create("user", &username, &row)).await?;
+            }
+            Ok::<_, Problem>(added)
+        });
+        match added.await.map_err(plain)? {
+            true => {
+                println!("added");
+                Ok(())
+            }
+            false => Err(one("there is a user of that name already")),
+        }
+    })
+}
+
+fn read_password(env: &Environment) -> Result<String, Vec<String>> {
+    let text = match env.get("PASSWORD_FILE") {
+        Some(path) => std::fs::read_to_string(path).map_err(|e| one(format!("PASSWORD_FILE: {e}")))?,
+        None => {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line).map_err(one)?;
+            line
+        }
+    };
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}

@@ -1,0 +1,149 @@
+//! The only reader of the environment. Says all that is wrong at once.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::auth::PasswordCost;
+use crate::db::DbSettings;
+
+/// What the service needs to know before it starts.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub db: DbSettings,
+    /// `host:port` to listen on.
+    pub bind_address: String,
+    pub token_key_file: PathBuf,
+    /// Reported by `/statistics/*`; `None` while reads go to the primary.
+    pub replica_url: Option<String>,
+    pub password_cost: PasswordCost,
+}
+
+/// The environment as a map, so that tests can make one.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    #[allow(clippy::disallowed_methods)]
+    pub fn of_process() -> Self {
+        Self(std::env::vars().collect())
+    }
+
+    pub fn of<const N: usize>(pairs: [(&str, &str); N]) -> Self {
+        Self(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
+    }
+
+    /// The variable's value, if it is set and not blank.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|v| !v.trim().is_empty())
+    }
+}
+
+impl Config {
+    /// Reads and checks everything; `Err` lists every fault.
+    pub fn load(env: &Environment) -> Result<Self, Vec<String>> {
+        let mut faults = Vec::new();
+        let url = database_url(env).unwrap_or_else(|fault| {
+            faults.push(fault);
+            String::new()
+        });
+        let bind_address = env.get("BIND_ADDRESS").unwrap_or("127.0.0.1:8080").to_owned();
+        if bind_address.parse::<std::net::SocketAddr>().is_err() {
+            faults.push(format!(
+                "BIND_ADDRESS: expected an address such as 127.0.0.1:8080, got {bind_address:?}"
+            ));
+        }
+        let token_key_file = match env.get("TOKEN_KEY_FILE") {
+            Some(path) => PathBuf::from(path),
+            None => {
+                faults.push("TOKEN_KEY_FILE: missing; `ict-index keys rotate` makes one".into());
+                PathBuf::new()
+            }
+        };
+        if !token_key_file.as_os_str().is_empty()
+            && let Err(fault) = crate::auth::TokenKeys::load(&token_key_file)
+        {
+            faults.push(format!("TOKEN_KEY_FILE: {fault}"));
+        }
+        let mut db = DbSettings::new(url);
+        db.max_connections =
+            number(env, "DATABASE_MAX_CONNECTIONS", db.max_connections, 1..=500, &mut faults);
+        let password_cost = PasswordCost {
+            memory_kib: number(env, "PASSWORD_MEMORY_KIB", 19_456, 19_456..=1_048_576, &mut faults),
+            iterations: number(env, "PASSWORD_ITERATIONS", 2, 1..=20, &mut faults),
+        };
+        let replica_url = env.get("DATABASE_REPLICA_URL").map(str::to_owned);
+        if faults.is_empty() {
+            Ok(Self { db, bind_address, token_key_file, replica_url, password_cost })
+        } else {
+            Err(faults)
+        }
+    }
+}
+
+/// `DATABASE_URL`, with the password from `DATABASE_PASSWORD_FILE` when it has none.
+pub fn database_url(env: &Environment) -> Result<String, String> {
+    let url = env
+        .get("DATABASE_URL")
+        .ok_or("DATABASE_URL: missing, e.g. postgres://ict_index@127.0.0.1/ict_index")?;
+    let rest = url
+        .strip_prefix("postgres://")
+        .or_else(|| url.strip_prefix("postgresql://"))
+        .ok_or("DATABASE_URL: must begin with postgres://")?;
+    let Some(file) = env.get("DATABASE_PASSWORD_FILE") else { return Ok(url.to_owned()) };
+    let password = std::fs::read_to_string(file)
+        .map_err(|e| format!("DATABASE_PASSWORD_FILE: cannot read {file}: {e}"))?;
+    let (user, host) = rest
+        .split_once('@')
+        .filter(|(user, _)| !user.contains(':'))
+        .ok_or("DATABASE_URL: needs a user and no password when DATABASE_PASSWORD_FILE is set")?;
+    let password: String = form_urlencoded::byte_serialize(password.trim().as_bytes()).collect();
+    Ok(format!("postgres://{user}:{}@{host}", password.replace('+', "%20")))
+}
+
+fn number<T>(
+    env: &Environment,
+    name: &str,
+    default: T,
+    range: std::ops::RangeInclusive<T>,
+    faults: &mut Vec<String>,
+) -> T
+where
+    T: std::str::FromStr + PartialOrd + std::fmt::Display + Copy,
+{
+    let Some(text) = env.get(name) else { return default };
+    match text.parse() {
+        Ok(n) if range.contains(&n) => n,
+        _ => {
+            faults.push(format!(
+                "{name}: expected a number from {} to {}, got {text:?}",
+                range.start(),
+                range.end()
+            ));
+            default
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_is_named_at_once() {
+        let env = Environment::of([
+            ("BIND_ADDRESS", "nowhere"),
+            ("PASSWORD_ITERATIONS", "0"),
+            ("DATABASE_MAX_CONNECTIONS", "many"),
+        ]);
+        let faults = Config::load(&env).unwrap_err();
+        for name in [
+            "DATABASE_URL",
+            "BIND_ADDRESS",
+            "TOKEN_KEY_FILE",
+            "PASSWORD_ITERATIONS",
+            "DATABASE_MAX_CONNECTIONS",
+        ] {
+            assert!(faults.iter().any(|f| f.starts_with(name)), "{name} is not among {faults:?}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! What can go wrong between this service and PostgreSQL, told apart by SQLSTATE in one place.
+
+use std::error::Error as _;
+
+use diesel::result::{DatabaseErrorKind, Error};
+
+/// A database failure as the rest of the service needs to know it.
+#[derive(Debug)]
+pub enum Fault {
+    /// The row asked for is not there.
+    NotFound,
+    /// A named constraint refused the write.
+    Violated(Violated),
+    /// The database cannot serve right now (gone, starting, full, too many connections, lock or statement timeout, serialisation): try again.
+    Unavailable(String),
+    /// A defect of ours. Logged where it is handled, never shown.
+    Internal(String),
+}
+
+/// Which constraint refused a write.
+#[derive(Debug)]
+pub struct Violated {
+    pub constraint: String,
+    pub kind: DatabaseErrorKind,
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        match &error {
+            Error::NotFound => Self::NotFound,
+            Error::DatabaseError(kind, info) => match kind {
+                DatabaseErrorKind::UniqueViolation
+                | DatabaseErrorKind::ForeignKeyViolation
+                | DatabaseErrorKind::CheckViolation
+                | DatabaseErrorKind::ExclusionViolation
+                | DatabaseErrorKind::NotNullViolation => Self::Violated(Violated {
+                    constraint: info.constraint_name().unwrap_or_default().to_owned(),
+                    kind: *kind,
+                }),
+                DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::SerializationFailure
+                | DatabaseErrorKind::UnableToSendCommand => Self::Unavailable(error.to_string()),
+                _ => by_sqlstate(&error),
+            },
+            Error::BrokenTransactionManager => Self::Unavailable(error.to_string()),
+            _ => by_sqlstate(&error),
+        }
+    }
+}
+
+/// Diesel hides most SQLSTATEs behind `Unknown`; the cause underneath still carries the code.
+fn by_sqlstate(error: &Error) -> Fault {
+    let text = error.to_string();
+    match sqlstate(error) {
+        Some(state) if is_passing(&state) => Fault::Unavailable(format!("{state}: {text}")),
+        Some(state) => Fault::Internal(format!("{state}: {text}")),
+        None if is_connection_loss(&text) => Fault::Unavailable(text),
+        None => Fault::Internal(text),
+    }
+}
+
+fn sqlstate(error: &Error) -> Option<String> {
+    if let Error::DatabaseError(_, info) = error
+        && let Some(state) = state_of_message(info.message())
+    {
+        return Some(state.to_owned());
+    }
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(pg) = inner.downcast_ref::<tokio_postgres::Error>()
+            && let Some(code) = pg.code()
+        {
+            return Some(code.code().to_owned());
+        }
+        cause = inner.source();
+    }
+    None
+}
+
+/// Texts of PostgreSQL for passing conditions, for the errors whose code diesel drops. `lc_messages` is set to C per connection.
+fn state_of_message(message: &str) -> Option<&'static str> {
+    const KNOWN: [(&str, &str); 9] = [
+        ("canceling statement due to lock timeout", "55P03"),
+        ("canceling statement due to statement timeout", "57014"),
+        ("canceling statement due to user request", "57014"),
+        ("terminating connection", "57P01"),
+        ("deadlock detected", "40P01"),
+        ("could not extend file", "53100"),
+        ("No space left on device", "53100"),
+        ("could not serialize access", "40001"),
+        ("cannot execute", "25006"),
+    ];
+    KNOWN.iter().find(|(text, _)| message.contains(text)).map(|(_, state)| *state)
+}
+
+fn is_passing(state: &str) -> bool {
+    // 08 connection, 40 rollback, 53 resources, 55P03 lock, 57 operator (shutdown, timeouts), 58 system, 25006 read-only standby
+    ["08", "40", "53", "55P03", "57", "58", "25006"].iter().any(|class| state.starts_with(class))
+}
+
+fn is_connection_loss(text: &str) -> bool {
+    ["connection closed", "error communicating with the server", "Connection refused", "Broken pipe"]
+        .iter()
+        .any(|part| text.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timeouts_are_passing_and_syntax_errors_are_ours() {
+        assert!(is_passing("55P03"));
+        assert!(is_passing("57014"));
+        assert!(!is_passing("42601"));
+        assert_eq!(state_of_message("canceling statement due to lock timeout"), Some("55P03"));
+    }
+}

@@ -1,0 +1,201 @@
+//! `Db` owns the pool and the runtime the pool's connections live on, and hands neither out.
+//!
+//! actix drops a handler when its client resets the connection, and runs each worker on a single thread. Work done right
+//! in a handler could thus be cut in the middle of a transaction, or stalled by another handler's computation. So every
+//! piece of work is *spawned* on a runtime that belongs to the database alone; a departing caller cannot interrupt it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use diesel::connection::InstrumentationEvent;
+use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use futures_util::FutureExt;
+use tokio::runtime::Runtime;
+
+use super::Fault;
+
+/// A connection inside one piece of work.
+pub type Conn = AsyncPgConnection;
+
+/// How the pool is set up. Times are milliseconds, as PostgreSQL takes them.
+#[derive(Clone, Debug)]
+pub struct DbSettings {
+    pub url: String,
+    pub max_connections: usize,
+    pub statement_timeout_ms: u64,
+    pub lock_timeout_ms: u64,
+    /// How long a request waits for a free connection before it is told to come again.
+    pub checkout_timeout_ms: u64,
+}
+
+impl DbSettings {
+    pub fn new(url: String) -> Self {
+        Self {
+            url,
+            max_connections: 16,
+            statement_timeout_ms: 30_000,
+            lock_timeout_ms: 5_000,
+            checkout_timeout_ms: 900,
+        }
+    }
+}
+
+/// The database, as all of the service sees it. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: Pool<AsyncPgConnection>,
+    statements: Arc<AtomicU64>,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A runtime may not be dropped inside another one's task; its threads end by themselves.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Lets a bound ask that the future of an async closure is `Send`, which `AsyncFnOnce` alone cannot say yet.
+pub trait Work<C, R>: AsyncFnOnce(C) -> R + FnOnce(C) -> <Self as Work<C, R>>::Fut {
+    type Fut: Future<Output = R>;
+}
+
+impl<F, C, Fut, R> Work<C, R> for F
+where
+    F: AsyncFnOnce(C) -> R + FnOnce(C) -> Fut,
+    Fut: Future<Output = R>,
+{
+    type Fut = Fut;
+}
+
+impl Db {
+    /// Builds the pool; opens no connection yet, so a service can start while its database does.
+    pub fn new(settings: &DbSettings) -> Result<Self, String> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("database")
+            .enable_all()
+            .build()
+            .map_err(|error| format!("cannot start the database runtime: {error}"))?;
+        let statements = Arc::new(AtomicU64::new(0));
+        let manager = AsyncDieselConnectionManager::new_with_config(
+            &settings.url,
+            manager_config(session_settings(settings), statements.clone()),
+        );
+        let checkout = Some(Duration::from_millis(settings.checkout_timeout_ms));
+        let pool = Pool::builder(manager)
+            .max_size(settings.max_connections)
+            .wait_timeout(checkout)
+            .create_timeout(checkout)
+            .recycle_timeout(checkout)
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map_err(|error| format!("cannot build the connection pool: {error}"))?;
+        Ok(Self { inner: Arc::new(Inner { pool, statements, runtime: Some(runtime) }) })
+    }
+
+    /// Runs `work` in one transaction: committed when it answers `Ok`, rolled back otherwise.
+    pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + From<diesel::result::Error> + Send + 'static,
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, E>
+            + Work<&'c mut Conn, Result<T, E>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        let pool = self.inner.pool.clone();
+        self.spawn(async move {
+            let mut conn = checkout(&pool).await?;
+            (*conn).transaction(work).await
+        })
+        .await
+    }
+
+    /// Runs reads that need no common snapshot, without a transaction.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + From<diesel::result::Error> + Send + 'static,
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, E>
+            + Work<&'c mut Conn, Result<T, E>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        let pool = self.inner.pool.clone();
+        self.spawn(async move {
+            let mut conn = checkout(&pool).await?;
+            work(&mut conn).await
+        })
+        .await
+    }
+
+    async fn spawn<T, E>(&self, work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        let Some(runtime) = &self.inner.runtime else {
+            return Err(Fault::Unavailable("the database runtime is shut down".into()).into());
+        };
+        match runtime.spawn(work).await {
+            Ok(answer) => answer,
+            Err(error) => Err(Fault::Internal(format!("database work ended early: {error}")).into()),
+        }
+    }
+
+    /// Statements sent since the start, without BEGIN and COMMIT; tests count with it that no request asks row by row.
+    pub fn statements(&self) -> u64 {
+        self.inner.statements.load(Ordering::Relaxed)
+    }
+
+    /// (connections open, connections idle, requests waiting for one)
+    pub fn pool_status(&self) -> (usize, usize, usize) {
+        let status = self.inner.pool.status();
+        (status.size, status.available, status.waiting)
+    }
+}
+
+async fn checkout(pool: &Pool<AsyncPgConnection>) -> Result<Object<AsyncPgConnection>, Fault> {
+    pool.get().await.map_err(|error| Fault::Unavailable(error.to_string()))
+}
+
+/// Session settings go in with one round trip when a connection is opened.
+fn session_settings(settings: &DbSettings) -> String {
+    format!(
+        "set application_name = 'ict-index'; set statement_timeout = {}; set lock_timeout = {}; \
+         set idle_in_transaction_session_timeout = 60000; set time zone 'UTC'",
+        settings.statement_timeout_ms, settings.lock_timeout_ms
+    )
+}
+
+fn manager_config(setup: String, statements: Arc<AtomicU64>) -> ManagerConfig<AsyncPgConnection> {
+    let mut config = ManagerConfig::default();
+    // The default asks the server at each checkout; a dead connection shows at its first use anyway and is answered 503.
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(move |url| {
+        let (url, setup, statements) = (url.to_owned(), setup.clone(), statements.clone());
+        async move {
+            let mut conn = AsyncPgConnection::establish(&url).await?;
+            conn.batch_execute(&setup).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
+            conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
+                if let InstrumentationEvent::StartQuery { .. } = event {
+                    statements.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+            Ok(conn)
+        }
+        .boxed()
+    });
+    config
+}

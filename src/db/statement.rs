@@ -1,0 +1,189 @@
+//! Statements written as SQL, bound with Rust values, prepared once per connection.
+//!
+//! `diesel::sql_query` marks itself unsafe to cache, so PostgreSQL parses and plans it anew at every call.
+//! [`Sql`] does not: diesel then keeps it prepared under its text. See `docs/adr/0002-sql-as-text.md`.
+
+use std::borrow::Cow;
+
+use bigdecimal::BigDecimal;
+use chrono::{DateTime, NaiveDate, Utc};
+use diesel::deserialize::{FromSql, QueryableByName};
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::Error;
+use diesel::row::NamedRow;
+use diesel::serialize::ToSql;
+use diesel::sql_types::{self, HasSqlType};
+use diesel::{OptionalExtension, QueryResult};
+use diesel_async::RunQueryDsl;
+use uuid::Uuid;
+
+use super::Conn;
+
+/// A Rust type that has exactly one SQL type in this service.
+pub trait Bindable: Send + 'static {
+    type St: Send + 'static;
+}
+
+macro_rules! bindable {
+    ($($rust:ty => $sql:ty),+ $(,)?) => { $(impl Bindable for $rust { type St = $sql; })+ };
+}
+
+bindable! {
+    bool => sql_types::Bool,
+    i16 => sql_types::SmallInt,
+    i32 => sql_types::Integer,
+    i64 => sql_types::BigInt,
+    String => sql_types::Text,
+    &'static str => sql_types::Text,
+    Uuid => sql_types::Uuid,
+    NaiveDate => sql_types::Date,
+    DateTime<Utc> => sql_types::Timestamptz,
+    BigDecimal => sql_types::Numeric,
+    serde_json::Value => sql_types::Jsonb,
+    Vec<u8> => sql_types::Binary,
+    Vec<i16> => sql_types::Array<sql_types::SmallInt>,
+    Vec<i32> => sql_types::Array<sql_types::Integer>,
+    Vec<i64> => sql_types::Array<sql_types::BigInt>,
+    Vec<String> => sql_types::Array<sql_types::Text>,
+    Vec<Uuid> => sql_types::Array<sql_types::Uuid>,
+    Vec<NaiveDate> => sql_types::Array<sql_types::Date>,
+    Vec<BigDecimal> => sql_types::Array<sql_types::Numeric>,
+    Vec<Option<i32>> => sql_types::Array<sql_types::Nullable<sql_types::Integer>>,
+    Vec<Option<i64>> => sql_types::Array<sql_types::Nullable<sql_types::BigInt>>,
+    Vec<Option<String>> => sql_types::Array<sql_types::Nullable<sql_types::Text>>,
+    Vec<Option<NaiveDate>> => sql_types::Array<sql_types::Nullable<sql_types::Date>>,
+    Vec<Option<BigDecimal>> => sql_types::Array<sql_types::Nullable<sql_types::Numeric>>,
+}
+
+impl<T: Bindable> Bindable for Option<T>
+where
+    T::St: sql_types::SqlType<IsNull = sql_types::is_nullable::NotNull>,
+{
+    type St = sql_types::Nullable<T::St>;
+}
+
+trait Bind: Send {
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()>;
+}
+
+struct Bound<T>(T);
+
+impl<T> Bind for Bound<T>
+where
+    T: Bindable + ToSql<T::St, Pg>,
+    Pg: HasSqlType<T::St>,
+{
+    fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_bind_param_value_only::<T::St, T>(&self.0)
+    }
+}
+
+/// One statement with its bound values; `$1` is the value bound first.
+#[must_use = "a statement does nothing until it is run"]
+pub struct Sql {
+    text: Cow<'static, str>,
+    binds: Vec<Box<dyn Bind>>,
+}
+
+/// Begins a statement. Values go in by [`Sql::bind`] alone, never into the text.
+pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
+    Sql { text: text.into(), binds: Vec::new() }
+}
+
+impl Sql {
+    pub fn bind<T>(mut self, value: T) -> Self
+    where
+        T: Bindable + ToSql<T::St, Pg>,
+        Pg: HasSqlType<T::St>,
+    {
+        self.binds.push(Box::new(Bound(value)));
+        self
+    }
+
+    pub(super) fn text_mut(&mut self) -> &mut String {
+        self.text.to_mut()
+    }
+
+    /// Binds a value and answers its placeholder, for statements put together at run time.
+    pub fn place<T>(&mut self, value: T) -> String
+    where
+        T: Bindable + ToSql<T::St, Pg>,
+        Pg: HasSqlType<T::St>,
+    {
+        self.binds.push(Box::new(Bound(value)));
+        format!("${}", self.binds.len())
+    }
+
+    /// All rows.
+    pub async fn rows<R>(self, conn: &mut Conn) -> QueryResult<Vec<R>>
+    where
+        R: QueryableByName<Pg> + Send + 'static,
+    {
+        self.load::<R>(conn).await
+    }
+
+    /// The one row; none is [`Error::NotFound`].
+    pub async fn row<R>(self, conn: &mut Conn) -> QueryResult<R>
+    where
+        R: QueryableByName<Pg> + Send + 'static,
+    {
+        self.load::<R>(conn).await?.into_iter().next().ok_or(Error::NotFound)
+    }
+
+    /// The row, if there is one.
+    pub async fn maybe<R>(self, conn: &mut Conn) -> QueryResult<Option<R>>
+    where
+        R: QueryableByName<Pg> + Send + 'static,
+    {
+        self.row(conn).await.optional()
+    }
+
+    /// Runs the statement; answers how many rows it touched.
+    pub async fn run(self, conn: &mut Conn) -> QueryResult<usize> {
+        self.execute(conn).await
+    }
+
+    /// The one value of a statement whose column is named `value`.
+    pub async fn value<T>(self, conn: &mut Conn) -> QueryResult<T>
+    where
+        T: Bindable + FromSql<T::St, Pg>,
+    {
+        self.row::<Single<T>>(conn).await.map(|single| single.0)
+    }
+
+    /// The values of a column named `value`.
+    pub async fn values<T>(self, conn: &mut Conn) -> QueryResult<Vec<T>>
+    where
+        T: Bindable + FromSql<T::St, Pg>,
+    {
+        Ok(self.rows::<Single<T>>(conn).await?.into_iter().map(|single| single.0).collect())
+    }
+}
+
+struct Single<T>(T);
+
+impl<T: Bindable + FromSql<T::St, Pg>> QueryableByName<Pg> for Single<T> {
+    fn build<'a>(row: &impl NamedRow<'a, Pg>) -> diesel::deserialize::Result<Self> {
+        NamedRow::get::<T::St, T>(row, "value").map(Single)
+    }
+}
+
+impl QueryFragment<Pg> for Sql {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql(&self.text);
+        for bind in &self.binds {
+            bind.push(&mut out)?;
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Sql {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Sql {
+    type SqlType = sql_types::Untyped;
+}

@@ -1,0 +1,129 @@
+//! The closed list of problem codes. A code is the contract: it is never renamed and never reused.
+
+use actix_web::http::StatusCode;
+
+use super::Msg;
+
+macro_rules! codes {
+    ($($(#[$meta:meta])* $variant:ident = $text:literal, $status:ident, $vi:literal, $en:literal;)+) => {
+        /// What went wrong, for programs.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$meta])* $variant),+ }
+
+        impl Code {
+            pub const ALL: &[Self] = &[$(Self::$variant),+];
+
+            /// The contract's spelling.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $text),+ }
+            }
+
+            /// Status of an answer whose problem has this code.
+            pub fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status),+ }
+            }
+
+            pub fn title(self) -> Msg {
+                match self { $(Self::$variant => Msg::fixed($vi, $en)),+ }
+            }
+
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+codes! {
+    // Syntax
+    MalformedBody = "MALFORMED_BODY", BAD_REQUEST, "Nội dung yêu cầu không đúng cú pháp", "The body is malformed";
+    UnknownField = "UNKNOWN_FIELD", BAD_REQUEST, "Trường không tồn tại", "Unknown field";
+    MissingField = "MISSING_FIELD", BAD_REQUEST, "Thiếu trường bắt buộc", "A required field is missing";
+    DuplicateField = "DUPLICATE_FIELD", BAD_REQUEST, "Trường bị lặp", "A field occurs twice";
+    WrongType = "WRONG_TYPE", BAD_REQUEST, "Sai kiểu dữ liệu", "Wrong type";
+    InvalidText = "INVALID_TEXT", BAD_REQUEST, "Văn bản chứa ký tự không hợp lệ", "The text holds characters that are not allowed";
+    UnknownParameter = "UNKNOWN_PARAMETER", BAD_REQUEST, "Tham số không tồn tại", "Unknown query parameter";
+    InvalidParameter = "INVALID_PARAMETER", BAD_REQUEST, "Tham số không hợp lệ", "Invalid query parameter";
+    MalformedPeriod = "MALFORMED_PERIOD", BAD_REQUEST, "Kỳ không đúng định dạng (2018, 2018-Q1 hoặc 2018-03)", "Malformed period (expected 2018, 2018-Q1 or 2018-03)";
+    MalformedMonth = "MALFORMED_MONTH", BAD_REQUEST, "Tháng không đúng định dạng (2018-03)", "Malformed month (expected 2018-03)";
+    InvalidCursor = "INVALID_CURSOR", BAD_REQUEST, "Con trỏ trang không hợp lệ hoặc thuộc truy vấn khác", "The cursor is invalid or belongs to another query";
+    InvalidHeader = "INVALID_HEADER", BAD_REQUEST, "Tiêu đề yêu cầu không hợp lệ", "Invalid request header";
+    // Who
+    Unauthenticated = "UNAUTHENTICATED", UNAUTHORIZED, "Cần đăng nhập", "Authentication is required";
+    InvalidToken = "INVALID_TOKEN", UNAUTHORIZED, "Mã truy cập không hợp lệ hoặc đã hết hạn", "The access token is invalid or expired";
+    InvalidCredentials = "INVALID_CREDENTIALS", UNAUTHORIZED, "Tên đăng nhập hoặc mật khẩu không đúng", "Wrong username or password";
+    InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED, "Mã làm mới không hợp lệ, đã dùng hoặc đã hết hạn", "The refresh token is invalid, used or expired";
+    Forbidden = "FORBIDDEN", FORBIDDEN, "Không có quyền thực hiện", "Not allowed";
+    ReviewerIsSubmitter = "REVIEWER_IS_SUBMITTER", FORBIDDEN, "Người duyệt không được là người gửi", "The reviewer may not be the submitter";
+    OutsideScope = "OUTSIDE_SCOPE", FORBIDDEN, "Cơ quan nằm ngoài phạm vi của tài khoản", "The agency is outside the caller's scope";
+    // What
+    NotFound = "NOT_FOUND", NOT_FOUND, "Không tìm thấy", "Not found";
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED, "Phương thức không được hỗ trợ", "Method not allowed";
+    NotAcceptable = "NOT_ACCEPTABLE", NOT_ACCEPTABLE, "Không có định dạng được yêu cầu", "None of the accepted formats is offered";
+    AlreadyExists = "ALREADY_EXISTS", CONFLICT, "Đã tồn tại", "Already exists";
+    Conflict = "CONFLICT", CONFLICT, "Xung đột với trạng thái hiện tại", "Conflict with the present state";
+    TransitionNotAllowed = "TRANSITION_NOT_ALLOWED", CONFLICT, "Không thể chuyển trạng thái như yêu cầu", "The transition is not allowed in this state";
+    NotEditable = "NOT_EDITABLE", CONFLICT, "Không thể sửa ở trạng thái hiện tại", "Not editable in this state";
+    PeriodLocked = "PERIOD_LOCKED", CONFLICT, "Kỳ báo cáo đã khóa", "The period is locked";
+    InUse = "IN_USE", CONFLICT, "Đang được sử dụng", "In use";
+    IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT, "Yêu cầu cùng khóa đang được xử lý", "A request with this key is still running";
+    PreconditionFailed = "PRECONDITION_FAILED", PRECONDITION_FAILED, "Dữ liệu đã được người khác thay đổi", "The resource has changed since it was read";
+    PreconditionRequired = "PRECONDITION_REQUIRED", PRECONDITION_REQUIRED, "Cần tiêu đề If-Match", "If-Match is required";
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", PAYLOAD_TOO_LARGE, "Nội dung quá lớn", "The body is too large";
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", UNSUPPORTED_MEDIA_TYPE, "Kiểu nội dung không được hỗ trợ", "Unsupported media type";
+    // Rules
+    ValidationFailed = "VALIDATION_FAILED", UNPROCESSABLE_ENTITY, "Dữ liệu vi phạm quy tắc", "The data breaks a rule";
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, "Khóa Idempotency-Key đã dùng cho nội dung khác", "The Idempotency-Key was used with another request";
+    Required = "REQUIRED", UNPROCESSABLE_ENTITY, "Bắt buộc", "Required";
+    InvalidCode = "INVALID_CODE", UNPROCESSABLE_ENTITY, "Mã không hợp lệ", "Invalid code";
+    InvalidLength = "INVALID_LENGTH", UNPROCESSABLE_ENTITY, "Độ dài không hợp lệ", "Invalid length";
+    InvalidValue = "INVALID_VALUE", UNPROCESSABLE_ENTITY, "Giá trị không hợp lệ", "Invalid value";
+    InvalidRange = "INVALID_RANGE", UNPROCESSABLE_ENTITY, "Khoảng giá trị không hợp lệ", "Invalid range";
+    UnknownReference = "UNKNOWN_REFERENCE", UNPROCESSABLE_ENTITY, "Tham chiếu tới đối tượng không tồn tại", "Refers to something that does not exist";
+    CyclicReference = "CYCLIC_REFERENCE", UNPROCESSABLE_ENTITY, "Tham chiếu vòng", "The reference makes a cycle";
+    DuplicateEntry = "DUPLICATE_ENTRY", UNPROCESSABLE_ENTITY, "Mục bị lặp", "The entry occurs twice";
+    NotANumber = "NOT_A_NUMBER", UNPROCESSABLE_ENTITY, "Không phải là số", "Not a number";
+    DecimalComma = "DECIMAL_COMMA", UNPROCESSABLE_ENTITY, "Dấu phẩy thập phân: hãy gửi số JSON, ví dụ 84.1", "Decimal comma: send a JSON number, such as 84.1";
+    AmbiguousNumber = "AMBIGUOUS_NUMBER", UNPROCESSABLE_ENTITY, "Số không rõ ràng: dấu chấm là phần nghìn hay thập phân? Hãy gửi số JSON", "Ambiguous: is the point for thousands or decimals? Send a JSON number";
+    NotAnInteger = "NOT_AN_INTEGER", UNPROCESSABLE_ENTITY, "Phải là số nguyên", "Must be a whole number";
+    NumberOutOfRange = "NUMBER_OUT_OF_RANGE", UNPROCESSABLE_ENTITY, "Số vượt phạm vi", "The number is out of range";
+    Negative = "NEGATIVE", UNPROCESSABLE_ENTITY, "Không được âm", "Must not be negative";
+    NumeratorExceedsDenominator = "NUMERATOR_EXCEEDS_DENOMINATOR", UNPROCESSABLE_ENTITY, "Tử số lớn hơn mẫu số", "The numerator exceeds the denominator";
+    ZeroDenominator = "ZERO_DENOMINATOR", UNPROCESSABLE_ENTITY, "Mẫu số bằng 0", "The denominator is zero";
+    NumeratorRequired = "NUMERATOR_REQUIRED", UNPROCESSABLE_ENTITY, "Cần tử số và mẫu số, không chỉ tỷ lệ", "Numerator and denominator are needed, not only a rate";
+    ValueRequired = "VALUE_REQUIRED", UNPROCESSABLE_ENTITY, "Chỉ tiêu này cần một giá trị, không phải tử số và mẫu số", "This indicator takes a value, not a numerator and a denominator";
+    NoteRequired = "NOTE_REQUIRED", UNPROCESSABLE_ENTITY, "Cần ghi chú giải thích cảnh báo", "A note that explains the warning is needed";
+    ReasonRequired = "REASON_REQUIRED", UNPROCESSABLE_ENTITY, "Cần nêu lý do", "A reason is needed";
+    EmptySubmission = "EMPTY_SUBMISSION", UNPROCESSABLE_ENTITY, "Báo cáo chưa có số liệu", "The submission has no values";
+    DateInFuture = "DATE_IN_FUTURE", UNPROCESSABLE_ENTITY, "Ngày ở tương lai", "The date lies in the future";
+    NotALead = "NOT_A_LEAD", UNPROCESSABLE_ENTITY, "Cơ quan không chủ trì nhiệm vụ này", "The agency does not lead this task";
+    AgencyNotActive = "AGENCY_NOT_ACTIVE", UNPROCESSABLE_ENTITY, "Cơ quan không hoạt động trong kỳ này", "The agency does not exist in this period";
+    WeakPassword = "WEAK_PASSWORD", UNPROCESSABLE_ENTITY, "Mật khẩu quá yếu", "The password is too weak";
+    WrongPassword = "WRONG_PASSWORD", UNPROCESSABLE_ENTITY, "Mật khẩu hiện tại không đúng", "The current password is wrong";
+    ControlMismatch = "CONTROL_MISMATCH", UNPROCESSABLE_ENTITY, "Số kiểm tra không khớp", "The control total does not match";
+    ForeignSource = "FOREIGN_SOURCE", UNPROCESSABLE_ENTITY, "Cơ quan có nguồn số liệu khác", "The agency's counts come from another source";
+    ArithmeticMismatch = "ARITHMETIC_MISMATCH", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ không cân đối", "The dossier counts do not balance";
+    MissingData = "MISSING_DATA", UNPROCESSABLE_ENTITY, "Thiếu số liệu", "Data is missing";
+    // Load and failure
+    TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, "Quá nhiều yêu cầu, hãy thử lại sau", "Too many requests, try again later";
+    Unavailable = "UNAVAILABLE", SERVICE_UNAVAILABLE, "Dịch vụ tạm thời gián đoạn, hãy thử lại", "Temporarily unavailable, try again";
+    Internal = "INTERNAL", INTERNAL_SERVER_ERROR, "Lỗi của hệ thống", "A fault of the service";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_upper_snake_and_unique() {
+        let mut seen = HashSet::new();
+        for code in Code::ALL {
+            let text = code.as_str();
+            assert!(text.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{text}");
+            assert!(seen.insert(text), "{text} occurs twice");
+            assert_eq!(Code::parse(text), Some(*code));
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The API's description: what all operations have in common is added here once, and what it says is what is enforced.
+
+use std::collections::{HashMap, HashSet};
+
+use actix_web::HttpRequest;
+use serde_json::{Value, json};
+use utoipa::OpenApi;
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{
+    ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
+};
+
+use super::Code;
+use super::problem::{ProblemBody, ViolationBody};
+use crate::auth::ClientScope;
+
+const INTRODUCTION: &str = include_str!("../../docs/api-introduction.md");
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "ict-index", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    components(schemas(ProblemBody, ViolationBody)),
+    tags(
+        (name = "auth", description = "Logging in and out; one's own account"),
+        (name = "accounts", description = "Users and machine clients (role `admin`)"),
+        (name = "agencies", description = "Agencies, their hierarchy, validity and groups"),
+        (name = "frameworks", description = "The index: groups, subgroups, indicators, weights, methods"),
+        (name = "targets", description = "Targets and published national results"),
+        (name = "plans", description = "Plans and their tasks, progress per lead agency"),
+        (name = "submissions", description = "Monthly figures of an agency, from draft to accepted"),
+        (name = "services", description = "Administrative procedures and their online levels"),
+        (name = "dossiers", description = "Dossier counts and their feeds"),
+        (name = "statistics", description = "Level statistics and dossier rates"),
+        (name = "audit", description = "Who did what, when"),
+        (name = "health", description = "For the operator; public")
+    )
+)]
+struct Base;
+
+/// The frame that routes are added to.
+pub fn base() -> Document {
+    let mut document = Base::openapi();
+    document.info.description = Some(format!("{INTRODUCTION}\n{}", codes_table()));
+    let components = document.components.get_or_insert_default();
+    let bearer = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("`access_token` of `POST /api/v1/auth/login`"))
+        .build();
+    components.security_schemes.insert("bearer".into(), SecurityScheme::Http(bearer).into());
+    let scopes = Scopes::from_iter(ClientScope::ALL.map(|s| (s.as_str(), s.describe())));
+    let flow = Flow::ClientCredentials(ClientCredentials::new("/api/v1/oauth/token", scopes));
+    components.security_schemes.insert(
+        "oauth2".into(),
+        SecurityScheme::OAuth2(OAuth2::with_description([flow], "Machine clients")).into(),
+    );
+    document
+}
+
+fn codes_table() -> String {
+    let mut table =
+        String::from("\n## Problem codes\n\n| code | status | meaning | nghĩa |\n|---|---|---|---|\n");
+    for code in Code::ALL {
+        let title = code.title();
+        table.push_str(&format!(
+            "| `{}` | {} | {} | {} |\n",
+            code.as_str(),
+            code.status().as_u16(),
+            title.en,
+            title.vi
+        ));
+    }
+    table
+}
+
+/// The finished description, ready to be served and asked.
+#[derive(Clone, Debug)]
+pub struct Description {
+    text: String,
+    /// Query parameters by method and route template.
+    parameters: HashMap<(String, String), HashSet<String>>,
+    csv: HashSet<(String, String)>,
+}
+
+impl Description {
+    pub fn of(document: &Document) -> Result<Self, String> {
+        let mut value = serde_json::to_value(document).map_err(|e| e.to_string())?;
+        let mut parameters = HashMap::new();
+        let mut csv = HashSet::new();
+        each_operation(&mut value, |path, method, operation| {
+            let key = (method.to_ascii_uppercase(), path.to_owned());
+            parameters.insert(key.clone(), query_parameters(operation));
+            if operation.pointer("/responses/200/content/text~1csv").is_some() {
+                csv.insert(key);
+            }
+            complete(path, method, operation);
+        });
+        let text = serde_json::to_string_pretty(&value).map_err(|e| e.to_string())? + "\n";
+        Ok(Self { text, parameters, csv })
+    }
+
+    /// The document as served at `/openapi.json`.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn knows_parameter(&self, request: &HttpRequest, name: &str) -> bool {
+        self.parameters.get(&key(request)).is_some_and(|known| known.contains(name))
+    }
+
+    /// Methods of the operations at this path, whatever the request's own method.
+    pub fn methods_at(&self, path: &str) -> Vec<&str> {
+        let mut methods: Vec<&str> = self
+            .parameters
+            .keys()
+            .filter(|(_, template)| is_instance(template, path))
+            .map(|(method, _)| method.as_str())
+            .collect();
+        methods.sort_unstable();
+        methods.dedup();
+        methods
+    }
+
+    pub fn speaks_csv(&self, request: &HttpRequest) -> bool {
+        self.csv.contains(&key(request))
+    }
+}
+
+fn is_instance(template: &str, path: &str) -> bool {
+    let (mut wanted, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(w), Some(g)) if w == g || (w.starts_with('{') && !g.is_empty()) => {}
+            _ => return false,
+        }
+    }
+}
+
+fn key(request: &HttpRequest) -> (String, String) {
+    (request.method().to_string(), request.match_pattern().unwrap_or_default())
+}
+
+fn each_operation(document: &mut Value, mut visit: impl FnMut(&str, &str, &mut Value)) {
+    let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) else { return };
+    for (path, item) in paths {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            visit(path, method, operation);
+        }
+    }
+}
+
+fn query_parameters(operation: &Value) -> HashSet<String> {
+    let parameters = operation.get("parameters").and_then(Value::as_array);
+    parameters
+        .into_iter()
+        .flatten()
+        .filter(|p| p.get("in") == Some(&json!("query")))
+        .filter_map(|p| p.get("name").and_then(Value::as_str).map(str::to_owned))
+        .collect()
+}
+
+/// Adds what every operation of its kind takes and answers.
+fn complete(path: &str, method: &str, operation: &mut Value) {
+    let public = operation
+        .get("security")
+        .and_then(Value::as_array)
+        .is_some_and(|s| s.iter().all(|r| r == &json!({})));
+    let is_api = path.starts_with("/api/");
+    let has_body = operation.get("requestBody").is_some();
+    let names_one = path.contains('{');
+    let conditional = operation.get("x-if-match").is_some();
+    let mut problems = Vec::new();
+    if is_api || public {
+        problems.extend([400, 503]);
+    }
+    if !public {
+        problems.extend([401, 403, 406, 500]);
+        if matches!(method, "post") {
+            add_parameter(operation, idempotency_key());
+            problems.extend([409, 422]);
+        }
+        if method == "get" {
+            add_parameter(
+                operation,
+                header("If-None-Match", "ETag held already: 304 when it is still the present one."),
+            );
+            add_response(operation, 304, json!({"description": "Not modified"}));
+        }
+        add_parameter(operation, header("Accept-Language", "Language of problems: `vi` (default) or `en`."));
+    }
+    if names_one {
+        problems.push(404);
+    }
+    if has_body {
+        problems.extend([413, 415, 422]);
+        if !public {
+            problems.push(409);
+        }
+    }
+    if matches!(method, "patch" | "delete" | "put") && !public {
+        problems.push(409);
+        problems.push(412);
+    }
+    if conditional {
+        let required = operation.get("x-if-match") == Some(&json!("required"));
+        let mut parameter = header("If-Match", "`ETag` of the version that is changed.");
+        parameter["required"] = json!(false);
+        if required {
+            parameter["description"] =
+                json!("`ETag` of the version that is changed. Without it: 428; of another version: 412.");
+            problems.push(428);
+        }
+        problems.push(412);
+        add_parameter(operation, parameter);
+    }
+    for status in problems {
+        add_response(operation, status, problem_response(status));
+    }
+    let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+    for (status, response) in responses.into_iter().flatten() {
+        let headers = response.as_object_mut().map(|r| r.entry("headers").or_insert(json!({})));
+        if let Some(headers) = headers {
+            headers["X-Request-Id"] =
+                json!({"description": "Id of the request, also in the log", "schema": {"type": "string"}});
+            if matches!(status.as_str(), "200" | "201") && is_api && !public {
+                headers["ETag"] =
+                    json!({"description": "Tag of this representation", "schema": {"type": "string"}});
+            }
+        }
+    }
+}
+
+fn header(name: &str, description: &str) -> Value {
+    json!({"name": name, "in": "header", "description": description, "required": false, "schema": {"type": "string"}})
+}
+
+fn idempotency_key() -> Value {
+    let mut parameter = header(
+        "Idempotency-Key",
+        "1-255 printable ASCII characters. The same key with the same body within 72 hours answers the stored answer (`Idempotency-Replayed: true`); with another body 422; while the first is still running 409.",
+    );
+    parameter["schema"] = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"});
+    parameter
+}
+
+fn add_parameter(operation: &mut Value, parameter: Value) {
+    if let Some(operation) = operation.as_object_mut()
+        && let Some(list) = operation.entry("parameters").or_insert(json!([])).as_array_mut()
+    {
+        list.push(parameter);
+    }
+}
+
+fn add_response(operation: &mut Value, status: u16, response: Value) {
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        responses.entry(status.to_string()).or_insert(response);
+    }
+}
+
+fn problem_response(status: u16) -> Value {
+    let description = match status {
+        400 => "Syntax: malformed body, unknown field or parameter, malformed period or cursor",
+        401 => "No token, or one that is not in force",
+        403 => "Not allowed",
+        404 => "Does not exist, or not for this caller",
+        406 => "None of the accepted formats is offered",
+        409 => "Conflict with the present state",
+        412 => "Changed since it was read",
+        413 => "Body too large",
+        415 => "Unsupported media type",
+        422 => "A rule is broken; `errors` lists all of them",
+        428 => "`If-Match` is required",
+        429 => "Too many requests; see `Retry-After`",
+        503 => "Temporarily unavailable; see `Retry-After`",
+        _ => "A fault of the service",
+    };
+    json!({
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    })
+}

@@ -1,0 +1,175 @@
+//! Strong entity tags and the conditions clients put on them.
+//!
+//! A tag is `"<version>"`, or `"<version>.<variant>"` where the representation depends on more than the stored row (the
+//! date, the caller). `If-None-Match` compares all of it, `If-Match` the version alone: yesterday's tag of an unchanged
+//! task still lets its reader write.
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use sha2::{Digest, Sha256};
+
+use super::{Code, Msg, Problem};
+
+/// Strong tag of a representation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntityTag(String);
+
+impl EntityTag {
+    pub fn of_version(version: i32) -> Self {
+        Self(version.to_string())
+    }
+
+    /// Tag of a row whose representation also depends on `parts`.
+    pub fn of_variant(version: i32, parts: &[&str]) -> Self {
+        Self(format!("{version}.{}", short_hash(parts.join("\n").as_bytes())))
+    }
+
+    /// Tag of bytes that have no version of their own (lists, statistics).
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self(short_hash(bytes))
+    }
+
+    pub fn header_value(&self) -> HeaderValue {
+        HeaderValue::from_str(&format!("\"{}\"", self.0)).unwrap_or(HeaderValue::from_static("\"-\""))
+    }
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().take(12).map(|b| format!("{b:02x}")).collect()
+}
+
+/// `If-Match` and `If-None-Match` of a request.
+#[derive(Clone, Debug, Default)]
+pub struct Preconditions {
+    if_match: Option<Vec<String>>,
+    if_none_match: Option<Vec<String>>,
+}
+
+impl Preconditions {
+    /// Reads both headers; a malformed one is 400.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        Ok(Self {
+            if_match: tags(request, &header::IF_MATCH)?,
+            if_none_match: tags(request, &header::IF_NONE_MATCH)?,
+        })
+    }
+
+    /// The caller must have seen this version: 428 without `If-Match`, 412 when it is another's.
+    pub fn require_match(&self, version: i32) -> Result<(), Problem> {
+        match &self.if_match {
+            None => Err(Problem::with(
+                Code::PreconditionRequired,
+                Msg::fixed(
+                    "Gửi If-Match với ETag đã nhận khi đọc.",
+                    "Send If-Match with the ETag received when reading.",
+                ),
+            )),
+            Some(tags) => matches(tags, version),
+        }
+    }
+
+    /// As [`Preconditions::require_match`] where the header is optional.
+    pub fn match_if_given(&self, version: i32) -> Result<(), Problem> {
+        self.if_match.as_ref().map_or(Ok(()), |tags| matches(tags, version))
+    }
+
+    /// `If-Match` was sent for something that does not exist yet.
+    pub fn match_absent(&self) -> Result<(), Problem> {
+        if self.if_match.is_some() { Err(Problem::new(Code::PreconditionFailed)) } else { Ok(()) }
+    }
+
+    /// The caller holds this representation already.
+    pub fn is_fresh(&self, tag: &EntityTag) -> bool {
+        self.if_none_match
+            .as_ref()
+            .is_some_and(|tags| tags.iter().any(|t| t == "*" || t.trim_start_matches("W/") == quoted(&tag.0)))
+    }
+}
+
+fn quoted(tag: &str) -> String {
+    format!("\"{tag}\"")
+}
+
+fn matches(tags: &[String], version: i32) -> Result<(), Problem> {
+    let version = version.to_string();
+    let same = tags.iter().any(|tag| {
+        tag == "*"
+            || tag
+                .strip_prefix('"')
+                .and_then(|t| t.strip_suffix('"'))
+                .and_then(|t| t.split('.').next())
+                .is_some_and(|t| t == version)
+    });
+    if same { Ok(()) } else { Err(Problem::new(Code::PreconditionFailed)) }
+}
+
+/// The header's list of tags, each with its quotes.
+fn tags(request: &HttpRequest, name: &HeaderName) -> Result<Option<Vec<String>>, Problem> {
+    let mut all = Vec::new();
+    let mut present = false;
+    for value in request.headers().get_all(name) {
+        present = true;
+        let text = value.to_str().map_err(|_| malformed(name))?;
+        for tag in text.split(',').map(str::trim).filter(|t| !t.is_empty()) {
+            if !is_tag(tag) {
+                return Err(malformed(name));
+            }
+            all.push(tag.to_owned());
+        }
+    }
+    if present && all.is_empty() {
+        return Err(malformed(name));
+    }
+    Ok(present.then_some(all))
+}
+
+fn is_tag(tag: &str) -> bool {
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag);
+    tag == "*"
+        || (opaque.len() >= 2
+            && opaque.starts_with('"')
+            && opaque.ends_with('"')
+            && !opaque.trim_matches('"').contains('"'))
+}
+
+fn malformed(name: &HeaderName) -> Problem {
+    let name = name.as_str();
+    Problem::with(
+        Code::InvalidHeader,
+        msg!(
+            "{name}: cần một ETag trong ngoặc kép, ví dụ \"3\".",
+            "{name}: expected an entity tag in quotes, such as \"3\"."
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn conditions(name: &str, value: &str) -> Result<Preconditions, Problem> {
+        Preconditions::of(&TestRequest::default().insert_header((name, value)).to_http_request())
+    }
+
+    #[test]
+    fn if_match_compares_versions_strongly() {
+        let held = conditions("If-Match", "\"3.abc\"").unwrap();
+        assert!(held.require_match(3).is_ok());
+        assert_eq!(held.require_match(4).unwrap_err().code, Code::PreconditionFailed);
+        assert!(conditions("If-Match", "W/\"3\"").unwrap().require_match(3).is_err());
+        assert!(conditions("If-Match", "\"1\", \"3\"").unwrap().require_match(3).is_ok());
+        assert_eq!(Preconditions::default().require_match(3).unwrap_err().code, Code::PreconditionRequired);
+        assert_eq!(conditions("If-Match", "3").unwrap_err().code, Code::InvalidHeader);
+    }
+
+    #[test]
+    fn if_none_match_compares_whole_tags_weakly() {
+        let tag = EntityTag::of_variant(3, &["2018-04-01"]);
+        let text = tag.header_value().to_str().unwrap().to_owned();
+        assert!(conditions("If-None-Match", &text).unwrap().is_fresh(&tag));
+        assert!(conditions("If-None-Match", &format!("W/{text}")).unwrap().is_fresh(&tag));
+        assert!(!conditions("If-None-Match", "\"3\"").unwrap().is_fresh(&tag));
+    }
+}

@@ -1,0 +1,65 @@
+//! Whether the process lives, whether it can serve, and what it measures. Public: they tell nothing about data.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Code, Problem};
+use crate::app::State;
+use crate::auth::Public;
+use crate::db::migrations;
+
+/// State of the service.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// The process is alive
+///
+/// Answers as long as the process runs, whatever the state of the database.
+#[utoipa::path(tag = "health", responses((status = 200, description = "Alive", body = Health)), security(()))]
+#[get("/healthz")]
+pub async fn healthz(_: Public) -> HttpResponse {
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Health { status: "ok" })
+}
+
+/// The service can answer requests
+///
+/// Asks the database and checks that every migration is applied; 503 while it cannot, or while shutting down.
+#[utoipa::path(
+    tag = "health",
+    responses((status = 200, description = "Ready", body = Health), (status = 503, description = "Not ready", body = super::problem::ProblemBody, content_type = "application/problem+json")),
+    security(())
+)]
+#[get("/readyz")]
+pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    if state.is_stopping() {
+        return Err(Problem::new(Code::Unavailable).retry_after(1));
+    }
+    let pending = state.db().read(async |conn| Ok::<_, Problem>(migrations::pending(conn).await?)).await;
+    match pending {
+        Ok(pending) if pending.is_empty() => {
+            Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Health { status: "ready" }))
+        }
+        Ok(pending) => {
+            log::error!(target: "health", pending = pending.len(); "migrations are pending");
+            Err(Problem::new(Code::Unavailable).retry_after(5))
+        }
+        Err(problem) => {
+            log::error!(target: "health", cause = problem.internal_cause(); "the database does not answer");
+            Err(Problem::new(Code::Unavailable).retry_after(1))
+        }
+    }
+}
+
+/// Metrics for Prometheus
+#[utoipa::path(tag = "health", responses((status = 200, description = "Prometheus exposition format", body = String, content_type = "application/openmetrics-text")), security(()))]
+#[get("/metrics")]
+pub async fn metrics(_: Public, state: web::Data<State>) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(state.metrics().render(state.db()))
+}

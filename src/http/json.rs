@@ -1,0 +1,276 @@
+//! Bodies: read whole within a limit, parsed strictly, normalised, checked in full before a handler sees them.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::web::{Bytes, BytesMut};
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::{Code, Msg, Problem, Violations};
+use crate::values::nfc;
+
+/// Largest body of an ordinary request.
+const MOST_BYTES: usize = 256 * 1024;
+
+/// Rules of a body that its types cannot say. Every implementation decides on every field.
+pub trait Check {
+    /// Largest body accepted, in bytes.
+    const MOST_BYTES: usize = MOST_BYTES;
+
+    /// Adds what is wrong to `faults`.
+    fn check(&self, faults: &mut Violations);
+}
+
+/// A JSON body that parsed and passed its [`Check`].
+#[derive(Debug)]
+pub struct ValidJson<T> {
+    pub value: T,
+    /// SHA-256 of the bytes sent, for `Idempotency-Key`.
+    pub digest: Vec<u8>,
+}
+
+impl<T: DeserializeOwned + Check + 'static> FromRequest for ValidJson<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let headers = media_type(request).and_then(|()| no_encoding(request));
+        let payload = payload.take();
+        Box::pin(async move {
+            headers?;
+            let bytes = read_body(payload, T::MOST_BYTES).await?;
+            let value: T = parse(&bytes)?;
+            let mut faults = Violations::default();
+            value.check(&mut faults);
+            faults.into_result()?;
+            Ok(Self { value, digest: Sha256::digest(&bytes).to_vec() })
+        })
+    }
+}
+
+fn media_type(request: &HttpRequest) -> Result<(), Problem> {
+    let header = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let essence = header.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Problem::with(
+        Code::UnsupportedMediaType,
+        Msg::fixed("Cần Content-Type: application/json.", "Send Content-Type: application/json."),
+    ))
+}
+
+/// Compressed bodies would get round the size limit, and no client needs them.
+fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
+    match request.headers().get(CONTENT_ENCODING) {
+        None => Ok(()),
+        Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
+        Some(_) => Err(Problem::with(
+            Code::UnsupportedMediaType,
+            Msg::fixed("Không nhận nội dung nén.", "Compressed bodies are not accepted."),
+        )),
+    }
+}
+
+/// Reads at most `most` bytes.
+pub async fn read_body(mut payload: Payload, most: usize) -> Result<Bytes, Problem> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|_| Problem::new(Code::MalformedBody))?;
+        if body.len() + chunk.len() > most {
+            return Err(Problem::with(
+                Code::PayloadTooLarge,
+                msg!("Tối đa {most} byte.", "At most {most} bytes."),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}
+
+/// Parses strictly: unknown, missing and repeated fields, wrong types and trailing text are 400 with a pointer.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let text = std::str::from_utf8(bytes).map_err(|_| {
+        Problem::with(Code::MalformedBody, Msg::fixed("Nội dung không phải UTF-8.", "The body is not UTF-8."))
+    })?;
+    let text = normalised(text)?;
+    let mut deserializer = serde_json::Deserializer::from_str(&text);
+    let value = serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| syntax_problem(&pointer(error.path()), error.inner()))?;
+    deserializer.end().map_err(|error| syntax_problem("", &error))?;
+    Ok(value)
+}
+
+/// NFC, and no NUL: PostgreSQL cannot hold one.
+fn normalised(text: &str) -> Result<String, Problem> {
+    if text.contains('\0') || holds_escaped_nul(text) {
+        return Err(Problem::with(
+            Code::InvalidText,
+            Msg::fixed("Ký tự NUL không được phép.", "The character NUL is not allowed."),
+        ));
+    }
+    Ok(nfc(&compose_escapes(text)))
+}
+
+fn holds_escaped_nul(text: &str) -> bool {
+    let mut escaped = false;
+    let mut rest = text.char_indices();
+    while let Some((at, c)) = rest.next() {
+        if escaped && c == 'u' && text.get(at + 1..at + 5) == Some("0000") {
+            return true;
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    false
+}
+
+/// `\u0301` and its kind are written out, so that composition sees combining marks sent as escapes.
+fn compose_escapes(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.contains("\\u") {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        out.push_str(before);
+        let decoded = escape
+            .strip_prefix("\\u")
+            .and_then(|hex| hex.get(..4))
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+            .and_then(char::from_u32)
+            .filter(|c| unicode_normalization::char::is_combining_mark(*c));
+        let taken = match decoded {
+            Some(mark) => {
+                out.push(mark);
+                6
+            }
+            None => {
+                let len = escape.chars().take(2).map(char::len_utf8).sum();
+                out.push_str(escape.get(..len).unwrap_or(escape));
+                len
+            }
+        };
+        rest = escape.get(taken..).unwrap_or_default();
+    }
+    out.push_str(rest);
+    out.into()
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+/// serde's texts, read once here, become codes and both languages.
+fn syntax_problem(pointer: &str, error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let text = text.split(" at line ").next().unwrap_or_default();
+    let named = text.split('`').nth(1).unwrap_or_default();
+    let below = format!("{pointer}/{named}");
+    if let Some(code) = Code::parse(text) {
+        return Problem::at(code, pointer, code.title());
+    }
+    if text.starts_with("unknown field") {
+        let pointer = if pointer.ends_with(&format!("/{named}")) { pointer.to_owned() } else { below };
+        return Problem::at(
+            Code::UnknownField,
+            pointer,
+            msg!("Trường `{named}` không tồn tại.", "There is no field `{named}`."),
+        );
+    }
+    if text.starts_with("missing field") {
+        return Problem::at(
+            Code::MissingField,
+            below,
+            msg!("Thiếu trường `{named}`.", "The field `{named}` is missing."),
+        );
+    }
+    if text.starts_with("duplicate field") {
+        return Problem::at(
+            Code::DuplicateField,
+            below,
+            msg!("Trường `{named}` bị lặp.", "The field `{named}` occurs twice."),
+        );
+    }
+    let (line, column) = (error.line(), error.column());
+    if error.is_data() {
+        return Problem::at(
+            Code::WrongType,
+            pointer,
+            msg!("Sai kiểu hoặc giá trị: {text}.", "Wrong type or value: {text}."),
+        );
+    }
+    Problem::with(
+        Code::MalformedBody,
+        msg!(
+            "JSON sai cú pháp ở dòng {line}, cột {column}.",
+            "Malformed JSON at line {line}, column {column}."
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        name: String,
+        #[serde(default)]
+        parts: Vec<Part>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Part {
+        #[allow(dead_code)]
+        n: u32,
+    }
+
+    fn fault(text: &str) -> (Code, String) {
+        let problem = parse::<Body>(text.as_bytes()).unwrap_err();
+        (problem.code, problem.errors.first().map(|e| e.pointer.clone()).unwrap_or_default())
+    }
+
+    #[test]
+    fn each_fault_has_its_code_and_place() {
+        assert_eq!(fault(r#"{"name":"a","nom":1}"#), (Code::UnknownField, "/nom".into()));
+        assert_eq!(fault(r#"{"parts":[]}"#), (Code::MissingField, "/name".into()));
+        assert_eq!(fault(r#"{"name":"a","name":"b"}"#), (Code::DuplicateField, "/name".into()));
+        assert_eq!(fault(r#"{"name":"a","parts":[{"n":"1"}]}"#), (Code::WrongType, "/parts/0/n".into()));
+        assert_eq!(
+            fault(r#"{"name":"a","parts":[{"n":1,"m":2}]}"#),
+            (Code::UnknownField, "/parts/0/m".into())
+        );
+        assert_eq!(fault(r#"{"name":"#).0, Code::MalformedBody);
+        assert_eq!(fault(r#"{"name":"a"} x"#).0, Code::MalformedBody);
+        assert_eq!(fault("{\"name\":\"\\u0000\"}").0, Code::InvalidText);
+        assert_eq!(parse::<Body>(b"{\"name\":\"\xff\"}").unwrap_err().code, Code::MalformedBody);
+    }
+
+    #[test]
+    fn text_is_composed_however_it_was_sent() {
+        let plain: Body = parse("{\"name\":\"Ho\u{0061}\u{0300}\"}".as_bytes()).unwrap();
+        assert_eq!(plain.name, "Ho\u{00e0}");
+        let escaped: Body = parse(br#"{"name":"Hoa\u0300"}"#).unwrap();
+        assert_eq!(escaped.name, "Ho\u{00e0}");
+        let backslash: Body = parse(br#"{"name":"a\\u0000b\n"}"#).unwrap();
+        assert_eq!(backslash.name, "a\\u0000b\n");
+    }
+}

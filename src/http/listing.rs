@@ -1,0 +1,279 @@
+//! Lists on the wire: typed filters, page size, cursor, order, count, format. What is not known is refused.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::{IntoParams, ToSchema};
+
+use super::csv::Format;
+use super::{Code, Msg, Problem};
+use crate::db::list::{Order, Slice, SortKey, Window};
+
+const DEFAULT_LIMIT: i64 = 50;
+const MOST: i64 = 200;
+
+/// Parameters that every list takes.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Items per page, 1-200; larger values are lowered to 200.
+    #[param(minimum = 1, default = 50, example = 50)]
+    pub limit: Option<i64>,
+    /// `page.next_cursor` of the page before; only with the same filters and order.
+    pub cursor: Option<String>,
+    /// Keys to sort by, comma-separated, `-` in front for descending.
+    pub sort: Option<String>,
+    /// `exact` adds `page.total`.
+    #[param(inline)]
+    pub count: Option<Count>,
+    /// `csv` for a spreadsheet (the same as `Accept: text/csv`).
+    #[param(inline)]
+    pub format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Count {
+    Exact,
+}
+
+/// Place of a page in its list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PageInfo {
+    /// Items per page in force.
+    pub limit: i64,
+    /// Cursor of the next page, null on the last one.
+    pub next_cursor: Option<String>,
+    /// Items in the whole list, with `count=exact`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub total: Option<i64>,
+}
+
+/// One page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    pub items: Vec<T>,
+    pub page: PageInfo,
+}
+
+/// A list request: filters of type `F` and the page wanted.
+#[derive(Debug)]
+pub struct Listing<F> {
+    pub filter: F,
+    pub format: Format,
+    limit: i64,
+    count: bool,
+    sort: Vec<(String, bool)>,
+    cursor: Option<String>,
+    /// What a cursor is bound to: the path and every parameter that shapes the list.
+    query_hash: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Cursor {
+    q: String,
+    k: Vec<String>,
+}
+
+impl<F: DeserializeOwned> FromRequest for Listing<F> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::read(request))
+    }
+}
+
+impl<F: DeserializeOwned> Listing<F> {
+    fn read(request: &HttpRequest) -> Result<Self, Problem> {
+        const SHARED: [&str; 5] = ["limit", "cursor", "sort", "count", "format"];
+        let pairs = pairs(request.query_string())?;
+        let (shared, own): (Vec<_>, Vec<_>) =
+            pairs.into_iter().partition(|(name, _)| SHARED.contains(&name.as_str()));
+        let params: ListParams = from_pairs(&shared)?;
+        let filter: F = from_pairs(&own)?;
+        let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
+        if limit < 1 {
+            return Err(invalid("limit", Msg::fixed("limit phải từ 1 đến 200.", "limit must be 1-200.")));
+        }
+        let mut bound: Vec<_> = own.iter().map(|(n, v)| format!("{n}={v}")).collect();
+        bound.sort();
+        bound.push(format!("sort={}", params.sort.as_deref().unwrap_or_default()));
+        bound.push(request.path().to_owned());
+        Ok(Self {
+            filter,
+            format: Format::negotiate(request, params.format)?,
+            limit: limit.min(MOST),
+            count: params.count.is_some(),
+            sort: parse_sort(params.sort.as_deref()),
+            cursor: params.cursor,
+            query_hash: hash(&bound.join("&")),
+        })
+    }
+}
+
+impl<F> Listing<F> {
+    /// The order asked for, from the documented `keys`, always ending in `unique`.
+    pub fn order(&self, keys: &[SortKey], default: &[Order], unique: Order) -> Result<Vec<Order>, Problem> {
+        let mut order = Vec::new();
+        for (name, descending) in &self.sort {
+            let Some(key) = keys.iter().find(|k| k.name == name) else {
+                let known = keys.iter().map(|k| k.name).collect::<Vec<_>>().join(", ");
+                return Err(invalid("sort", msg!("Chỉ sắp xếp theo: {known}.", "Sort keys are: {known}.")));
+            };
+            order.push(Order { key: *key, descending: *descending });
+        }
+        if order.is_empty() {
+            order.extend_from_slice(default);
+        }
+        if !order.iter().any(|o| o.key.name == unique.key.name) {
+            order.push(unique);
+        }
+        Ok(order)
+    }
+
+    /// The window into a list in this `order`.
+    pub fn window(&self, order: &[Order]) -> Result<Window, Problem> {
+        Ok(Window { limit: self.limit, after: self.after(order.len())?, count: self.count })
+    }
+
+    fn after(&self, keys: usize) -> Result<Option<Vec<String>>, Problem> {
+        let Some(text) = &self.cursor else { return Ok(None) };
+        let cursor: Cursor = URL_SAFE_NO_PAD
+            .decode(text)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .ok_or_else(|| Problem::new(Code::InvalidCursor))?;
+        if cursor.q != self.query_hash || cursor.k.len() != keys {
+            return Err(Problem::new(Code::InvalidCursor));
+        }
+        Ok(Some(cursor.k))
+    }
+
+    /// The answer for rows read from the database.
+    pub fn page<R, T>(&self, slice: Slice<R>, into: impl FnMut(R) -> T) -> Page<T> {
+        Page {
+            items: slice.rows.into_iter().map(into).collect(),
+            page: PageInfo {
+                limit: self.limit,
+                next_cursor: slice.next.map(|key| self.cursor_of(key)),
+                total: slice.total.or(if self.count { Some(0) } else { None }),
+            },
+        }
+    }
+
+    /// The answer for a list already whole in memory, cut by the text key of its items.
+    pub fn page_of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> String) -> Result<Page<T>, Problem> {
+        let total = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        let after = self.after(1)?.and_then(|k| k.into_iter().next());
+        let skip = after.map_or(0, |after| items.iter().take_while(|item| key(item) != after).count() + 1);
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = items.len() > skip + limit;
+        let items: Vec<T> = items.into_iter().skip(skip).take(limit).collect();
+        let next_cursor = if more { items.last().map(|item| self.cursor_of(vec![key(item)])) } else { None };
+        let page = PageInfo { limit: self.limit, next_cursor, total: self.count.then_some(total) };
+        Ok(Page { items, page })
+    }
+
+    fn cursor_of(&self, key: Vec<String>) -> String {
+        let cursor = Cursor { q: self.query_hash.clone(), k: key };
+        URL_SAFE_NO_PAD.encode(serde_json::to_vec(&cursor).unwrap_or_default())
+    }
+}
+
+fn hash(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect()
+}
+
+fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
+    text.into_iter()
+        .flat_map(|t| t.split(','))
+        .map(|part| match part.strip_prefix('-') {
+            Some(name) => (name.to_owned(), true),
+            None => (part.to_owned(), false),
+        })
+        .collect()
+}
+
+/// The query's pairs, decoded; a value that is not UTF-8 or holds NUL is refused.
+pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
+        Problem::with(
+            Code::InvalidParameter,
+            Msg::fixed("Chuỗi truy vấn sai cú pháp.", "Malformed query string."),
+        )
+    })?;
+    if let Some((name, _)) = pairs.iter().find(|(n, v)| n.contains('\0') || v.contains(['\0', '\u{fffd}'])) {
+        return Err(invalid(name, Msg::fixed("Ký tự không hợp lệ.", "Characters that are not allowed.")));
+    }
+    Ok(pairs)
+}
+
+/// Reads typed parameters; unknown, repeated and malformed ones are 400 and named.
+pub fn from_pairs<T: DeserializeOwned>(pairs: &[(String, String)]) -> Result<T, Problem> {
+    let encoded = serde_urlencoded::to_string(pairs).unwrap_or_default();
+    let deserializer = serde_urlencoded::Deserializer::new(form_pairs(&encoded));
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let name = error.path().to_string();
+        parameter_problem(&name, &error.inner().to_string())
+    })
+}
+
+fn form_pairs(encoded: &str) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(encoded.as_bytes())
+}
+
+fn parameter_problem(path: &str, text: &str) -> Problem {
+    let named = text.split('`').nth(1).unwrap_or_default();
+    if text.starts_with("unknown field") {
+        return Problem::at(
+            Code::UnknownParameter,
+            format!("?{named}"),
+            msg!("Tham số `{named}` không tồn tại.", "There is no parameter `{named}`."),
+        );
+    }
+    if text.starts_with("missing field") {
+        return Problem::at(
+            Code::InvalidParameter,
+            format!("?{named}"),
+            msg!("Thiếu tham số `{named}`.", "The parameter `{named}` is missing."),
+        );
+    }
+    let name = if path == "." { named } else { path };
+    match Code::parse(text) {
+        Some(code) => Problem::at(code, format!("?{name}"), code.title()),
+        None => Problem::at(
+            Code::InvalidParameter,
+            format!("?{name}"),
+            msg!("Giá trị không hợp lệ: {text}.", "Invalid value: {text}."),
+        ),
+    }
+}
+
+/// 400 about one parameter.
+pub fn invalid(name: &str, detail: Msg) -> Problem {
+    Problem::at(Code::InvalidParameter, format!("?{name}"), detail)
+}
+
+/// `a,b,c` in one parameter: any of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnyOf<T>(pub Vec<T>);
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for AnyOf<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let parts = text.split(',').map(|part| {
+            let value = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(part);
+            T::deserialize(value).map_err(serde::de::Error::custom)
+        });
+        parts.collect::<Result<_, _>>().map(Self)
+    }
+}

@@ -1,0 +1,292 @@
+//! RFC 9457 problems: made anywhere, rendered at the edge, where language and request id are known.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::{Code, Locale, Msg};
+use crate::db::Fault;
+
+/// Errors listed in one answer at the most; `error_count` says how many there are in all.
+const MOST_ERRORS: usize = 100;
+
+/// One broken rule and the place in the request that breaks it.
+#[derive(Clone, Debug)]
+pub struct Violation {
+    pub code: Code,
+    /// JSON pointer into the body (RFC 6901), or `?name` for a query parameter.
+    pub pointer: String,
+    pub detail: Msg,
+    /// Further members, such as the values at fault.
+    pub extra: Map<String, Value>,
+}
+
+/// An answer that is not a success.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    pub code: Code,
+    pub detail: Option<Msg>,
+    pub errors: Vec<Violation>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the log should say and the client should not see.
+    internal: Option<String>,
+}
+
+impl Problem {
+    pub fn new(code: Code) -> Self {
+        Self { code, detail: None, errors: Vec::new(), headers: Vec::new(), internal: None }
+    }
+
+    pub fn with(code: Code, detail: Msg) -> Self {
+        Self { detail: Some(detail), ..Self::new(code) }
+    }
+
+    /// The thing is not there, or not for this caller: the two must not be told apart.
+    pub fn not_found() -> Self {
+        Self::new(Code::NotFound)
+    }
+
+    /// A problem about one place in the request.
+    pub fn at(code: Code, pointer: impl Into<String>, detail: Msg) -> Self {
+        let violation = Violation { code, pointer: pointer.into(), detail, extra: Map::new() };
+        let outer =
+            if code.status() == StatusCode::UNPROCESSABLE_ENTITY { Code::ValidationFailed } else { code };
+        Self { errors: vec![violation], ..Self::new(outer) }
+    }
+
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    pub fn unauthenticated(code: Code) -> Self {
+        let challenge = match code {
+            Code::Unauthenticated => HeaderValue::from_static("Bearer realm=\"ict-index\""),
+            _ => HeaderValue::from_static("Bearer realm=\"ict-index\", error=\"invalid_token\""),
+        };
+        Self::new(code).header(WWW_AUTHENTICATE, challenge)
+    }
+
+    pub fn internal(why: impl Into<String>) -> Self {
+        Self { internal: Some(why.into()), ..Self::new(Code::Internal) }
+    }
+
+    /// The cause to log; never part of an answer.
+    pub fn internal_cause(&self) -> Option<&str> {
+        self.internal.as_deref()
+    }
+
+    /// The body of the answer.
+    pub fn body(&self, locale: Locale, instance: &str, request_id: &str) -> ProblemBody {
+        ProblemBody {
+            r#type: format!("urn:ict-index:problem:{}", self.code.as_str()),
+            title: self.code.title().text(locale).to_owned(),
+            status: self.code.status().as_u16(),
+            detail: self.detail_text(locale),
+            code: self.code.as_str(),
+            instance: instance.to_owned(),
+            request_id: request_id.to_owned(),
+            error_count: (!self.errors.is_empty()).then_some(self.errors.len()),
+            errors: self.errors.iter().take(MOST_ERRORS).map(|v| v.body(locale)).collect(),
+        }
+    }
+
+    fn detail_text(&self, locale: Locale) -> String {
+        if let Some(detail) = &self.detail {
+            return detail.text(locale).to_owned();
+        }
+        match self.errors.as_slice() {
+            [] => self.code.title().text(locale).to_owned(),
+            [only] => only.detail.text(locale).to_owned(),
+            many => {
+                let n = many.len();
+                msg!("Có {n} lỗi; xem `errors`.", "{n} errors; see `errors`.").text(locale).to_owned()
+            }
+        }
+    }
+}
+
+impl Violation {
+    fn body(&self, locale: Locale) -> ViolationBody {
+        ViolationBody {
+            code: self.code.as_str(),
+            pointer: self.pointer.clone(),
+            detail: self.detail.text(locale).to_owned(),
+            extra: self.extra.clone(),
+        }
+    }
+}
+
+/// Problem details (RFC 9457), `application/problem+json`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// URI of the kind of problem.
+    #[schema(example = "urn:ict-index:problem:NOT_FOUND")]
+    pub r#type: String,
+    /// The kind of problem in the caller's language.
+    pub title: String,
+    /// HTTP status.
+    #[schema(example = 404)]
+    pub status: u16,
+    /// This case in the caller's language.
+    pub detail: String,
+    /// Stable code for programs; the list is in the description of the API.
+    #[schema(value_type = String, example = "NOT_FOUND")]
+    pub code: &'static str,
+    /// Path of the request.
+    pub instance: String,
+    /// The answer's `X-Request-Id`.
+    pub request_id: String,
+    /// How many errors there are in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub error_count: Option<usize>,
+    /// Each broken rule with its place; at most the first 100.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<ViolationBody>,
+}
+
+/// One broken rule.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProblemError)]
+pub struct ViolationBody {
+    #[schema(value_type = String, example = "INVALID_CODE")]
+    pub code: &'static str,
+    /// JSON pointer into the body, or `?name` of a query parameter.
+    #[schema(example = "/values/0/numerator")]
+    pub pointer: String,
+    pub detail: String,
+    /// Values that explain the error, when there are any.
+    #[serde(flatten)]
+    #[schema(value_type = Object)]
+    pub extra: Map<String, Value>,
+}
+
+/// Collects all that is wrong before it is said.
+#[derive(Debug, Default)]
+pub struct Violations(Vec<Violation>);
+
+impl Violations {
+    pub fn add(&mut self, code: Code, pointer: impl Into<String>, detail: Msg) {
+        self.0.push(Violation { code, pointer: pointer.into(), detail, extra: Map::new() });
+    }
+
+    /// As [`Violations::add`], with further members.
+    pub fn add_with(
+        &mut self,
+        code: Code,
+        pointer: impl Into<String>,
+        detail: Msg,
+        extra: Map<String, Value>,
+    ) {
+        self.0.push(Violation { code, pointer: pointer.into(), detail, extra });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// `Ok` when nothing was added; otherwise one problem that names everything.
+    pub fn into_result(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        Err(Problem { errors: self.0, ..Problem::new(Code::ValidationFailed) })
+    }
+
+    /// The text has between `min` and `max` characters.
+    pub fn length(&mut self, pointer: &str, text: &str, min: usize, max: usize) {
+        let n = text.chars().count();
+        if n < min || n > max {
+            let detail = msg!(
+                "Cần từ {min} đến {max} ký tự, nhận được {n}.",
+                "Takes {min} to {max} characters, got {n}."
+            );
+            self.add(Code::InvalidLength, pointer, detail);
+        }
+    }
+
+    /// The text can be a code (see [`crate::ids::is_code`]).
+    pub fn code(&mut self, pointer: &str, text: &str) {
+        if !crate::ids::is_code(text) {
+            let detail = Msg::fixed(
+                "Mã gồm 1-64 chữ cái không dấu, chữ số, dấu . _ - : và bắt đầu bằng chữ hoặc số.",
+                "A code has 1-64 ASCII letters, digits or . _ - : and begins with a letter or digit.",
+            );
+            self.add(Code::InvalidCode, pointer, detail);
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code.as_str())
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// Leaves the problem with the response; the edge writes the body.
+    fn error_response(&self) -> HttpResponse {
+        let mut builder = HttpResponse::build(self.code.status());
+        for (name, value) in &self.headers {
+            builder.append_header((name.clone(), value.clone()));
+        }
+        let mut response = builder.finish();
+        response.extensions_mut().insert(self.clone());
+        response
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::NotFound => Self::not_found(),
+            Fault::Violated(violated) => violated_problem(&violated.constraint, violated.kind),
+            Fault::Unavailable(why) => {
+                Self { internal: Some(why), ..Self::new(Code::Unavailable) }.retry_after(1)
+            }
+            Fault::Internal(why) => Self::internal(why),
+        }
+    }
+}
+
+/// A race that the checks before the write did not see: the constraint is the last word.
+fn violated_problem(constraint: &str, kind: diesel::result::DatabaseErrorKind) -> Problem {
+    use diesel::result::DatabaseErrorKind as Kind;
+    let code = match kind {
+        Kind::UniqueViolation => Code::AlreadyExists,
+        Kind::ForeignKeyViolation | Kind::ExclusionViolation => Code::Conflict,
+        Kind::CheckViolation => Code::ValidationFailed,
+        _ => Code::Internal,
+    };
+    Problem { internal: Some(format!("constraint {constraint}")), ..Problem::new(code) }
+}
+
+impl From<diesel::result::Error> for Problem {
+    fn from(error: diesel::result::Error) -> Self {
+        Fault::from(error).into()
+    }
+}

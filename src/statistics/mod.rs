@@ -1,0 +1,4 @@
+//! Level statistics and dossier rates: what the portal and VNPT read all day. Counting is decided once, in `rules`.
+
+pub mod routes;
+pub mod rules;

@@ -1,0 +1,303 @@
+//! A service per test.
+//!
+//! `scripts/test.sh` starts a private PostgreSQL and sets `TEST_DATABASE_URL`. A template database is migrated and seeded
+//! once per build of the migrations and data; each test gets a copy of it, and drops it.
+
+use std::sync::OnceLock;
+
+use actix_http::Request;
+use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::test::{TestRequest, init_service};
+use actix_web::{Error, http::StatusCode};
+use chrono::{DateTime, Utc};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use ict_index::app::{self, State};
+use ict_index::auth::{KeyRing, PasswordCost, Passwords, TokenKeys};
+use ict_index::clock::Clock;
+use ict_index::db::{Conn, Db, DbSettings, Sql, migrations, sql};
+use ict_index::http::Problem;
+use ict_index::seed;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+/// Password of every account in a test.
+pub const PASSWORD: &str = "ruong bac thang 332";
+/// Where a test's clock stands unless it moves it: inside the plan's year.
+pub const NOW: &str = "2018-03-15T02:00:00Z";
+
+/// Cheap enough for hundreds of logins; the real cost is tested in `auth::password`.
+const CHEAP: PasswordCost = PasswordCost { memory_kib: 64, iterations: 1 };
+
+pub fn admin_url() -> String {
+    std::env::var("TEST_DATABASE_URL").expect("TEST_DATABASE_URL is not set: run the tests with `make test`")
+}
+
+pub fn url_of(database: &str) -> String {
+    let url = admin_url();
+    let (server, _) = url.rsplit_once('/').expect("TEST_DATABASE_URL ends in /postgres");
+    format!("{server}/{database}")
+}
+
+pub async fn admin(statement: &str) {
+    let mut conn = AsyncPgConnection::establish(&admin_url()).await.expect("the test server answers");
+    conn.batch_execute(statement).await.expect(statement);
+}
+
+/// Name of the migrated and seeded template; made by whichever test comes first.
+async fn template() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _one = MAKING.lock().await;
+    if NAME.get().is_none() {
+        let name = format!("template_{}", Uuid::now_v7().simple());
+        admin(&format!("create database {name}")).await;
+        migrations::migrate(&url_of(&name)).await.expect("migrations apply");
+        let db = Db::new(&DbSettings::new(url_of(&name))).unwrap();
+        let now = "2018-01-01T00:00:00Z".parse().unwrap();
+        seed::plan(&db, now).await.map_err(describe).expect("the plan loads");
+        let passwords = Passwords::new(CHEAP).unwrap();
+        seed::demo_accounts(&db, &passwords, PASSWORD, now).await.map_err(describe).expect("accounts load");
+        drop(db);
+        // Connections of a dropped pool close in their own time; a template must have none.
+        let end = format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
+        admin(&end).await;
+        NAME.set(name).unwrap();
+    }
+    NAME.get().unwrap()
+}
+
+/// Copying the files is three times as fast as copying through the log; servers before 15 always do so.
+async fn copy_database(database: &str, template: &str) {
+    let mut conn = AsyncPgConnection::establish(&admin_url()).await.expect("the test server answers");
+    let version: i32 =
+        sql("select current_setting('server_version_num')::int as value").value(&mut conn).await.unwrap();
+    let strategy = if version >= 150_000 { "strategy file_copy" } else { "" };
+    let statement = format!("create database {database} template {template} {strategy}");
+    conn.batch_execute(&statement).await.expect("a copy of the template");
+}
+
+fn describe(problem: Problem) -> String {
+    format!("{problem:?}")
+}
+
+/// A running service with its own database.
+pub struct TestService {
+    pub state: State,
+    pub clock: Clock,
+    database: String,
+}
+
+impl Drop for TestService {
+    fn drop(&mut self) {
+        let database = self.database.clone();
+        // Off this runtime: a test's own is ending.
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(admin(&format!("drop database {database} with (force)")));
+        })
+        .join()
+        .ok();
+    }
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: actix_web::http::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; null when there is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).expect("UTF-8")
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |v| v.to_str().unwrap())
+    }
+
+    pub fn etag(&self) -> String {
+        self.header("etag").to_owned()
+    }
+
+    /// The status is this one; the whole answer is shown when not.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", String::from_utf8_lossy(&self.body));
+        self
+    }
+
+    /// It is a problem of this status and code; the first error's code counts too.
+    #[track_caller]
+    pub fn expect_problem(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let body = answer.json();
+        let inner = body["errors"].as_array().is_some_and(|all| all.iter().any(|e| e["code"] == code));
+        assert!(body["code"] == code || inner, "no {code} in {body}");
+        answer
+    }
+
+    /// Values of one member of all items.
+    pub fn column(&self, name: &str) -> Vec<Value> {
+        self.json()["items"].as_array().expect("items").iter().map(|item| item[name].clone()).collect()
+    }
+}
+
+/// A request in the making.
+pub struct Call<'s> {
+    service: &'s TestService,
+    request: TestRequest,
+    body: Option<Vec<u8>>,
+}
+
+impl TestService {
+    /// A service on a copy of the seeded template, with its clock at [`NOW`].
+    pub async fn start() -> Self {
+        let _ = env_logger::builder().is_test(true).filter_level(log::LevelFilter::Error).try_init();
+        let template = template().await;
+        let database = format!("test_{}", Uuid::now_v7().simple());
+        copy_database(&database, template).await;
+        let mut settings = DbSettings::new(url_of(&database));
+        settings.max_connections = 6;
+        // A loaded machine is not a failing one.
+        settings.checkout_timeout_ms = 20_000;
+        let clock = Clock::fixed(NOW.parse().unwrap());
+        let keys = KeyRing::new(TokenKeys::generate(clock.now()), None);
+        let state =
+            State::new(Db::new(&settings).unwrap(), clock.clone(), keys, Passwords::new(CHEAP).unwrap())
+                .unwrap();
+        Self { state, clock, database }
+    }
+
+    pub fn url(&self) -> String {
+        url_of(&self.database)
+    }
+
+    /// Moves the clock to an instant such as `2018-04-01T00:00:00Z`.
+    pub fn at(&self, instant: &str) {
+        self.clock.set(instant.parse::<DateTime<Utc>>().unwrap());
+    }
+
+    pub fn get(&self, path: &str) -> Call<'_> {
+        self.call("GET", path)
+    }
+
+    pub fn post(&self, path: &str, body: Value) -> Call<'_> {
+        self.call("POST", path).json(&body)
+    }
+
+    pub fn put(&self, path: &str, body: Value) -> Call<'_> {
+        self.call("PUT", path).json(&body)
+    }
+
+    pub fn patch(&self, path: &str, body: Value) -> Call<'_> {
+        self.call("PATCH", path).json(&body)
+    }
+
+    pub fn delete(&self, path: &str) -> Call<'_> {
+        self.call("DELETE", path)
+    }
+
+    /// A path without a leading `/` is under `/api/v1/`.
+    pub fn call(&self, method: &str, path: &str) -> Call<'_> {
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/api/v1/{path}") };
+        let request = TestRequest::with_uri(&path).method(method.parse().unwrap());
+        Call { service: self, request, body: None }
+    }
+
+    /// Access token of a demo account.
+    pub async fn token(&self, username: &str) -> String {
+        let answer = self
+            .post("auth/login", json!({"username": username, "password": PASSWORD}))
+            .send()
+            .await
+            .expect(200);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Access token of a demo client.
+    pub async fn client_token(&self, client: &str) -> String {
+        let form = format!(
+            "grant_type=client_credentials&client_id={client}&client_secret={}",
+            PASSWORD.replace(' ', "+")
+        );
+        let answer = self.call("POST", "oauth/token").form(&form).send().await.expect(200);
+        answer.json()["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// Runs a statement in the test's database, for states that no request makes.
+    pub async fn sql(&self, statement: Sql) -> usize {
+        self.state
+            .db()
+            .transaction(async move |conn: &mut Conn| Ok::<_, Problem>(statement.run(conn).await?))
+            .await
+            .map_err(describe)
+            .unwrap()
+    }
+
+    /// Statements that `work` sends to the database.
+    pub async fn statements_of(&self, work: impl Future<Output = Answer>) -> (u64, Answer) {
+        let before = self.state.db().statements();
+        let answer = work.await;
+        (self.state.db().statements() - before, answer)
+    }
+}
+
+impl Call<'_> {
+    pub fn as_(mut self, token: &str) -> Self {
+        self.request = self.request.insert_header(("Authorization", format!("Bearer {token}")));
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.append_header((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn if_match(self, etag: &str) -> Self {
+        self.header("If-Match", etag)
+    }
+
+    pub fn json(self, body: &Value) -> Self {
+        self.raw("application/json", serde_json::to_vec(body).unwrap())
+    }
+
+    pub fn form(self, body: &str) -> Self {
+        self.raw("application/x-www-form-urlencoded", body.as_bytes().to_vec())
+    }
+
+    pub fn raw(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        self.request = self.request.insert_header(("Content-Type", content_type.to_owned()));
+        self.body = Some(body.into());
+        self
+    }
+
+    pub async fn send(self) -> Answer {
+        let service = init_service(app::build(self.service.state.clone())).await;
+        let request = match self.body {
+            Some(body) => self.request.set_payload(body),
+            None => self.request,
+        };
+        answer(&service, request.to_request()).await
+    }
+}
+
+async fn answer<S, B>(service: &S, request: Request) -> Answer
+where
+    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody + 'static,
+{
+    let response: ServiceResponse<BoxBody> = service.call(request).await.unwrap().map_into_boxed_body();
+    let (_, response) = response.into_parts();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = to_bytes(response.into_body()).await.map(|b| b.to_vec()).unwrap_or_default();
+    Answer { status, headers, body }
+}
