@@ -2,3 +2,5 @@
 
 pub mod routes;
 pub mod rules;
+pub mod targets;
+pub mod wire;
