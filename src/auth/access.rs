@@ -135,6 +135,34 @@ impl<P> Access<P> {
         self.gate.db.transaction(work).await
     }
 
+    /// As [`Access::transaction`]; a dry run answers the same by the same way and is rolled back.
+    pub async fn transaction_or_dry_run<T, F>(&self, dry_run: bool, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, Problem>
+            + crate::db::Work<&'c mut Conn, Result<T, Problem>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        if !dry_run {
+            return self.transaction(work).await;
+        }
+        // An error is what rolls back, so the answer travels as one.
+        let undone = self
+            .gate
+            .db
+            .transaction::<(), Undone<T>, _>(async move |conn: &mut Conn| match work(conn).await {
+                Ok(answer) => Err(Undone::Answer(answer)),
+                Err(problem) => Err(Undone::Problem(problem)),
+            })
+            .await;
+        match undone {
+            Ok(()) => Err(Problem::internal("a dry run was committed")),
+            Err(Undone::Answer(answer)) => Ok(answer),
+            Err(Undone::Problem(problem)) => Err(problem),
+        }
+    }
+
     /// One transaction for a `POST` with this body: with an `Idempotency-Key`, the effect and its answer happen once.
     pub async fn post<F>(&self, body_digest: &[u8], work: F) -> Result<Reply, Problem>
     where
@@ -163,6 +191,24 @@ impl<P> Access<P> {
                 Ok(reply)
             })
             .await
+    }
+}
+
+/// How a transaction ends that must leave nothing behind.
+enum Undone<T> {
+    Answer(T),
+    Problem(Problem),
+}
+
+impl<T> From<Fault> for Undone<T> {
+    fn from(fault: Fault) -> Self {
+        Self::Problem(fault.into())
+    }
+}
+
+impl<T> From<DieselError> for Undone<T> {
+    fn from(error: DieselError) -> Self {
+        Self::Problem(error.into())
     }
 }
 
