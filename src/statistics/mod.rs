@@ -1,5 +1,7 @@
 //! Level statistics and dossier rates: what the portal and VNPT read all day. Counting is decided once, in `rules`.
 
+mod level_counts;
+pub mod levels;
 pub mod routes;
 pub mod rules;
 pub mod targets;

@@ -2,4 +2,8 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn configure(_config: &mut ServiceConfig<'_>) {}
+use super::levels;
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(levels::service_levels);
+}
