@@ -34,7 +34,7 @@ pub struct Problem {
     /// The first [`MOST_ERRORS`] of them.
     pub errors: Vec<Violation>,
     /// How many more there are that nobody is shown.
-    more_errors: usize,
+    more_errors: u32,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// What the log should say and the client should not see.
     internal: Option<String>,
@@ -98,9 +98,13 @@ impl Problem {
             code: self.code.as_str(),
             instance: instance.to_owned(),
             request_id: request_id.to_owned(),
-            error_count: (!self.errors.is_empty()).then_some(self.errors.len() + self.more_errors),
+            error_count: (!self.errors.is_empty()).then_some(self.error_count()),
             errors: self.errors.iter().take(MOST_ERRORS).map(|v| v.body(locale)).collect(),
         }
+    }
+
+    fn error_count(&self) -> usize {
+        self.errors.len() + usize::try_from(self.more_errors).unwrap_or(usize::MAX)
     }
 
     fn detail_text(&self, locale: Locale) -> String {
@@ -110,8 +114,8 @@ impl Problem {
         match self.errors.as_slice() {
             [] => self.code.title().text(locale).to_owned(),
             [only] => only.detail.text(locale).to_owned(),
-            many => {
-                let n = many.len() + self.more_errors;
+            _ => {
+                let n = self.error_count();
                 msg!("Có {n} lỗi; xem `errors`.", "{n} errors; see `errors`.").text(locale).to_owned()
             }
         }
@@ -223,7 +227,8 @@ impl Violations {
         if self.kept.is_empty() {
             return Ok(());
         }
-        Err(Problem { errors: self.kept, more_errors: self.more, ..Problem::new(Code::ValidationFailed) })
+        let more_errors = u32::try_from(self.more).unwrap_or(u32::MAX);
+        Err(Problem { errors: self.kept, more_errors, ..Problem::new(Code::ValidationFailed) })
     }
 
     /// The text has between `min` and `max` characters.

@@ -12,7 +12,7 @@ use crate::values::Month;
 const SOURCE: &str = "vnpt";
 const YEAR: i32 = 2018;
 
-/// Each agency's procedures and months with what comes in by channel, then what becomes of it. `n(…)` is a number from 0 to 99
+/// Each agency's procedures and months with what comes in by channel, then what becomes of it. `pick(…)` is a number from 0 to 99
 /// drawn from its text. What is left of a month is never more than what it received, so that all counts balance.
 const COUNTS: &str = "with months as (select generate_series(make_date($2, 1, 1), make_date($2, 12, 1), interval '1 month')::date as month), \
     handled as (select m.month, a.id as agency_id, s.id as service_id, s.postal, a.code || s.code as key, coalesce(( \

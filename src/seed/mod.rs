@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agencies;
+mod demo_dossiers;
 mod demo_services;
 mod demo_submissions;
 mod demo_tasks;

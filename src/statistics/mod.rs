@@ -1,7 +1,9 @@
 //! Level statistics and dossier rates: what the portal and VNPT read all day. Counting is decided once, in `rules`.
 
+mod level_counts;
+pub mod levels;
 pub mod metrics;
-pub mod rate_counts;
+mod rate_counts;
 pub mod rates;
 pub mod routes;
 pub mod rules;

@@ -1,9 +1,10 @@
 //! Dossier batches: replacing a month whole, refusing what is wrong all at once, keeping sources and revisions apart.
 
 use ict_index::db::sql;
+use ict_index::seed;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestService};
+use crate::support::{Answer, PASSWORD, TestService};
 
 /// Adds a procedure with levels `(level, effective_from)`, handled by the agencies.
 pub async fn add_service(
@@ -607,4 +608,51 @@ async fn a_batch_takes_a_few_statements_however_many_rows() {
     many.1.expect(200);
     assert_eq!(few.0, many.0);
     assert!(many.0 <= 12 + 2, "{} statements, with BEGIN and COMMIT", many.0);
+}
+
+#[actix_web::test]
+async fn the_demo_year_is_whole_balanced_and_labelled() {
+    let service = TestService::start().await;
+    let load = async || {
+        let (db, passwords) = (service.state.db(), service.state.passwords());
+        seed::demo(db, passwords, Some(PASSWORD.into()), service.clock.now())
+            .await
+            .map_err(|e| e.to_string())
+            .unwrap();
+    };
+    load().await;
+    load().await;
+    service.at("2019-01-10T00:00:00Z");
+    let token = service.token("coordinator").await;
+    let feed = service.get("dossier-feeds/vnpt").as_(&token).send().await.expect(200).json();
+    assert_eq!((&feed["last_batch"]["month"], &feed["missing_months"]), (&json!("2018-12"), &json!([])));
+    assert_eq!(feed["last_batch"]["revision"], 1);
+    // What is stored passes as a batch, changes nothing, and follows from the month before.
+    for month in ["2018-01", "2018-08"] {
+        let mut rows = Vec::new();
+        let mut path = format!("dossier-counts?limit=200&period={month}");
+        loop {
+            let page = service.get(&path).as_(&token).send().await.expect(200).json();
+            rows.extend(page["items"].as_array().unwrap().clone());
+            match page["page"]["next_cursor"].as_str() {
+                Some(cursor) => path = format!("dossier-counts?limit=200&period={month}&cursor={cursor}"),
+                None => break,
+            }
+        }
+        for row in &mut rows {
+            row.as_object_mut()
+                .unwrap()
+                .retain(|name, _| !["month", "source", "revision"].contains(&name.as_str()));
+        }
+        assert!(rows.len() > 200, "{}", rows.len());
+        let again = put(&service, &token, &format!("vnpt/{month}"), &rows).await.expect(200).json();
+        assert_eq!(again["counts"], counts(0, 0, rows.len() as i64, 0));
+        assert_eq!(again["warnings"], json!([]));
+    }
+    let rates =
+        service.get("statistics/dossier-rates?period=2018").as_(&token).send().await.expect(200).json();
+    for item in rates["items"].as_array().unwrap() {
+        let rate = item["rate"].as_f64().unwrap();
+        assert!(20.0 < rate && rate < 90.0, "{item}");
+    }
 }
