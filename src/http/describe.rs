@@ -169,7 +169,6 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let is_api = path.starts_with("/api/");
     let has_body = operation.get("requestBody").is_some();
     let names_one = path.contains('{');
-    let conditional = operation.get("x-if-match").is_some();
     let mut problems = Vec::new();
     if is_api || public {
         problems.extend([400, 503]);
@@ -202,31 +201,33 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         problems.push(409);
         problems.push(412);
     }
-    if conditional {
-        let required = operation.get("x-if-match") == Some(&json!("required"));
-        let mut parameter = header("If-Match", "`ETag` of the version that is changed.");
-        parameter["required"] = json!(false);
+    if let Some(kind) = operation.get("x-if-match").cloned() {
+        let required = kind == json!("required");
+        let description = if required {
+            "`ETag` of the version that is changed. Without it: 428; of another version: 412."
+        } else {
+            "`ETag` of the version that is meant, if it matters: of another version 412."
+        };
+        problems.push(412);
         if required {
-            parameter["description"] =
-                json!("`ETag` of the version that is changed. Without it: 428; of another version: 412.");
             problems.push(428);
         }
-        problems.push(412);
-        add_parameter(operation, parameter);
+        add_parameter(operation, header("If-Match", description));
     }
     for status in problems {
         add_response(operation, status, problem_response(status));
     }
     let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
     for (status, response) in responses.into_iter().flatten() {
-        let headers = response.as_object_mut().map(|r| r.entry("headers").or_insert(json!({})));
-        if let Some(headers) = headers {
-            headers["X-Request-Id"] =
-                json!({"description": "Id of the request, also in the log", "schema": {"type": "string"}});
-            if matches!(status.as_str(), "200" | "201") && is_api && !public {
-                headers["ETag"] =
-                    json!({"description": "Tag of this representation", "schema": {"type": "string"}});
-            }
+        let Some(response) = response.as_object_mut() else { continue };
+        let Some(headers) = response.entry("headers").or_insert(json!({})).as_object_mut() else { continue };
+        let text = |description: &str| json!({"description": description, "schema": {"type": "string"}});
+        headers.insert("X-Request-Id".into(), text("Id of the request, also in the log"));
+        if matches!(status.as_str(), "200" | "201") && is_api && !public {
+            headers.insert("ETag".into(), text("Tag of this representation"));
+        }
+        if matches!(status.as_str(), "429" | "503") {
+            headers.insert("Retry-After".into(), text("Seconds to wait"));
         }
     }
 }
@@ -236,12 +237,13 @@ fn header(name: &str, description: &str) -> Value {
 }
 
 fn idempotency_key() -> Value {
-    let mut parameter = header(
-        "Idempotency-Key",
-        "1-255 printable ASCII characters. The same key with the same body within 72 hours answers the stored answer (`Idempotency-Replayed: true`); with another body 422; while the first is still running 409.",
-    );
-    parameter["schema"] = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"});
-    parameter
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key with the same body within 72 hours answers the stored answer (`Idempotency-Replayed: true`); with another body 422; while the first is still running 409.",
+        "required": false,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+    })
 }
 
 fn add_parameter(operation: &mut Value, parameter: Value) {
