@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::model::{self, ClientRow};
+use super::client_model::{self as model, ClientRow};
 use super::rules::Opaque;
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadClients, WriteClients};

@@ -1,13 +1,11 @@
-//! What every endpoint shares on the wire: problems, bodies, lists, entity tags, repeated requests, health.
+//! What every endpoint shares on the wire: problems, bodies, lists, entity tags, repeated requests, the description of the API.
 //!
 //! Domains use [`Problem`], [`Code`], [`Violations`], [`ValidJson`], [`Listing`], [`Reply`] and [`PathOf`].
 
 pub mod code;
 pub mod csv;
 pub mod describe;
-pub mod edge;
 pub mod etag;
-pub mod health;
 pub mod idempotency;
 pub mod json;
 pub mod listing;
@@ -18,6 +16,7 @@ pub mod patch;
 pub mod path;
 pub mod problem;
 pub mod reply;
+pub mod request;
 
 pub use code::Code;
 pub use etag::{EntityTag, Preconditions};

@@ -8,3 +8,4 @@ pub mod national;
 mod national_routes;
 pub mod routes;
 pub mod rules;
+pub mod wire;

@@ -1,5 +1,6 @@
 //! Demo accounts: one per role, an officer per agency, and the two machines.
 
+use crate::accounts::client_model;
 use crate::accounts::model::{self, UserWrite};
 use crate::agencies::model::{self as agencies, AgencyQuery};
 use crate::audit::{self, Event};
@@ -59,9 +60,9 @@ pub async fn machines(conn: &mut Conn, secret_hash: &[u8], actor: &Actor) -> Res
     let mut added = 0;
     for (id, name, scopes) in CLIENTS {
         let scopes = scopes.iter().map(|s| s.as_str().to_owned()).collect();
-        if model::insert_client(conn, id, name, scopes, actor.now).await? {
-            model::add_secret(conn, id, secret_hash.to_vec(), actor.now).await?;
-            let row = model::find_client(conn, id).await?;
+        if client_model::insert_client(conn, id, name, scopes, actor.now).await? {
+            client_model::add_secret(conn, id, secret_hash.to_vec(), actor.now).await?;
+            let row = client_model::find_client(conn, id).await?;
             audit::record(conn, actor, Event::create("client", id, &row)).await?;
             added += 1;
         }

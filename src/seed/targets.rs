@@ -8,8 +8,8 @@ use super::table::rows;
 use crate::auth::Actor;
 use crate::db::Conn;
 use crate::http::Problem;
-use crate::statistics::rules::Comparator;
 use crate::targets::model::{self, TargetWrite};
+use crate::values::Comparator;
 
 const TARGETS: &str = include_str!("../../data/targets_2018.csv");
 /// The plan's year.

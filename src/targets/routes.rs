@@ -19,8 +19,7 @@ use crate::http::one_or_many::{CheckAt, Listed, OneOrMany};
 use crate::http::{
     Code, EntityTag, ListParams, Listing, Msg, Page, Preconditions, Problem, Reply, ValidJson, Violations,
 };
-use crate::statistics::rules::Comparator;
-use crate::values::Decimal;
+use crate::values::{Comparator, Decimal};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list_targets).service(put_targets);

@@ -12,11 +12,15 @@ mod support;
 
 mod accounts;
 mod agencies;
+mod architecture;
 mod contract;
+mod description;
 mod dossiers;
 mod indicators;
+mod schema;
 mod services;
 mod statistics;
 mod submissions;
 mod targets;
 mod tasks;
+mod walk;
