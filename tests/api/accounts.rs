@@ -232,3 +232,29 @@ async fn account_changes_are_in_the_audit_trail_without_secrets() {
     assert_eq!(events.column("actor"), [json!("user:admin")]);
     assert!(!events.text().contains("argon2"));
 }
+
+#[actix_web::test]
+async fn a_repeated_seed_changes_nothing_and_a_new_demo_password_takes_effect() {
+    use ict_index::auth::{PasswordCost, Passwords};
+    let service = TestService::start().await;
+    let passwords = Passwords::new(PasswordCost { memory_kib: 64, iterations: 1 }).unwrap();
+    let (db, now) = (service.state.db(), service.clock.now());
+    let events = async || {
+        let token = service.token("admin").await;
+        service.get("audit-events?count=exact&limit=1").as_(&token).send().await.expect(200).json()["page"]["total"].clone()
+    };
+    let seeded = async |password: Option<&str>| {
+        ict_index::seed::plan(db, now).await.unwrap();
+        ict_index::seed::demo(db, &passwords, password.map(str::to_owned), now).await.unwrap()
+    };
+    seeded(Some(PASSWORD)).await;
+    let before = events().await;
+    seeded(None).await;
+    seeded(Some(PASSWORD)).await;
+    assert_eq!(events().await, before);
+    seeded(Some("another demo password")).await;
+    login(&service, "officer.so-yt", PASSWORD).await.expect(401);
+    login(&service, "officer.so-yt", "another demo password").await.expect(200);
+    let form = "grant_type=client_credentials&client_id=portal&client_secret=another+demo+password";
+    service.call("POST", "oauth/token").form(form).send().await.expect(200);
+}
