@@ -200,14 +200,14 @@ enum Undone<T> {
     Problem(Problem),
 }
 
-impl<T> From<Fault> for Undone<T> {
-    fn from(fault: Fault) -> Self {
+impl<T> From<crate::db::Fault> for Undone<T> {
+    fn from(fault: crate::db::Fault) -> Self {
         Self::Problem(fault.into())
     }
 }
 
-impl<T> From<DieselError> for Undone<T> {
-    fn from(error: DieselError) -> Self {
+impl<T> From<diesel::result::Error> for Undone<T> {
+    fn from(error: diesel::result::Error) -> Self {
         Self::Problem(error.into())
     }
 }

@@ -3,6 +3,7 @@
 use actix_web::get;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::metrics::Metric;
 use super::rate_counts::{self, AgencyRow, RateQuery};
@@ -13,6 +14,10 @@ use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Listing, Problem, Reply};
 use crate::values::{Period, nfc};
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(dossier_rates);
+}
 
 /// What dossier rates are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -110,7 +115,7 @@ impl CsvRow for RateLine<'_> {
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/statistics/dossier-rates")]
-pub(super) async fn dossier_rates(
+async fn dossier_rates(
     access: Access<ReadStatistics>,
     params: Listing<RateParams>,
 ) -> Result<Reply, Problem> {

@@ -5,5 +5,6 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::{levels, rates};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(levels::service_levels).service(rates::dossier_rates);
+    config.service(levels::service_levels);
+    rates::configure(config);
 }
