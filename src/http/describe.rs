@@ -115,7 +115,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         if method == "get" {
             add_parameter(
                 operation,
-                header("If-None-Match", "ETag held already: 304 when it is still the present one."),
+                tags_header("If-None-Match", "ETag held already: 304 when it is still the present one."),
             );
             add_response(operation, 304, json!({"description": "Not modified"}));
         }
@@ -145,7 +145,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         if required {
             problems.push(428);
         }
-        add_parameter(operation, header("If-Match", description));
+        add_parameter(operation, tags_header("If-Match", description));
     }
     for status in problems {
         add_response(operation, status, problem_response(status));
@@ -167,6 +167,17 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
 
 fn header(name: &str, description: &str) -> Value {
     json!({"name": name, "in": "header", "description": description, "required": false, "schema": {"type": "string"}})
+}
+
+/// A header that holds entity tags.
+fn tags_header(name: &str, description: &str) -> Value {
+    json!({
+        "name": name,
+        "in": "header",
+        "description": description,
+        "required": false,
+        "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[!#-~]*\"(, *(W/)?\"[!#-~]*\")*)$", "example": "\"3\""}
+    })
 }
 
 fn idempotency_key() -> Value {

@@ -96,7 +96,7 @@ fn level_at(n: usize, step: usize) -> Option<(i64, NaiveDate)> {
     let rises = (n * 7) % 13;
     let (level, year, month) = match step {
         0 => (if n.is_multiple_of(9) { 1 } else { 2 }, 2017, 1),
-        1 if rises < 7 => (3, if n.is_multiple_of(2) { 2017 } else { 2018 }, 1 + (n % 9)),
+        1 if rises < 7 => (3, if n.is_multiple_of(2) { 2017 } else { 2018 }, 2 + (n % 8)),
         2 if rises < 2 => (4, 2018, 10 + (n % 3)),
         _ => return None,
     };
