@@ -1,17 +1,83 @@
 //! Levels of a procedure over HTTP: each from a day on, by a decision.
 
 use actix_web::{get, post};
-use serde::Deserialize;
-use utoipa::IntoParams;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::model;
-use super::wire::{NewLevel, ServiceLevel};
+use super::model::{self, LevelRow};
+use super::rules;
+use super::wire::check_day;
 use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadServices, WriteServices};
 use crate::db::list::Order;
-use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::csv::CsvRow;
+use crate::http::{
+    Check, Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson, Violations,
+};
 use crate::ids::ServiceCode;
+
+/// A level of a procedure from a day on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ServiceLevel {
+    /// Level of decree 43/2011, 1 to 4.
+    #[schema(minimum = 1, maximum = 4, example = 3)]
+    pub level: i16,
+    /// First day on which it is in force, until the next one begins.
+    pub effective_from: NaiveDate,
+    /// The decision that set it.
+    #[schema(example = "QĐ 1234/QĐ-UBND")]
+    pub decision: String,
+}
+
+impl From<LevelRow> for ServiceLevel {
+    fn from(row: LevelRow) -> Self {
+        Self { level: row.level, effective_from: row.effective_from, decision: row.decision }
+    }
+}
+
+impl CsvRow for ServiceLevel {
+    const COLUMNS: &'static [&'static str] = &["level", "effective_from", "decision"];
+}
+
+/// A level that begins on a day, past or future, by a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLevel {
+    #[schema(minimum = 1, maximum = 4, example = 3)]
+    pub level: i64,
+    pub effective_from: NaiveDate,
+    #[schema(min_length = 1, max_length = 200, example = "QĐ 1234/QĐ-UBND")]
+    pub decision: String,
+}
+
+impl NewLevel {
+    /// Adds what is wrong, each pointer below `at`.
+    pub fn check_at(&self, at: &str, faults: &mut Violations) {
+        if !rules::is_level(self.level) {
+            let level = self.level;
+            let detail = msg!("Mức độ từ 1 đến 4, nhận được {level}.", "Levels are 1 to 4, got {level}.");
+            faults.add(Code::NumberOutOfRange, format!("{at}/level"), detail);
+        }
+        check_day(&format!("{at}/effective_from"), self.effective_from, faults);
+        faults.length(&format!("{at}/decision"), self.decision.trim(), 1, 200);
+    }
+
+    pub fn row(self) -> LevelRow {
+        LevelRow {
+            level: i16::try_from(self.level).unwrap_or_default(),
+            effective_from: self.effective_from,
+            decision: self.decision.trim().to_owned(),
+        }
+    }
+}
+
+impl Check for NewLevel {
+    fn check(&self, faults: &mut Violations) {
+        self.check_at("", faults);
+    }
+}
 
 /// The list of levels has no filters.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -28,7 +94,7 @@ pub struct NoFilter {}
     security(("bearer" = ["services:read"]), ("oauth2" = ["catalogue:read"]))
 )]
 #[get("/services/{code}/levels")]
-pub(super) async fn list_service_levels(
+pub async fn list_service_levels(
     access: Access<ReadServices>,
     code: PathOf<ServiceCode>,
     list: Listing<NoFilter>,
@@ -54,7 +120,7 @@ pub(super) async fn list_service_levels(
     security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
 )]
 #[post("/services/{code}/levels")]
-pub(super) async fn add_service_level(
+pub async fn add_service_level(
     access: Access<WriteServices>,
     code: PathOf<ServiceCode>,
     body: ValidJson<NewLevel>,
