@@ -7,16 +7,17 @@ use chrono::{Datelike, NaiveDate};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::model::progress::{self, LeadChange, LeadRow};
+use super::decision::keep_overdue;
+use super::model::progress;
 use super::model::{self, PartyRole, PartyType, References, TaskRow, TaskWrite};
 use super::quarter::Quarter;
-use super::wire::{Task, Viewer, overdue, terms};
+use super::wire::{Task, Viewer};
 use crate::audit::{self, Event};
+use crate::auth::Access;
 use crate::auth::permission::WriteTasks;
-use crate::auth::{Access, Actor};
 use crate::db::Conn;
 use crate::http::{Check, Code, Msg, Patch, PathOf, Problem, Reply, ValidJson, Violations};
-use crate::ids::{AgencyId, TaskCode};
+use crate::ids::TaskCode;
 
 /// Parties of a role, and indicators, of one task.
 const MOST_ENTRIES: usize = 100;
@@ -307,26 +308,4 @@ pub async fn update_task(
             Ok(Reply::ok(&task)?.tagged(&task.tag()?))
         })
         .await
-}
-
-/// A deadline that is moved does not undo that leads missed it.
-pub(super) async fn keep_overdue(
-    conn: &mut Conn,
-    before: &TaskRow,
-    after: &TaskRow,
-    leads: &[LeadRow],
-    actor: &Actor,
-) -> Result<(), Problem> {
-    if after.deadline <= before.deadline {
-        return Ok(());
-    }
-    let late: Vec<AgencyId> = overdue(&terms(before, actor.today()), leads)
-        .into_iter()
-        .filter(|(_, deadline)| *deadline < after.deadline)
-        .map(|(agency, _)| agency)
-        .collect();
-    if !late.is_empty() {
-        progress::change_leads(conn, &before.code, &late, LeadChange::MarkOverdue, actor).await?;
-    }
-    Ok(())
 }

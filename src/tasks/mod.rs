@@ -2,6 +2,7 @@
 //!
 //! Others use [`model`] to read and to load tasks, and the view `task_agencies` for the agencies a task means at its dates.
 
+mod decision;
 mod editing;
 pub mod model;
 mod plans;

@@ -6,22 +6,21 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::editing::{keep_overdue, plausible};
-use super::model::progress::{self, LeadChange, LeadRow, TaskChange, TransitionRow};
+use super::decision::Decision;
+use super::editing::plausible;
+use super::model::progress::{self, LeadRow, TransitionRow};
 use super::model::{self, TaskRow};
-use super::rules::{self, Lead, Reach, TransitionAction};
-use super::updates::not_a_lead;
-use super::wire::{Task, Viewer, overdue, terms};
+use super::rules::TransitionAction;
+use super::wire::{Task, Viewer};
 use crate::audit::{self, Event};
+use crate::auth::Access;
 use crate::auth::permission::{ReadTasks, ReviewTasks};
-use crate::auth::{Access, Actor};
-use crate::db::Conn;
 use crate::db::list::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{
     Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
 };
-use crate::ids::{AgencyId, TaskCode};
+use crate::ids::TaskCode;
 
 /// One decision about a task; never changed.
 #[derive(Debug, Serialize, ToSchema)]
@@ -102,20 +101,20 @@ pub async fn list_transitions(
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTaskTransition {
-    action: TransitionAction,
+    pub(super) action: TransitionAction,
     /// Code of one lead. Without it: `confirm` confirms every lead that reported 100 %; `cancel` and `extend` are about the
     /// whole task; `reopen` undoes the task's cancellation, or else all confirmations and cancellations of leads.
     #[schema(example = "SO-YT")]
-    agency: Option<String>,
+    pub(super) agency: Option<String>,
     /// Needed to reopen, cancel and extend.
     #[schema(max_length = 2000)]
     reason: Option<String>,
     /// Needed to extend, and only then: later than the present deadline.
-    due_date: Option<NaiveDate>,
+    pub(super) due_date: Option<NaiveDate>,
 }
 
 impl NewTaskTransition {
-    fn reason(&self) -> Option<String> {
+    pub(super) fn reason(&self) -> Option<String> {
         self.reason.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
     }
 }
@@ -206,126 +205,4 @@ fn state<'a>(task: &'a TaskRow, leads: &'a [LeadRow]) -> State<'a> {
             || lead.was_overdue
     };
     State { task, progress: leads.iter().filter(touched).collect() }
-}
-
-/// A decision that is allowed, with what it changes.
-struct Decision {
-    action: TransitionAction,
-    row: TransitionRow,
-    agency: Option<AgencyId>,
-    reach: Reach,
-}
-
-impl Decision {
-    fn of(new: &NewTaskTransition, task: &TaskRow, rows: &[LeadRow], actor: &Actor) -> Result<Self, Problem> {
-        let terms = terms(task, actor.today());
-        let leads: Vec<Lead> = rows.iter().map(Lead::from).collect();
-        let only = match &new.agency {
-            None => None,
-            Some(agency) => {
-                let place = rows.iter().position(|row| row.agency == *agency);
-                Some(place.ok_or_else(|| not_a_lead(agency))?)
-            }
-        };
-        let reach = rules::reach(new.action, &terms, &leads, only).ok_or_else(|| not_allowed(new.action))?;
-        let present =
-            only.and_then(|place| leads.get(place)).map_or(terms.deadline, |lead| lead.deadline(&terms));
-        if new.due_date.is_some_and(|day| day <= present) {
-            let detail = msg!("Hạn mới phải sau {present}.", "The new deadline must be after {present}.");
-            return Err(Problem::at(Code::InvalidRange, "/due_date", detail));
-        }
-        let row = TransitionRow {
-            id: Uuid::now_v7(),
-            agency: new.agency.clone(),
-            action: new.action.as_str().to_owned(),
-            reason: new.reason(),
-            due_date: new.due_date,
-            actor: actor.name.clone(),
-            at: actor.now,
-        };
-        let agency = only.and_then(|place| rows.get(place)).map(|row| row.agency_id);
-        Ok(Self { action: new.action, row, agency, reach })
-    }
-
-    /// Answers the task as it is now.
-    async fn store(
-        &self,
-        conn: &mut Conn,
-        task: &TaskRow,
-        leads: &[LeadRow],
-        actor: &Actor,
-    ) -> Result<TaskRow, Problem> {
-        let change = match &self.reach {
-            Reach::Task => self.of_task(),
-            Reach::Leads(places) => {
-                self.change_leads(conn, task, leads, places, actor).await?;
-                TaskChange::default()
-            }
-        };
-        progress::decide(conn, &task.code, self.agency, &self.row, change).await?;
-        let now = TaskRow {
-            version: task.version + 1,
-            due_date: change.due_date.or(task.due_date),
-            deadline: change.due_date.unwrap_or(task.deadline),
-            cancelled_at: match change.cancelled {
-                Some(cancelled) => cancelled.then_some(actor.now),
-                None => task.cancelled_at,
-            },
-            ..task.clone()
-        };
-        keep_overdue(conn, task, &now, leads, actor).await?;
-        Ok(now)
-    }
-
-    fn of_task(&self) -> TaskChange {
-        match self.action {
-            TransitionAction::Cancel => TaskChange { cancelled: Some(true), due_date: None },
-            TransitionAction::Reopen => TaskChange { cancelled: Some(false), due_date: None },
-            TransitionAction::Extend => TaskChange { cancelled: None, due_date: self.row.due_date },
-            TransitionAction::Confirm => TaskChange::default(),
-        }
-    }
-
-    async fn change_leads(
-        &self,
-        conn: &mut Conn,
-        task: &TaskRow,
-        leads: &[LeadRow],
-        places: &[usize],
-        actor: &Actor,
-    ) -> Result<(), Problem> {
-        let terms = terms(task, actor.today());
-        let reached: Vec<&LeadRow> = places.iter().filter_map(|place| leads.get(*place)).collect();
-        let ids: Vec<AgencyId> = reached.iter().map(|lead| lead.agency_id).collect();
-        let change = match (self.action, self.row.due_date) {
-            (TransitionAction::Confirm, _) => {
-                LeadChange::Confirm(reached.iter().map(|row| Lead::from(*row).deadline(&terms)).collect())
-            }
-            (TransitionAction::Reopen, _) => LeadChange::Reopen,
-            (TransitionAction::Cancel, _) => LeadChange::Cancel,
-            (TransitionAction::Extend, Some(day)) => {
-                let late = |(agency, _): &(AgencyId, NaiveDate)| ids.contains(agency);
-                LeadChange::Extend { due_date: day, overdue: overdue(&terms, leads).iter().any(late) }
-            }
-            (TransitionAction::Extend, None) => return Err(Problem::internal("an extension without a date")),
-        };
-        Ok(progress::change_leads(conn, &task.code, &ids, change, actor).await?)
-    }
-}
-
-fn not_allowed(action: TransitionAction) -> Problem {
-    let detail = match action {
-        TransitionAction::Confirm => Msg::fixed(
-            "Chỉ xác nhận khi đã báo cáo 100% và chưa được xác nhận hay hủy.",
-            "Only what was reported at 100 %, and is not confirmed or cancelled yet, can be confirmed.",
-        ),
-        TransitionAction::Reopen => Msg::fixed(
-            "Chỉ mở lại những gì đã xác nhận hoặc đã hủy.",
-            "Only what is confirmed or cancelled can be reopened.",
-        ),
-        TransitionAction::Cancel | TransitionAction::Extend => {
-            Msg::fixed("Nhiệm vụ đã được xác nhận hoặc đã hủy.", "It is confirmed or cancelled already.")
-        }
-    };
-    Problem::with(Code::TransitionNotAllowed, detail)
 }

@@ -201,7 +201,8 @@ proptest! {
         let whole = overall(&today, &each);
         let counted: Vec<_> = each.iter().filter(|s| s.counts).collect();
         prop_assert!(whole.days_late >= 0 && each.iter().all(|s| s.days_late >= 0));
-        prop_assert!(whole.percent.0 >= BigDecimal::from(0) && whole.percent.0 <= BigDecimal::from(100));
+        let (least, most) = (BigDecimal::from(0), BigDecimal::from(100));
+        prop_assert!(whole.percent.0 >= least && whole.percent.0 <= most);
         prop_assert_eq!(whole.days_late > 0, matches!(whole.status, TaskStatus::Overdue) || counted.iter().any(|s| s.days_late > 0));
         if whole.status.is_done() {
             prop_assert!(counted.iter().all(|s| s.status.is_done() || s.status == TaskStatus::Cancelled));
