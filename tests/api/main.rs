@@ -6,6 +6,7 @@ mod accounts;
 mod agencies;
 mod dossiers;
 mod indicators;
+mod months;
 mod services;
 mod statistics;
 mod submissions;
