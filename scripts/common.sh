@@ -2,7 +2,7 @@
 # Sourced by the other scripts: messages, Debian packages, one run at a time, signals. For bash 4.4 or newer on Linux.
 
 # make is often started from a shell that has not read rustup's settings.
-command -v cargo >/dev/null || PATH=$PATH:$HOME/.cargo/bin
+command -v cargo >/dev/null || PATH=$PATH:${HOME:-}/.cargo/bin
 
 # Messages go to stderr: the output of a script belongs to what it was asked for.
 say() { printf '==> %s\n' "$*" >&2; }

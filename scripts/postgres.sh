@@ -28,19 +28,21 @@ candidates() {
 
 # find_programs [MAJOR]: sets bin and major.
 find_programs() {
-  local found
-  while read -r bin; do
+  local found all
+  mapfile -t all < <(candidates)
+  for bin in "${all[@]}"; do
     [[ -x $bin/initdb && -x $bin/pg_ctl && -x $bin/psql ]] || continue
     found=$("$bin/pg_ctl" --version)
     [[ $found =~ \ ([0-9]+) ]] || continue
     major=${BASH_REMATCH[1]}
     if ((major >= MINIMUM)) && [[ -z ${1:-} || $1 == "$major" ]]; then return; fi
-  done < <(candidates)
+  done
   return 1
 }
 
 ensure_programs() {
   find_programs && return
+  [[ -z ${POSTGRES_BIN:-} ]] || die "there is no PostgreSQL $MINIMUM or newer in POSTGRES_BIN ($POSTGRES_BIN)"
   # Debian's package would at once create and start a cluster of its own on port 5432, which nobody asked for here.
   local drop_in=/etc/postgresql-common/createcluster.d/ict-index.conf
   if may_be_root; then

@@ -15,6 +15,7 @@ pub mod ids;
 pub mod values;
 
 pub mod auth;
+pub mod state;
 
 pub mod accounts;
 pub mod agencies;

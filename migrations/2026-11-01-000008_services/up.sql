@@ -34,7 +34,7 @@ create table service_statuses (
     constraint service_statuses_service_id_fkey foreign key (service_id) references services (id),
     constraint service_statuses_status_check check (status in ('in_force', 'abolished', 'duplicate'))
 );
-comment on table service_statuses is 'Status from a day on, so that a past period does not drift; the first row begins at -infinity.';
+comment on table service_statuses is 'Status from a day on, so that a past period does not drift; the first row begins at 0001-01-01 (-infinity is no calendar date to a client).';
 
 create table service_agencies (
     service_id integer not null,

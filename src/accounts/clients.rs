@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::model::{self, ClientRow};
+use super::client_model::{self as model, ClientRow};
 use super::rules::Opaque;
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadClients, WriteClients};
@@ -13,7 +13,8 @@ use crate::auth::{Access, ClientScope};
 use crate::db::list::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{
-    Check, Code, EntityTag, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
+    Check, Code, EntityTag, ListParams, Listing, Msg, NoFilter, Page, PathOf, Problem, Reply, ValidJson,
+    Violations,
 };
 use crate::ids::ClientId;
 
@@ -59,10 +60,6 @@ pub struct ClientWithSecret {
     /// Until when the secrets before it still work; null when there were none.
     pub old_secret_valid_until: Option<DateTime<Utc>>,
 }
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NoFilter {}
 
 /// List machine clients
 ///

@@ -2,11 +2,13 @@
 //!
 //! Others use [`model`] to make accounts when the service is set up.
 
+pub mod client_model;
 pub mod clients;
 pub mod model;
 pub mod oauth;
 pub mod routes;
 pub mod rules;
+mod session_model;
 pub mod sessions;
 pub mod throttle;
 pub mod users;

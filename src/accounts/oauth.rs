@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
-use super::model::{self, ClientRow};
+use super::client_model::{self as model, ClientRow};
 use super::rules::hash_of;
 use super::sessions::{address, token_answer};
 use super::throttle::Attempt;
-use crate::app::State;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
 use crate::db::Conn;
 use crate::http::Problem;
 use crate::http::json::read_body;
 use crate::http::listing::{from_pairs, pairs};
+use crate::state::State;
 
 const MOST_BYTES: usize = 8 * 1024;
 

@@ -6,13 +6,14 @@ use utoipa::ToSchema;
 
 use super::model::{self, UserRow};
 use super::rules::{Opaque, check_password, hash_of};
+use super::session_model;
 use super::throttle::Attempt;
-use crate::app::State;
 use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
 use crate::db::Conn;
 use crate::http::{Check, Code, Msg, Problem, Reply, ValidJson, Violations};
+use crate::state::State;
 
 /// Username and password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -104,7 +105,7 @@ pub async fn login(
         .db()
         .transaction(async move |conn: &mut Conn| {
             attempt.succeeded(conn).await?;
-            Ok::<_, Problem>(model::open_session(conn, id, refresh_hash, now).await?)
+            Ok::<_, Problem>(session_model::open_session(conn, id, refresh_hash, now).await?)
         })
         .await?;
     let access_token =
@@ -158,19 +159,19 @@ pub async fn refresh_tokens(
     let renewed = state
         .db()
         .transaction(async move |conn: &mut Conn| {
-            let Some(row) = model::lock_refresh_token(conn, hash.clone(), now).await? else {
+            let Some(row) = session_model::lock_refresh_token(conn, hash.clone(), now).await? else {
                 return Ok(None);
             };
             if row.used_at.is_some() {
                 // Someone else holds a copy: the whole family ends. The answer comes after the commit.
-                model::revoke_session(conn, row.session_id, "reuse", now).await?;
+                session_model::revoke_session(conn, row.session_id, "reuse", now).await?;
                 return Ok(None);
             }
             if !row.alive {
                 return Ok(None);
             }
-            model::mark_used(conn, hash, now).await?;
-            model::add_refresh_token(conn, row.session_id, next_hash, now).await?;
+            session_model::mark_used(conn, hash, now).await?;
+            session_model::add_refresh_token(conn, row.session_id, next_hash, now).await?;
             Ok::<_, Problem>(Some(Subject::User {
                 id: row.user_id,
                 session: row.session_id,
@@ -197,7 +198,7 @@ pub async fn logout(access: Access<OwnAccount>) -> Result<Reply, Problem> {
     let (session, now) = (*session, access.now());
     access
         .transaction(async move |conn| {
-            model::revoke_session(conn, session, "logout", now).await?;
+            session_model::revoke_session(conn, session, "logout", now).await?;
             Ok(Reply::no_content())
         })
         .await

@@ -8,7 +8,6 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{self, UserChange, UserQuery, UserRow, UserWrite};
 use super::rules::{check_password, is_username};
 use super::sessions::busy;
-use crate::app::State;
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadUsers, WriteUsers};
 use crate::auth::{Access, Role};
@@ -21,6 +20,7 @@ use crate::http::{
     Violations,
 };
 use crate::ids::{AgencyId, Username};
+use crate::state::State;
 
 /// An account of a person.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,26 +1,19 @@
 //! Agencies over HTTP.
 
 use actix_web::{get, patch, post};
-use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::model::{self, AgencyQuery, AgencyRow, AgencyWrite, GroupRow};
-use super::rules::{AgencyKind, Validity};
+use super::model::{self, AgencyRow, AgencyWrite};
+use super::wire::{Agency, AgencyFilter, AgencyGroup, AgencyPatch, GroupFilter, NewAgency};
 use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadAgencies, WriteAgencies};
 use crate::db::Conn;
 use crate::db::list::Order;
-use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
 use crate::http::{
-    Check, Code, EntityTag, ListParams, Listing, Msg, Page, Patch, PathOf, Problem, Reply, ValidJson,
-    Violations,
+    Code, EntityTag, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
 };
 use crate::ids::AgencyCode;
-use crate::values::fold;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -29,110 +22,6 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_agency)
         .service(update_agency)
         .service(list_agency_groups);
-}
-
-/// An agency of the province.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Agency {
-    #[schema(example = "SO-YT")]
-    pub code: String,
-    #[schema(example = "Sở Y tế")]
-    pub name: String,
-    pub name_en: Option<String>,
-    #[schema(value_type = AgencyKind)]
-    pub kind: String,
-    /// Code of the agency above it.
-    #[schema(example = "UBND-TINH")]
-    pub parent: Option<String>,
-    /// Code of the General Statistics Office; unique only together with the validity.
-    pub gso_code: Option<String>,
-    /// Code of QCVN 102.
-    pub qcvn102_code: Option<String>,
-    /// Electronic identifier (decision 20/2020).
-    pub eid_code: Option<String>,
-    /// First day of its existence; null when not recorded.
-    pub valid_from: Option<NaiveDate>,
-    /// First day on which it no longer exists; null while it does.
-    pub valid_to: Option<NaiveDate>,
-    /// Agencies that took over when it ended.
-    pub successors: Vec<String>,
-    /// Agencies it took over from.
-    pub predecessors: Vec<String>,
-    /// The one source of its dossier counts: a feed's code or an agency's.
-    pub dossier_source: Option<String>,
-    pub version: i32,
-}
-
-impl From<AgencyRow> for Agency {
-    fn from(row: AgencyRow) -> Self {
-        Self {
-            code: row.code,
-            name: row.name,
-            name_en: row.name_en,
-            kind: row.kind,
-            parent: row.parent,
-            gso_code: row.gso_code,
-            qcvn102_code: row.qcvn102_code,
-            eid_code: row.eid_code,
-            valid_from: row.valid_from,
-            valid_to: row.valid_to,
-            successors: row.successors,
-            predecessors: row.predecessors,
-            dossier_source: row.dossier_source,
-            version: row.version,
-        }
-    }
-}
-
-impl CsvRow for Agency {
-    const COLUMNS: &'static [&'static str] = &[
-        "code",
-        "name",
-        "name_en",
-        "kind",
-        "parent",
-        "gso_code",
-        "qcvn102_code",
-        "eid_code",
-        "valid_from",
-        "valid_to",
-        "successors",
-        "predecessors",
-        "dossier_source",
-        "version",
-    ];
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct AgencyFilter {
-    /// Words of the name or code, without regard to case and diacritics.
-    #[param(example = "so y te")]
-    q: Option<String>,
-    /// Kinds, comma-separated: `province`, `department`, `district`, `commune`, `vertical`, `media`, `enterprise`.
-    #[param(value_type = Option<String>, example = "department")]
-    kind: Option<AnyOf<AgencyKind>>,
-    /// Codes of parents, comma-separated.
-    #[param(value_type = Option<String>)]
-    parent: Option<AnyOf<String>>,
-    /// Code of a group.
-    #[param(example = "CQNN")]
-    group: Option<String>,
-    /// Only agencies that exist on this day.
-    active_on: Option<NaiveDate>,
-}
-
-impl AgencyFilter {
-    fn query(&self) -> AgencyQuery {
-        AgencyQuery {
-            q: self.q.as_deref().map(fold),
-            kinds: self.kind.as_ref().map(|any| any.0.iter().map(|k| k.as_str().to_owned()).collect()),
-            parents: self.parent.clone().map(|any| any.0),
-            group: self.group.clone(),
-            active_on: self.active_on,
-        }
-    }
 }
 
 /// List agencies
@@ -170,62 +59,6 @@ async fn get_agency(access: Access<ReadAgencies>, code: PathOf<AgencyCode>) -> R
     let found = access.read(async move |conn| Ok(model::find(conn, &code.0).await?)).await?;
     let row = found.ok_or_else(Problem::not_found)?;
     Reply::resource(&access.conditions, &EntityTag::of_version(row.version), || Agency::from(row))
-}
-
-/// A new agency.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewAgency {
-    #[schema(example = "SO-DL", pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]*$", min_length = 1, max_length = 64)]
-    code: String,
-    #[schema(example = "Sở Du lịch", min_length = 1, max_length = 300)]
-    name: String,
-    #[schema(max_length = 300)]
-    name_en: Option<String>,
-    kind: AgencyKind,
-    /// Code of the agency above it.
-    #[schema(example = "UBND-TINH")]
-    parent: Option<String>,
-    #[schema(max_length = 20)]
-    gso_code: Option<String>,
-    #[schema(max_length = 40)]
-    qcvn102_code: Option<String>,
-    #[schema(max_length = 40)]
-    eid_code: Option<String>,
-    valid_from: Option<NaiveDate>,
-    /// First day on which it no longer exists.
-    valid_to: Option<NaiveDate>,
-    #[serde(default)]
-    successors: Vec<String>,
-    #[schema(max_length = 64)]
-    dossier_source: Option<String>,
-}
-
-impl Check for NewAgency {
-    fn check(&self, faults: &mut Violations) {
-        faults.code("/code", &self.code);
-        faults.length("/name", self.name.trim(), 1, 300);
-        for (pointer, text, max) in [
-            ("/name_en", &self.name_en, 300),
-            ("/gso_code", &self.gso_code, 20),
-            ("/qcvn102_code", &self.qcvn102_code, 40),
-            ("/eid_code", &self.eid_code, 40),
-        ] {
-            if let Some(text) = text {
-                faults.length(pointer, text.trim(), 1, max);
-            }
-        }
-        if let Some(source) = &self.dossier_source {
-            faults.code("/dossier_source", source);
-        }
-        if !(Validity { from: self.valid_from, until: self.valid_to }).is_possible() {
-            faults.add(
-                Code::InvalidRange,
-                "/valid_to",
-                Msg::fixed("valid_to phải sau valid_from.", "valid_to must be after valid_from."),
-            );
-        }
-    }
 }
 
 /// Create an agency
@@ -325,69 +158,6 @@ async fn resolve(
     Ok(write)
 }
 
-/// Changes of an agency: what is absent stays, null removes.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct AgencyPatch {
-    #[schema(min_length = 1, max_length = 300, nullable = false)]
-    name: Option<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 300)]
-    name_en: Patch<String>,
-    kind: Option<AgencyKind>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>)]
-    parent: Patch<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 20)]
-    gso_code: Patch<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 40)]
-    qcvn102_code: Patch<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 40)]
-    eid_code: Patch<String>,
-    #[serde(default)]
-    #[schema(value_type = Option<NaiveDate>)]
-    valid_from: Patch<NaiveDate>,
-    #[serde(default)]
-    #[schema(value_type = Option<NaiveDate>)]
-    valid_to: Patch<NaiveDate>,
-    successors: Option<Vec<String>>,
-    #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 64)]
-    dossier_source: Patch<String>,
-}
-
-impl Check for AgencyPatch {
-    /// The rules are those of a whole agency: checked when the patch has been applied.
-    fn check(&self, _: &mut Violations) {}
-}
-
-impl AgencyPatch {
-    fn apply(self, row: &AgencyRow) -> Result<NewAgency, Problem> {
-        let stored =
-            AgencyKind::parse(&row.kind).ok_or_else(|| Problem::internal("unknown kind in the database"))?;
-        let whole = NewAgency {
-            code: row.code.clone(),
-            name: self.name.unwrap_or_else(|| row.name.clone()),
-            name_en: self.name_en.optional(row.name_en.clone()),
-            kind: self.kind.unwrap_or(stored),
-            parent: self.parent.optional(row.parent.clone()),
-            gso_code: self.gso_code.optional(row.gso_code.clone()),
-            qcvn102_code: self.qcvn102_code.optional(row.qcvn102_code.clone()),
-            eid_code: self.eid_code.optional(row.eid_code.clone()),
-            valid_from: self.valid_from.optional(row.valid_from),
-            valid_to: self.valid_to.optional(row.valid_to),
-            successors: self.successors.unwrap_or_else(|| row.successors.clone()),
-            dossier_source: self.dossier_source.optional(row.dossier_source.clone()),
-        };
-        let mut faults = Violations::default();
-        whole.check(&mut faults);
-        faults.into_result().map(|()| whole)
-    }
-}
-
 /// Change an agency
 #[utoipa::path(
     tag = "agencies",
@@ -417,36 +187,6 @@ async fn update_agency(
             Ok(Reply::ok(&Agency::from(after))?.tagged(&tag))
         })
         .await
-}
-
-/// A group of agencies, as the plan names them.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct AgencyGroup {
-    #[schema(example = "CQNN")]
-    pub code: String,
-    pub name: String,
-    /// Every agency of these kinds is a member while it exists.
-    pub kinds: Vec<String>,
-    /// Codes of the members on the day asked for.
-    pub members: Vec<String>,
-}
-
-impl From<GroupRow> for AgencyGroup {
-    fn from(row: GroupRow) -> Self {
-        Self { code: row.code, name: row.name, kinds: row.kinds, members: row.members }
-    }
-}
-
-impl CsvRow for AgencyGroup {
-    const COLUMNS: &'static [&'static str] = &["code", "name", "kinds", "members"];
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct GroupFilter {
-    /// Members on this day; today when absent.
-    active_on: Option<NaiveDate>,
 }
 
 /// List groups of agencies

@@ -69,6 +69,39 @@ pub async fn record(conn: &mut Conn, actor: &Actor, event: Event) -> QueryResult
     Ok(())
 }
 
+/// As [`record`], for many events with one statement.
+pub async fn record_all(conn: &mut Conn, actor: &Actor, events: Vec<Event>) -> QueryResult<()> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let text = |value: Option<Value>| value.map(|value| value.to_string());
+    let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for event in events {
+        columns.0.push(Uuid::now_v7());
+        columns.1.push(event.action.to_owned());
+        columns.2.push(event.entity.to_owned());
+        columns.3.push(event.key);
+        columns.4.push(text(event.before));
+        columns.5.push(text(event.after));
+    }
+    sql("insert into audit_events (id, at, actor, request_id, action, entity, entity_key, before, after) \
+         select e.id, $1, $2, $3, e.action, e.entity, e.entity_key, e.before::jsonb, e.after::jsonb \
+         from unnest($4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[]) \
+         as e(id, action, entity, entity_key, before, after)")
+    .bind(actor.now)
+    .bind(actor.name.clone())
+    .bind(actor.request_id.clone())
+    .bind(columns.0)
+    .bind(columns.1)
+    .bind(columns.2)
+    .bind(columns.3)
+    .bind(columns.4)
+    .bind(columns.5)
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
 row! {
     #[derive(Debug)]
     pub struct EventRow {

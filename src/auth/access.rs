@@ -1,23 +1,21 @@
 //! The first parameter of every handler. Nothing of a request is looked at before it has decided.
 
-use std::future::Future;
+use std::future::{Ready, ready};
 use std::marker::PhantomData;
-use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
-use diesel::result::Error as DieselError;
 
+use super::authenticate::authenticated;
 use super::permission::Asks;
-use super::{Actor, Identity, Permission, Principal, Scope, model};
-use crate::app::State;
+use super::{Actor, Identity, Permission, Principal, Scope};
 use crate::clock::business_day;
-use crate::db::{Conn, Db, Fault};
-use crate::http::edge::{Caller, RequestId};
+use crate::db::{Conn, Db};
 use crate::http::idempotency::{self, Repeatable};
+use crate::http::request::RequestId;
 use crate::http::{Code, Msg, Preconditions, Problem, Reply, csv, listing};
+use crate::state::State;
 
 /// An authenticated caller who holds `P`, and the only way to the database.
 #[derive(Debug)]
@@ -45,36 +43,38 @@ impl std::fmt::Debug for Gate {
 
 impl<P: Asks> FromRequest for Access<P> {
     type Error = Problem;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+    type Future = Ready<Result<Self, Problem>>;
 
+    /// Ready at once: actix polls extractors side by side, and one that waited would let the next ones answer first.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move {
-            let state = state_of(&request)?;
-            let now = state.clock().now();
-            let principal = authenticate(&request, &state, now).await?;
-            request.extensions_mut().insert(Caller(principal.name()));
-            if !principal.holds(P::PERMISSION) {
-                return Err(forbidden(P::PERMISSION));
-            }
-            check_request(&request, &state)?;
-            Ok(Self {
-                conditions: Preconditions::of(&request)?,
-                gate: Gate {
-                    db: state.db().clone(),
-                    now,
-                    request_id: request
-                        .extensions()
-                        .get::<RequestId>()
-                        .map(|id| id.0.clone())
-                        .unwrap_or_default(),
-                    method: request.method().to_string(),
-                    target: request.uri().to_string(),
-                    idempotency_key: idempotency::key_of(&request)?,
-                },
-                principal,
-                asks: PhantomData,
-            })
+        ready(Self::admit(request))
+    }
+}
+
+impl<P: Asks> Access<P> {
+    fn admit(request: &HttpRequest) -> Result<Self, Problem> {
+        let state = state_of(request)?;
+        let principal = authenticated(request)?;
+        if !principal.holds(P::PERMISSION) {
+            return Err(forbidden(P::PERMISSION));
+        }
+        check_request(request, &state)?;
+        Ok(Self {
+            conditions: Preconditions::of(request)?,
+            gate: Gate {
+                db: state.db().clone(),
+                now: state.clock().now(),
+                request_id: request
+                    .extensions()
+                    .get::<RequestId>()
+                    .map(|id| id.0.clone())
+                    .unwrap_or_default(),
+                method: request.method().to_string(),
+                target: request.uri().to_string(),
+                idempotency_key: idempotency::key_of(request)?,
+            },
+            principal,
+            asks: PhantomData,
         })
     }
 }
@@ -135,6 +135,34 @@ impl<P> Access<P> {
         self.gate.db.transaction(work).await
     }
 
+    /// As [`Access::transaction`]; a dry run answers the same by the same way and is rolled back.
+    pub async fn transaction_or_dry_run<T, F>(&self, dry_run: bool, work: F) -> Result<T, Problem>
+    where
+        T: Send + 'static,
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, Problem>
+            + crate::db::Work<&'c mut Conn, Result<T, Problem>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        if !dry_run {
+            return self.transaction(work).await;
+        }
+        // An error is what rolls back, so the answer travels as one.
+        let undone = self
+            .gate
+            .db
+            .transaction::<(), Undone<T>, _>(async move |conn: &mut Conn| match work(conn).await {
+                Ok(answer) => Err(Undone::Answer(answer)),
+                Err(problem) => Err(Undone::Problem(problem)),
+            })
+            .await;
+        match undone {
+            Ok(()) => Err(Problem::internal("a dry run was committed")),
+            Err(Undone::Answer(answer)) => Ok(answer),
+            Err(Undone::Problem(problem)) => Err(problem),
+        }
+    }
+
     /// One transaction for a `POST` with this body: with an `Idempotency-Key`, the effect and its answer happen once.
     pub async fn post<F>(&self, body_digest: &[u8], work: F) -> Result<Reply, Problem>
     where
@@ -166,6 +194,24 @@ impl<P> Access<P> {
     }
 }
 
+/// How a transaction ends that must leave nothing behind.
+enum Undone<T> {
+    Answer(T),
+    Problem(Problem),
+}
+
+impl<T> From<crate::db::Fault> for Undone<T> {
+    fn from(fault: crate::db::Fault) -> Self {
+        Self::Problem(fault.into())
+    }
+}
+
+impl<T> From<diesel::result::Error> for Undone<T> {
+    fn from(error: diesel::result::Error) -> Self {
+        Self::Problem(error.into())
+    }
+}
+
 /// Says, by name, that an endpoint is for everyone.
 #[derive(Debug)]
 pub struct Public {
@@ -174,14 +220,12 @@ pub struct Public {
 
 impl FromRequest for Public {
     type Error = Problem;
-    type Future = std::future::Ready<Result<Self, Problem>>;
+    type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let header = request.headers().get("accept-language").and_then(|v| v.to_str().ok());
         let locale = crate::http::Locale::negotiate(header);
-        std::future::ready(
-            state_of(request).and_then(|state| known_parameters(request, &state)).map(|()| Self { locale }),
-        )
+        ready(state_of(request).and_then(|state| known_parameters(request, &state)).map(|()| Self { locale }))
     }
 }
 
@@ -190,34 +234,6 @@ fn state_of(request: &HttpRequest) -> Result<web::Data<State>, Problem> {
         .app_data::<web::Data<State>>()
         .cloned()
         .ok_or_else(|| Problem::internal("no state in the application"))
-}
-
-async fn authenticate(
-    request: &HttpRequest,
-    state: &State,
-    now: DateTime<Utc>,
-) -> Result<Principal, Problem> {
-    let token = bearer(request)?;
-    let claims =
-        state.keys().verify(token, now).ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))?;
-    let found: Option<Principal> = state
-        .db()
-        .read(async move |conn: &mut Conn| {
-            model::principal(conn, &claims, now).await.map_err(|e: DieselError| Problem::from(Fault::from(e)))
-        })
-        .await?;
-    found.ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))
-}
-
-fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
-    let mut headers = request.headers().get_all(AUTHORIZATION);
-    let missing = || Problem::unauthenticated(Code::Unauthenticated);
-    let header = headers.next().ok_or_else(missing)?;
-    if headers.next().is_some() {
-        return Err(Problem::unauthenticated(Code::InvalidToken));
-    }
-    let (scheme, token) = header.to_str().ok().and_then(|h| h.split_once(' ')).ok_or_else(missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
 }
 
 fn forbidden(permission: Permission) -> Problem {

@@ -4,6 +4,7 @@
 //! [`Actor`] and [`permission`].
 
 mod access;
+mod authenticate;
 mod keys;
 mod model;
 mod password;
@@ -12,6 +13,7 @@ mod scope;
 mod token;
 
 pub use access::{Access, Public};
+pub use authenticate::authenticate;
 pub use keys::{KeyRing, TokenKeys};
 pub use password::{Busy, PasswordCost, Passwords, Weakness, weakness};
 pub use permission::{ClientScope, Permission, Role};

@@ -7,12 +7,13 @@ use actix_web::HttpServer;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{one, report};
-use crate::app::{self, State};
+use crate::app;
 use crate::auth::{KeyRing, Passwords, TokenKeys};
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::db::{Conn, Db, migrations};
 use crate::http::Problem;
+use crate::state::State;
 
 /// Time between "not ready" and closing the door, for a load balancer to look away.
 const GRACE: Duration = Duration::from_millis(500);
@@ -41,7 +42,7 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Vec<String>> {
     }
     refuse_pending(&db).await?;
     let passwords = Passwords::new(config.password_cost).map_err(one)?;
-    let state = State::new(db, Clock::System, ring, passwords).map_err(one)?;
+    let state = app::state(db, Clock::System, ring, passwords).map_err(one)?;
     let served = state.clone();
     let server = HttpServer::new(move || app::build(served.clone()))
         .client_request_timeout(CLIENT_TIMEOUT)

@@ -4,74 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use actix_web::HttpRequest;
 use serde_json::{Value, json};
-use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{
-    ClientCredentials, Flow, HttpAuthScheme, HttpBuilder, OAuth2, Scopes, SecurityScheme,
-};
-
-use super::Code;
-use super::problem::{ProblemBody, ViolationBody};
-use crate::auth::ClientScope;
-
-const INTRODUCTION: &str = include_str!("../../docs/api-introduction.md");
-
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "ict-index", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    components(schemas(ProblemBody, ViolationBody)),
-    tags(
-        (name = "auth", description = "Logging in and out; one's own account"),
-        (name = "accounts", description = "Users and machine clients (role `admin`)"),
-        (name = "agencies", description = "Agencies, their hierarchy, validity and groups"),
-        (name = "frameworks", description = "The index: groups, subgroups, indicators, weights, methods"),
-        (name = "targets", description = "Targets and published national results"),
-        (name = "plans", description = "Plans and their tasks, progress per lead agency"),
-        (name = "submissions", description = "Monthly figures of an agency, from draft to accepted"),
-        (name = "services", description = "Administrative procedures and their online levels"),
-        (name = "dossiers", description = "Dossier counts and their feeds"),
-        (name = "statistics", description = "Level statistics and dossier rates"),
-        (name = "audit", description = "Who did what, when"),
-        (name = "health", description = "For the operator; public")
-    )
-)]
-struct Base;
-
-/// The frame that routes are added to.
-pub fn base() -> Document {
-    let mut document = Base::openapi();
-    document.info.description = Some(format!("{INTRODUCTION}\n{}", codes_table()));
-    let components = document.components.get_or_insert_default();
-    let bearer = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .description(Some("`access_token` of `POST /api/v1/auth/login`"))
-        .build();
-    components.security_schemes.insert("bearer".into(), SecurityScheme::Http(bearer).into());
-    let scopes = Scopes::from_iter(ClientScope::ALL.map(|s| (s.as_str(), s.describe())));
-    let flow = Flow::ClientCredentials(ClientCredentials::new("/api/v1/oauth/token", scopes));
-    components.security_schemes.insert(
-        "oauth2".into(),
-        SecurityScheme::OAuth2(OAuth2::with_description([flow], "Machine clients")).into(),
-    );
-    document
-}
-
-fn codes_table() -> String {
-    let mut table =
-        String::from("\n## Problem codes\n\n| code | status | meaning | nghĩa |\n|---|---|---|---|\n");
-    for code in Code::ALL {
-        let title = code.title();
-        table.push_str(&format!(
-            "| `{}` | {} | {} | {} |\n",
-            code.as_str(),
-            code.status().as_u16(),
-            title.en,
-            title.vi
-        ));
-    }
-    table
-}
 
 /// The finished description, ready to be served and asked.
 #[derive(Clone, Debug)]
@@ -169,7 +102,6 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let is_api = path.starts_with("/api/");
     let has_body = operation.get("requestBody").is_some();
     let names_one = path.contains('{');
-    let conditional = operation.get("x-if-match").is_some();
     let mut problems = Vec::new();
     if is_api || public {
         problems.extend([400, 503]);
@@ -183,7 +115,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         if method == "get" {
             add_parameter(
                 operation,
-                header("If-None-Match", "ETag held already: 304 when it is still the present one."),
+                tags_header("If-None-Match", "ETag held already: 304 when it is still the present one."),
             );
             add_response(operation, 304, json!({"description": "Not modified"}));
         }
@@ -202,31 +134,33 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         problems.push(409);
         problems.push(412);
     }
-    if conditional {
-        let required = operation.get("x-if-match") == Some(&json!("required"));
-        let mut parameter = header("If-Match", "`ETag` of the version that is changed.");
-        parameter["required"] = json!(false);
+    if let Some(kind) = operation.get("x-if-match").cloned() {
+        let required = kind == json!("required");
+        let description = if required {
+            "`ETag` of the version that is changed. Without it: 428; of another version: 412."
+        } else {
+            "`ETag` of the version that is meant, if it matters: of another version 412."
+        };
+        problems.push(412);
         if required {
-            parameter["description"] =
-                json!("`ETag` of the version that is changed. Without it: 428; of another version: 412.");
             problems.push(428);
         }
-        problems.push(412);
-        add_parameter(operation, parameter);
+        add_parameter(operation, tags_header("If-Match", description));
     }
     for status in problems {
         add_response(operation, status, problem_response(status));
     }
     let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
     for (status, response) in responses.into_iter().flatten() {
-        let headers = response.as_object_mut().map(|r| r.entry("headers").or_insert(json!({})));
-        if let Some(headers) = headers {
-            headers["X-Request-Id"] =
-                json!({"description": "Id of the request, also in the log", "schema": {"type": "string"}});
-            if matches!(status.as_str(), "200" | "201") && is_api && !public {
-                headers["ETag"] =
-                    json!({"description": "Tag of this representation", "schema": {"type": "string"}});
-            }
+        let Some(response) = response.as_object_mut() else { continue };
+        let Some(headers) = response.entry("headers").or_insert(json!({})).as_object_mut() else { continue };
+        let text = |description: &str| json!({"description": description, "schema": {"type": "string"}});
+        headers.insert("X-Request-Id".into(), text("Id of the request, also in the log"));
+        if matches!(status.as_str(), "200" | "201") && is_api && !public {
+            headers.insert("ETag".into(), text("Tag of this representation"));
+        }
+        if matches!(status.as_str(), "429" | "503") {
+            headers.insert("Retry-After".into(), text("Seconds to wait"));
         }
     }
 }
@@ -235,13 +169,25 @@ fn header(name: &str, description: &str) -> Value {
     json!({"name": name, "in": "header", "description": description, "required": false, "schema": {"type": "string"}})
 }
 
+/// A header that holds entity tags.
+fn tags_header(name: &str, description: &str) -> Value {
+    json!({
+        "name": name,
+        "in": "header",
+        "description": description,
+        "required": false,
+        "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[!#-~]*\"(, *(W/)?\"[!#-~]*\")*)$", "example": "\"3\""}
+    })
+}
+
 fn idempotency_key() -> Value {
-    let mut parameter = header(
-        "Idempotency-Key",
-        "1-255 printable ASCII characters. The same key with the same body within 72 hours answers the stored answer (`Idempotency-Replayed: true`); with another body 422; while the first is still running 409.",
-    );
-    parameter["schema"] = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"});
-    parameter
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key with the same body within 72 hours answers the stored answer (`Idempotency-Replayed: true`); with another body 422; while the first is still running 409.",
+        "required": false,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
+    })
 }
 
 fn add_parameter(operation: &mut Value, parameter: Value) {

@@ -119,8 +119,7 @@ fn normalised(text: &str) -> Result<String, Problem> {
 
 fn holds_escaped_nul(text: &str) -> bool {
     let mut escaped = false;
-    let mut rest = text.char_indices();
-    while let Some((at, c)) = rest.next() {
+    for (at, c) in text.char_indices() {
         if escaped && c == 'u' && text.get(at + 1..at + 5) == Some("0000") {
             return true;
         }
@@ -268,6 +267,7 @@ mod tests {
     fn text_is_composed_however_it_was_sent() {
         let plain: Body = parse("{\"name\":\"Ho\u{0061}\u{0300}\"}".as_bytes()).unwrap();
         assert_eq!(plain.name, "Ho\u{00e0}");
+        assert!(plain.parts.is_empty());
         let escaped: Body = parse(br#"{"name":"Hoa\u0300"}"#).unwrap();
         assert_eq!(escaped.name, "Ho\u{00e0}");
         let backslash: Body = parse(br#"{"name":"a\\u0000b\n"}"#).unwrap();

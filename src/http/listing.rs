@@ -44,6 +44,11 @@ pub enum Count {
     Exact,
 }
 
+/// Filters of a list that has none.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoFilter {}
+
 /// Place of a page in its list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PageInfo {

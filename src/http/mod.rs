@@ -1,27 +1,27 @@
-//! What every endpoint shares on the wire: problems, bodies, lists, entity tags, repeated requests, health.
+//! What every endpoint shares on the wire: problems, bodies, lists, entity tags, repeated requests, the description of the API.
 //!
 //! Domains use [`Problem`], [`Code`], [`Violations`], [`ValidJson`], [`Listing`], [`Reply`] and [`PathOf`].
 
 pub mod code;
 pub mod csv;
 pub mod describe;
-pub mod edge;
 pub mod etag;
-pub mod health;
 pub mod idempotency;
 pub mod json;
 pub mod listing;
 pub mod locale;
 pub mod metrics;
+pub mod one_or_many;
 pub mod patch;
 pub mod path;
 pub mod problem;
 pub mod reply;
+pub mod request;
 
 pub use code::Code;
 pub use etag::{EntityTag, Preconditions};
 pub use json::{Check, ValidJson};
-pub use listing::{ListParams, Listing, Page, PageInfo};
+pub use listing::{ListParams, Listing, NoFilter, Page, PageInfo};
 pub use locale::{Locale, Msg};
 pub use patch::Patch;
 pub use path::PathOf;

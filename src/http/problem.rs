@@ -31,7 +31,10 @@ pub struct Violation {
 pub struct Problem {
     pub code: Code,
     pub detail: Option<Msg>,
+    /// The first [`MOST_ERRORS`] of them.
     pub errors: Vec<Violation>,
+    /// How many more there are that nobody is shown.
+    more_errors: u32,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// What the log should say and the client should not see.
     internal: Option<String>,
@@ -39,7 +42,7 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(code: Code) -> Self {
-        Self { code, detail: None, errors: Vec::new(), headers: Vec::new(), internal: None }
+        Self { code, detail: None, errors: Vec::new(), more_errors: 0, headers: Vec::new(), internal: None }
     }
 
     pub fn with(code: Code, detail: Msg) -> Self {
@@ -95,9 +98,13 @@ impl Problem {
             code: self.code.as_str(),
             instance: instance.to_owned(),
             request_id: request_id.to_owned(),
-            error_count: (!self.errors.is_empty()).then_some(self.errors.len()),
+            error_count: (!self.errors.is_empty()).then_some(self.error_count()),
             errors: self.errors.iter().take(MOST_ERRORS).map(|v| v.body(locale)).collect(),
         }
+    }
+
+    fn error_count(&self) -> usize {
+        self.errors.len() + usize::try_from(self.more_errors).unwrap_or(usize::MAX)
     }
 
     fn detail_text(&self, locale: Locale) -> String {
@@ -107,8 +114,8 @@ impl Problem {
         match self.errors.as_slice() {
             [] => self.code.title().text(locale).to_owned(),
             [only] => only.detail.text(locale).to_owned(),
-            many => {
-                let n = many.len();
+            _ => {
+                let n = self.error_count();
                 msg!("Có {n} lỗi; xem `errors`.", "{n} errors; see `errors`.").text(locale).to_owned()
             }
         }
@@ -173,13 +180,17 @@ pub struct ViolationBody {
     pub extra: Map<String, Value>,
 }
 
-/// Collects all that is wrong before it is said.
+/// Collects all that is wrong before it is said. Keeps the first [`MOST_ERRORS`] and counts the rest: a batch can break
+/// a million rules.
 #[derive(Debug, Default)]
-pub struct Violations(Vec<Violation>);
+pub struct Violations {
+    kept: Vec<Violation>,
+    more: usize,
+}
 
 impl Violations {
     pub fn add(&mut self, code: Code, pointer: impl Into<String>, detail: Msg) {
-        self.0.push(Violation { code, pointer: pointer.into(), detail, extra: Map::new() });
+        self.add_with(code, pointer, detail, Map::new());
     }
 
     /// As [`Violations::add`], with further members.
@@ -190,27 +201,34 @@ impl Violations {
         detail: Msg,
         extra: Map<String, Value>,
     ) {
-        self.0.push(Violation { code, pointer: pointer.into(), detail, extra });
+        if self.kept.len() < MOST_ERRORS {
+            self.kept.push(Violation { code, pointer: pointer.into(), detail, extra });
+        } else {
+            self.more += 1;
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.kept.is_empty()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.kept.len() + self.more
     }
 
     pub fn append(&mut self, other: Self) {
-        self.0.extend(other.0);
+        let room = MOST_ERRORS.saturating_sub(self.kept.len());
+        self.more += other.more + other.kept.len().saturating_sub(room);
+        self.kept.extend(other.kept.into_iter().take(room));
     }
 
     /// `Ok` when nothing was added; otherwise one problem that names everything.
     pub fn into_result(self) -> Result<(), Problem> {
-        if self.0.is_empty() {
+        if self.kept.is_empty() {
             return Ok(());
         }
-        Err(Problem { errors: self.0, ..Problem::new(Code::ValidationFailed) })
+        let more_errors = u32::try_from(self.more).unwrap_or(u32::MAX);
+        Err(Problem { errors: self.kept, more_errors, ..Problem::new(Code::ValidationFailed) })
     }
 
     /// The text has between `min` and `max` characters.

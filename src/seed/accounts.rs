@@ -1,12 +1,14 @@
 //! Demo accounts: one per role, an officer per agency, and the two machines.
 
+use crate::accounts::client_model;
 use crate::accounts::model::{self, UserWrite};
 use crate::agencies::model::{self as agencies, AgencyQuery};
 use crate::audit::{self, Event};
 use crate::auth::{Actor, ClientScope, Role};
-use crate::db::Conn;
 use crate::db::list::{Order, Window};
+use crate::db::{Conn, QueryResult, sql};
 use crate::http::Problem;
+use uuid::Uuid;
 
 const CLIENTS: [(&str, &str, &[ClientScope]); 2] = [
     (
@@ -59,12 +61,54 @@ pub async fn machines(conn: &mut Conn, secret_hash: &[u8], actor: &Actor) -> Res
     let mut added = 0;
     for (id, name, scopes) in CLIENTS {
         let scopes = scopes.iter().map(|s| s.as_str().to_owned()).collect();
-        if model::insert_client(conn, id, name, scopes, actor.now).await? {
-            model::add_secret(conn, id, secret_hash.to_vec(), actor.now).await?;
-            let row = model::find_client(conn, id).await?;
+        if client_model::insert_client(conn, id, name, scopes, actor.now).await? {
+            client_model::add_secret(conn, id, secret_hash.to_vec(), actor.now).await?;
+            let row = client_model::find_client(conn, id).await?;
             audit::record(conn, actor, Event::create("client", id, &row)).await?;
             added += 1;
         }
     }
     Ok(added)
+}
+
+/// What tells a demo account from a real one of the same name.
+const LABEL: &str = "%(demo)";
+
+/// The hash that demo accounts share, of one of them.
+pub async fn a_demo_hash(conn: &mut Conn) -> QueryResult<Option<String>> {
+    let hashes: Vec<String> =
+        sql("select password_hash as value from users where display_name like $1 order by updated_at desc limit 1")
+            .bind(LABEL)
+            .values(conn)
+            .await?;
+    Ok(hashes.into_iter().next())
+}
+
+/// Gives every demo account this password, and every demo client this secret.
+pub async fn renew(conn: &mut Conn, hash: String, secret: Vec<u8>, actor: &Actor) -> Result<usize, Problem> {
+    row! { struct Demo { id: Uuid, username: String } }
+    let users: Vec<Demo> =
+        sql("select id, username from users where display_name like $1").bind(LABEL).rows(conn).await?;
+    let clients: Vec<String> =
+        sql("select client_id as value from clients where name like $1").bind(LABEL).values(conn).await?;
+    let count = users.len() + clients.len();
+    for user in users {
+        model::set_password(conn, user.id, hash.clone(), actor.now).await?;
+        record(conn, actor, "change_password", "user", user.username).await?;
+    }
+    for id in clients {
+        client_model::add_secret(conn, &id, secret.clone(), actor.now).await?;
+        record(conn, actor, "rotate_secret", "client", id).await?;
+    }
+    Ok(count)
+}
+
+async fn record(
+    conn: &mut Conn,
+    actor: &Actor,
+    action: &'static str,
+    entity: &'static str,
+    key: String,
+) -> QueryResult<()> {
+    audit::record(conn, actor, Event { action, entity, key, before: None, after: None }).await
 }

@@ -1,10 +1,201 @@
-//! To be written.
+//! The plan's framework, indicators, earlier figures, and published results.
 
+use bigdecimal::BigDecimal;
+use serde::Deserialize;
+
+use super::table::rows;
+use crate::audit::{self, Event};
 use crate::auth::Actor;
-use crate::db::Conn;
+use crate::db::{Conn, sql};
 use crate::http::Problem;
+use crate::indicators::model::{self, IndicatorWrite};
+use crate::indicators::national::{self, ResultWrite};
+use crate::indicators::rules::{DefinitionStatus, Direction};
 
-/// Loads what is missing; answers how many the plan has.
-pub async fn load(_conn: &mut Conn, _actor: &Actor) -> Result<usize, Problem> {
-    Ok(0)
+const GROUPS: &str = include_str!("../../data/groups.csv");
+const INDICATORS: &str = include_str!("../../data/indicators.csv");
+const BASELINES: &str = include_str!("../../data/baseline_2017.csv");
+const RESULTS: &str = include_str!("../../data/national_results.csv");
+
+/// Code of the framework the plan rests on.
+pub const FRAMEWORK: &str = "ICT-INDEX-2016";
+const ROOT: &str = "ICT";
+
+#[derive(Deserialize)]
+struct GroupLine {
+    code: String,
+    parent: String,
+    name_vi: String,
+}
+
+#[derive(Deserialize)]
+struct IndicatorLine {
+    code: String,
+    group: String,
+    subgroup: String,
+    name_vi: String,
+    numerator_vi: String,
+    denominator_vi: String,
+    unit: String,
+    direction: Direction,
+    definition_status: DefinitionStatus,
+}
+
+#[derive(Deserialize)]
+struct BaselineLine {
+    indicator: String,
+    year: i32,
+    value: String,
+    unit: String,
+    note: String,
+}
+
+#[derive(Deserialize)]
+struct ResultLine {
+    index_year: i32,
+    node: String,
+    score: String,
+    rank: Option<i32>,
+    units: Option<i32>,
+    source: String,
+}
+
+/// Loads what is missing; answers how many indicators the plan has.
+pub async fn load(conn: &mut Conn, actor: &Actor) -> Result<usize, Problem> {
+    let lines: Vec<IndicatorLine> = rows("indicators.csv", INDICATORS)?;
+    let count = lines.len();
+    add_framework(conn, &lines, actor).await?;
+    for line in lines {
+        add(conn, line, actor).await?;
+    }
+    for line in rows::<BaselineLine>("baseline_2017.csv", BASELINES)? {
+        add_baseline(conn, line).await?;
+    }
+    for line in rows::<ResultLine>("national_results.csv", RESULTS)? {
+        add_result(conn, line, actor).await?;
+    }
+    Ok(count)
+}
+
+/// Equal weights and min-max within the year's provinces: the method is not published, so the framework says `assumed`.
+async fn add_framework(conn: &mut Conn, indicators: &[IndicatorLine], actor: &Actor) -> Result<(), Problem> {
+    let added = sql(
+        "insert into frameworks (code, name, unit_type, status, rank_decimals, rank_ties, missing, created_at, updated_at) \
+         values ($1, 'Chỉ số sẵn sàng cho phát triển và ứng dụng CNTT-TT (ICT-Index), khung 2016', 'province', 'assumed', 4, \
+         'competition', 'exclude_and_reweight', $2, $2) on conflict (code) do nothing",
+    )
+    .bind(FRAMEWORK)
+    .bind(actor.now)
+    .run(conn)
+    .await?;
+    if added == 0 {
+        return Ok(());
+    }
+    add_node(conn, ROOT, None, 0, "ICT-Index").await?;
+    for (position, line) in (0..).zip(rows::<GroupLine>("groups.csv", GROUPS)?) {
+        let parent = if line.parent.is_empty() { ROOT } else { &line.parent };
+        add_node(conn, &line.code, Some(parent), position, &line.name_vi).await?;
+    }
+    for (position, line) in (0..).zip(indicators) {
+        add_leaf(conn, line, position).await?;
+    }
+    let after = serde_json::json!({"code": FRAMEWORK, "status": "assumed"});
+    Ok(audit::record(conn, actor, Event::create("framework", FRAMEWORK, &after)).await?)
+}
+
+async fn add_node(
+    conn: &mut Conn,
+    code: &str,
+    parent: Option<&str>,
+    position: i32,
+    name: &str,
+) -> Result<(), Problem> {
+    sql(
+        "insert into framework_nodes (framework_code, code, parent_code, position, name, weight, aggregate) \
+         values ($1, $2, $3, $4, $5, 1, 'arithmetic')",
+    )
+    .bind(FRAMEWORK)
+    .bind(code.to_owned())
+    .bind(parent.map(str::to_owned))
+    .bind(position)
+    .bind(name.to_owned())
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
+async fn add_leaf(conn: &mut Conn, line: &IndicatorLine, position: i32) -> Result<(), Problem> {
+    sql(
+        "insert into framework_nodes (framework_code, code, parent_code, position, name, weight, direction, normalise) \
+         values ($1, $2, $3, $4, $5, 1, $6, $7)",
+    )
+    .bind(FRAMEWORK)
+    .bind(line.code.clone())
+    .bind(line.subgroup.clone())
+    .bind(position)
+    .bind(line.name_vi.clone())
+    .bind(if line.direction == Direction::Up { 1_i16 } else { -1 })
+    .bind(serde_json::json!({"method": "min_max"}))
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
+async fn add(conn: &mut Conn, line: IndicatorLine, actor: &Actor) -> Result<(), Problem> {
+    let named = |text: String| Some(text).filter(|t| !t.is_empty());
+    let code = line.code.clone();
+    let write = IndicatorWrite {
+        code: line.code,
+        group_code: line.group,
+        subgroup_code: line.subgroup,
+        name: line.name_vi,
+        numerator_name: named(line.numerator_vi),
+        denominator_name: named(line.denominator_vi),
+        unit: line.unit,
+        direction: line.direction.as_str(),
+        definition_status: line.definition_status.as_str(),
+    };
+    if model::insert(conn, write, actor).await? {
+        let row = model::find(conn, &code).await?;
+        audit::record(conn, actor, Event::create("indicator", code, &row)).await?;
+    }
+    Ok(())
+}
+
+fn decimal(text: &str) -> Result<BigDecimal, Problem> {
+    text.parse().map_err(|_| Problem::internal(format!("data: {text} is no number")))
+}
+
+async fn add_baseline(conn: &mut Conn, line: BaselineLine) -> Result<(), Problem> {
+    sql(
+        "insert into indicator_baselines (indicator_code, year, value, unit, note) values ($1, $2, $3, $4, $5) \
+         on conflict (indicator_code, year) do nothing",
+    )
+    .bind(line.indicator)
+    .bind(line.year)
+    .bind(decimal(&line.value)?)
+    .bind(line.unit)
+    .bind(line.note)
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
+async fn add_result(conn: &mut Conn, line: ResultLine, actor: &Actor) -> Result<(), Problem> {
+    if national::lock(conn, line.index_year, &line.node).await?.is_some() {
+        return Ok(());
+    }
+    let score = if line.score.is_empty() { None } else { Some(decimal(&line.score)?) };
+    let key = format!("{}/{}", line.index_year, line.node);
+    let write = ResultWrite {
+        index_year: line.index_year,
+        node: line.node.clone(),
+        score,
+        rank: line.rank,
+        units: line.units,
+        source: line.source,
+    };
+    national::put(conn, write, actor).await?;
+    let row = national::lock(conn, line.index_year, &line.node).await?;
+    Ok(audit::record(conn, actor, Event::create("national_result", key, &row)).await?)
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod agencies;
+mod demo_dossiers;
 mod demo_services;
 mod demo_submissions;
 mod demo_tasks;
@@ -12,7 +13,7 @@ mod tasks;
 
 use chrono::{DateTime, Utc};
 
-use crate::accounts::rules::Opaque;
+use crate::accounts::rules::{Opaque, hash_of};
 use crate::auth::{Actor, Passwords};
 use crate::db::{Conn, Db};
 use crate::http::Problem;
@@ -32,18 +33,18 @@ pub async fn plan(db: &Db, now: DateTime<Utc>) -> Result<String, Problem> {
     .await
 }
 
-/// Adds demo accounts, clients and labelled data; answers how to log in.
+/// Adds demo accounts, clients and labelled data; answers how to log in. A password that is given is from now on that of all
+/// demo accounts; without one, new accounts get a random one.
 pub async fn demo(
     db: &Db,
     passwords: &Passwords,
     password: Option<String>,
     now: DateTime<Utc>,
 ) -> Result<String, Problem> {
-    let (password, made) = match password {
-        Some(password) => (password, false),
-        None => (Opaque::random().text, true),
-    };
+    let given = password.is_some();
+    let password = password.unwrap_or_else(|| Opaque::random().text);
     let added = demo_accounts(db, passwords, &password, now).await?;
+    let renewed = if given { renew_passwords(db, passwords, &password, now).await? } else { 0 };
     let actor = Actor::system(now);
     db.transaction(async move |conn: &mut Conn| {
         demo_services::load(conn, &actor).await?;
@@ -51,10 +52,10 @@ pub async fn demo(
         demo_tasks::load(conn, &actor).await
     })
     .await?;
-    Ok(match (added, made) {
-        (0, _) => "demo accounts are there already".to_owned(),
-        (n, true) => format!("{n} demo accounts; password and client secret of all: {password}"),
-        (n, false) => format!("{n} demo accounts with the password of DEMO_PASSWORD"),
+    Ok(match (given, added) {
+        (true, _) => format!("demo accounts: {added} added, {renewed} given the password of DEMO_PASSWORD"),
+        (false, 0) => "demo accounts are there already, with the password they were made with".to_owned(),
+        (false, n) => format!("{n} demo accounts; password and client secret of all: {password}"),
     })
 }
 
@@ -68,10 +69,28 @@ pub async fn demo_accounts(
     let actor = Actor::system(now);
     // One hash for all: they share the password, and a hash takes its time by design.
     let hash = passwords.hash(password).await.map_err(|_| Problem::internal("cannot hash"))?;
-    let secret = crate::accounts::rules::hash_of(password);
+    let secret = hash_of(password);
     db.transaction(async move |conn: &mut Conn| {
         let people = accounts::people(conn, &hash, &actor).await?;
         Ok::<_, Problem>(people + accounts::machines(conn, &secret, &actor).await?)
     })
     .await
+}
+
+/// Gives demo accounts that have another password this one; only accounts labelled as demo. Answers how many.
+async fn renew_passwords(
+    db: &Db,
+    passwords: &Passwords,
+    password: &str,
+    now: DateTime<Utc>,
+) -> Result<usize, Problem> {
+    let stored =
+        db.read(async |conn: &mut Conn| Ok::<_, Problem>(accounts::a_demo_hash(conn).await?)).await?;
+    let busy = |_| Problem::internal("cannot hash");
+    if passwords.verify(password, stored).await.map_err(busy)? {
+        return Ok(0);
+    }
+    let hash = passwords.hash(password).await.map_err(busy)?;
+    let (secret, actor) = (hash_of(password), Actor::system(now));
+    db.transaction(async move |conn: &mut Conn| accounts::renew(conn, hash, secret, &actor).await).await
 }

@@ -1,4 +1,11 @@
 //! Level statistics and dossier rates: what the portal and VNPT read all day. Counting is decided once, in `rules`.
 
+mod level_counts;
+pub mod levels;
+pub mod metrics;
+mod rate_counts;
+pub mod rates;
 pub mod routes;
 pub mod rules;
+pub mod targets;
+pub mod wire;

@@ -2,4 +2,9 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-pub fn configure(_config: &mut ServiceConfig<'_>) {}
+use super::{levels, rates};
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(levels::service_levels);
+    rates::configure(config);
+}

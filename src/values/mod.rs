@@ -1,9 +1,11 @@
-//! Values of the field: periods, exact decimals, folded text.
+//! Values of the field: periods, exact decimals, rates, folded text.
 
 mod decimal;
 mod fold;
 mod period;
+mod rate;
 
 pub use decimal::{Decimal, NumberFault, integer_of, number_of};
 pub use fold::{fold, nfc};
 pub use period::{Month, Period};
+pub use rate::{Bound, Comparator, Rate};

@@ -1,14 +1,28 @@
 //! The service from outside: requests in, answers out, each test with a database of its own and a clock that stands still.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod support;
 
 mod accounts;
 mod agencies;
+mod architecture;
+mod contract;
+mod description;
 mod dossiers;
 mod indicators;
 mod months;
+mod rates;
+mod schema;
 mod services;
 mod statistics;
 mod submissions;
 mod targets;
 mod tasks;
+mod walk;

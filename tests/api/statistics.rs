@@ -1,1 +1,3 @@
-//! To be written.
+//! Statistics: levels of procedures as of a period's end, dossier rates.
+
+mod levels;

@@ -12,12 +12,13 @@ use actix_web::test::{TestRequest, init_service};
 use actix_web::{Error, http::StatusCode};
 use chrono::{DateTime, Utc};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use ict_index::app::{self, State};
+use ict_index::app;
 use ict_index::auth::{KeyRing, PasswordCost, Passwords, TokenKeys};
 use ict_index::clock::Clock;
 use ict_index::db::{Conn, Db, DbSettings, Sql, migrations, sql};
 use ict_index::http::Problem;
 use ict_index::seed;
+use ict_index::state::State;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -172,7 +173,7 @@ impl TestService {
         let clock = Clock::fixed(NOW.parse().unwrap());
         let keys = KeyRing::new(TokenKeys::generate(clock.now()), None);
         let state =
-            State::new(Db::new(&settings).unwrap(), clock.clone(), keys, Passwords::new(CHEAP).unwrap())
+            app::state(Db::new(&settings).unwrap(), clock.clone(), keys, Passwords::new(CHEAP).unwrap())
                 .unwrap();
         Self { state, clock, database }
     }

@@ -5,10 +5,10 @@ use actix_web::{HttpResponse, get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Code, Problem};
-use crate::app::State;
 use crate::auth::Public;
 use crate::db::migrations;
+use crate::http::{Code, Problem};
+use crate::state::State;
 
 /// State of the service.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,7 +31,7 @@ pub async fn healthz(_: Public) -> HttpResponse {
 /// Asks the database and checks that every migration is applied; 503 while it cannot, or while shutting down.
 #[utoipa::path(
     tag = "health",
-    responses((status = 200, description = "Ready", body = Health), (status = 503, description = "Not ready", body = super::problem::ProblemBody, content_type = "application/problem+json")),
+    responses((status = 200, description = "Ready", body = Health), (status = 503, description = "Not ready", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")),
     security(())
 )]
 #[get("/readyz")]

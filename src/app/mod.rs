@@ -1,7 +1,8 @@
-//! Composition: the shared state, and the one list of routes, which is the description of the API.
+//! Composition: the one list of routes, which is the description of the API, and the edge around it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod edge;
+mod frame;
+mod health;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -11,80 +12,15 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, web};
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use crate::auth::{KeyRing, Passwords};
+use crate::auth::{KeyRing, Passwords, authenticate};
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::http::describe::{self, Description};
-use crate::http::metrics::Metrics;
-use crate::http::{Code, Problem, edge, health};
+use crate::http::describe::Description;
+use crate::http::{Code, Problem};
+use crate::state::State;
 use crate::{
     accounts, agencies, audit, indicators, months, services, statistics, submissions, targets, tasks,
 };
-
-/// What all requests share. Cheap to clone.
-#[derive(Clone)]
-pub struct State {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    db: Db,
-    clock: Clock,
-    keys: KeyRing,
-    passwords: Passwords,
-    metrics: Metrics,
-    description: Description,
-    stopping: AtomicBool,
-}
-
-impl State {
-    pub fn new(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<Self, String> {
-        let inner = Inner {
-            db,
-            clock,
-            keys,
-            passwords,
-            metrics: Metrics::default(),
-            description: description()?,
-            stopping: AtomicBool::new(false),
-        };
-        Ok(Self { inner: Arc::new(inner) })
-    }
-
-    /// For [`crate::auth`] and the health endpoints; handlers reach the database through their `Access`.
-    pub fn db(&self) -> &Db {
-        &self.inner.db
-    }
-
-    pub fn clock(&self) -> &Clock {
-        &self.inner.clock
-    }
-
-    pub fn keys(&self) -> &KeyRing {
-        &self.inner.keys
-    }
-
-    pub fn passwords(&self) -> &Passwords {
-        &self.inner.passwords
-    }
-
-    pub fn metrics(&self) -> &Metrics {
-        &self.inner.metrics
-    }
-
-    pub fn description(&self) -> &Description {
-        &self.inner.description
-    }
-
-    /// Readiness goes first: from now on `/readyz` answers 503.
-    pub fn begin_stopping(&self) {
-        self.inner.stopping.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_stopping(&self) -> bool {
-        self.inner.stopping.load(Ordering::Relaxed)
-    }
-}
 
 /// The application with every route, wrapped by the edge.
 pub fn build(
@@ -114,7 +50,13 @@ pub fn build(
         .route("/openapi.json", web::get().to(openapi))
         .service(swagger)
         .default_service(web::to(unrouted))
+        .wrap(from_fn(authenticate))
         .wrap(from_fn(edge::edge))
+}
+
+/// The state of a service with these parts and this API.
+pub fn state(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<State, String> {
+    Ok(State::new(db, clock, keys, passwords, description()?))
 }
 
 /// The description of the API, complete.
@@ -135,7 +77,7 @@ fn routes() -> utoipa_actix_web::UtoipaApp<
 > {
     App::new()
         .into_utoipa_app()
-        .openapi(describe::base())
+        .openapi(frame::base())
         .service(health::healthz)
         .service(health::readyz)
         .service(health::metrics)
@@ -155,7 +97,7 @@ fn routes() -> utoipa_actix_web::UtoipaApp<
 }
 
 async fn landing() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(include_str!("../docs/landing.html"))
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(include_str!("../../docs/landing.html"))
 }
 
 async fn docs_redirect() -> HttpResponse {

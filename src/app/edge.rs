@@ -12,18 +12,11 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use uuid::Uuid;
 
-use super::{Code, Locale, Problem};
-use crate::app::State;
+use crate::http::request::{Caller, RequestId};
+use crate::http::{Code, Locale, Problem};
+use crate::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-
-/// Id of the request, in its extensions.
-#[derive(Clone, Debug)]
-pub struct RequestId(pub String);
-
-/// Name of the caller for the log, put there by authentication.
-#[derive(Clone, Debug)]
-pub struct Caller(pub String);
 
 pub async fn edge(
     request: ServiceRequest,

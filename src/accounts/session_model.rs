@@ -1,0 +1,88 @@
+//! Sessions and their refresh tokens as stored.
+
+use chrono::{DateTime, Duration, Utc};
+use uuid::Uuid;
+
+use super::rules::SESSION_SECONDS;
+use crate::db::{Conn, QueryResult, sql};
+
+/// Opens a session and its first refresh token.
+pub async fn open_session(
+    conn: &mut Conn,
+    user: Uuid,
+    refresh_hash: Vec<u8>,
+    now: DateTime<Utc>,
+) -> QueryResult<Uuid> {
+    let session = Uuid::now_v7();
+    sql("insert into sessions (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)")
+        .bind(session)
+        .bind(user)
+        .bind(now)
+        .bind(now + Duration::seconds(SESSION_SECONDS))
+        .run(conn)
+        .await?;
+    add_refresh_token(conn, session, refresh_hash, now).await?;
+    Ok(session)
+}
+
+pub async fn add_refresh_token(
+    conn: &mut Conn,
+    session: Uuid,
+    hash: Vec<u8>,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    sql("insert into refresh_tokens (hash, session_id, issued_at) values ($1, $2, $3)")
+        .bind(hash)
+        .bind(session)
+        .bind(now)
+        .run(conn)
+        .await?;
+    Ok(())
+}
+
+row! {
+    /// A refresh token with the session and account it belongs to.
+    pub struct RefreshRow {
+        pub session_id: Uuid,
+        pub user_id: Uuid,
+        pub epoch: i32,
+        pub used_at: Option<DateTime<Utc>>,
+        pub alive: bool,
+    }
+}
+
+/// The token's row, locked; `alive` when its session and account are in force.
+pub async fn lock_refresh_token(
+    conn: &mut Conn,
+    hash: Vec<u8>,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<RefreshRow>> {
+    sql("select t.session_id, s.user_id, u.epoch, t.used_at, \
+                (s.revoked_at is null and s.expires_at > $2 and u.disabled_at is null) as alive \
+         from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id \
+         where t.hash = $1 for update of t, s")
+    .bind(hash)
+    .bind(now)
+    .maybe(conn)
+    .await
+}
+
+pub async fn mark_used(conn: &mut Conn, hash: Vec<u8>, now: DateTime<Utc>) -> QueryResult<()> {
+    sql("update refresh_tokens set used_at = $2 where hash = $1").bind(hash).bind(now).run(conn).await?;
+    Ok(())
+}
+
+pub async fn revoke_session(
+    conn: &mut Conn,
+    session: Uuid,
+    reason: &'static str,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    sql("update sessions set revoked_at = $2, revoked_reason = $3 where id = $1 and revoked_at is null")
+        .bind(session)
+        .bind(now)
+        .bind(reason)
+        .run(conn)
+        .await?;
+    Ok(())
+}

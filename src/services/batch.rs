@@ -1,0 +1,161 @@
+//! The catalogue in one piece: rows of procedures, each perhaps with a level, merged by code.
+
+use actix_web::post;
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::batch_model;
+use super::merge::Merge;
+use super::rules::{ServiceStatus, ServiceTier};
+use crate::agencies::model as agencies;
+use crate::audit;
+use crate::auth::permission::WriteServices;
+use crate::auth::{Access, Actor};
+use crate::db::Conn;
+use crate::http::{Check, Code, Listing, Problem, Reply, ValidJson, Violations};
+
+/// Rows of one batch.
+const MOST_ROWS: usize = 10_000;
+
+/// A procedure as a batch tells it. What is absent stays as it is, or has its default in a new procedure.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceBatchRow {
+    /// National code, or a legacy one: what the row is merged by.
+    #[schema(
+        example = "1.011443",
+        pattern = r"^([0-9]\.[0-9]{6}(\.[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.H[0-9]{2})?|T-[A-Z]{2,4}-[0-9]{4,8}(-TT)?)$"
+    )]
+    pub code: String,
+    #[schema(example = "Đăng ký thay đổi quyền sử dụng đất", min_length = 1, max_length = 1000)]
+    pub name: String,
+    #[schema(example = "Đất đai", min_length = 1, max_length = 200)]
+    pub field: String,
+    pub tier: ServiceTier,
+    /// Codes of the agencies that handle it.
+    #[schema(max_items = 1000)]
+    pub agencies: Option<Vec<String>>,
+    /// A status that changes does so today.
+    pub status: Option<ServiceStatus>,
+    /// Code of the procedure it is the same as, here or in the catalogue.
+    pub duplicate_of: Option<String>,
+    pub postal: Option<bool>,
+    pub information_complete: Option<bool>,
+    pub forms_complete: Option<bool>,
+    /// Level, 1 to 4; goes with `effective_from` and `decision`.
+    #[schema(minimum = 1, maximum = 4)]
+    pub level: Option<i64>,
+    /// First day of the level. A level that begins on this day already is replaced.
+    pub effective_from: Option<NaiveDate>,
+    /// The decision that set the level.
+    #[schema(min_length = 1, max_length = 200)]
+    pub decision: Option<String>,
+}
+
+/// Rows of the catalogue.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceBatch {
+    #[schema(min_items = 1, max_items = 10000)]
+    rows: Vec<ServiceBatchRow>,
+}
+
+impl Check for ServiceBatch {
+    const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+    /// The rows themselves are checked with what the database knows, so that all errors are said at once.
+    fn check(&self, faults: &mut Violations) {
+        let n = self.rows.len();
+        if n == 0 || n > MOST_ROWS {
+            let detail = msg!(
+                "Cần từ 1 đến {MOST_ROWS} dòng, nhận được {n}.",
+                "Takes 1 to {MOST_ROWS} rows, got {n}."
+            );
+            faults.add(Code::InvalidLength, "/rows", detail);
+        }
+    }
+}
+
+/// What a batch did to the catalogue, in procedures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ServiceBatchCounts {
+    #[schema(minimum = 0)]
+    pub created: usize,
+    /// Those of which a field or a level changed.
+    #[schema(minimum = 0)]
+    pub updated: usize,
+    #[schema(minimum = 0)]
+    pub unchanged: usize,
+}
+
+/// The effect of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ServiceBatchResult {
+    /// Nothing was stored; the counts are what the same batch would do now.
+    dry_run: bool,
+    counts: ServiceBatchCounts,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BatchParams {
+    /// Check and count, and store nothing.
+    #[param(default = false)]
+    dry_run: Option<bool>,
+}
+
+/// Merge a batch into the catalogue
+///
+/// Procedures are created or changed by `code`; those that the batch does not name stay. All errors come at once, with pointers
+/// such as `/rows/12/code`, and nothing is stored if there is one. The same batch again changes nothing.
+/// A procedure that is new has its status since ever; a status that changes does so today.
+#[utoipa::path(
+    tag = "services",
+    params(BatchParams),
+    request_body = ServiceBatch,
+    responses((status = 200, description = "What was done", body = ServiceBatchResult)),
+    security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
+)]
+#[post("/service-batches")]
+pub(super) async fn put_service_batch(
+    access: Access<WriteServices>,
+    params: Listing<BatchParams>,
+    body: ValidJson<ServiceBatch>,
+) -> Result<Reply, Problem> {
+    let (actor, rows) = (access.actor(), body.value.rows);
+    let dry_run = params.filter.dry_run.unwrap_or_default();
+    access
+        .post(&body.digest, async move |conn| {
+            let counts = store(conn, &actor, rows, dry_run).await?;
+            Reply::ok(&ServiceBatchResult { dry_run, counts })
+        })
+        .await
+}
+
+/// Merges the rows, or only says what merging them would do.
+pub async fn store(
+    conn: &mut Conn,
+    actor: &Actor,
+    rows: Vec<ServiceBatchRow>,
+    dry_run: bool,
+) -> Result<ServiceBatchCounts, Problem> {
+    let today = actor.today();
+    let codes =
+        rows.iter().map(|row| &row.code).chain(rows.iter().filter_map(|row| row.duplicate_of.as_ref()));
+    let existing = batch_model::lock(conn, codes.cloned().collect(), today).await?;
+    let days = rows.iter().filter_map(|row| Some((row.code.clone(), row.effective_from?))).collect();
+    let levels = batch_model::levels_on(conn, days).await?;
+    let named = rows.iter().filter_map(|row| row.agencies.as_ref()).flatten().cloned().collect();
+    let agencies = agencies::ids_of(conn, named).await?;
+    let merge = Merge::of(rows, existing, &levels, &agencies, today)?;
+    let counts = merge.counts();
+    if !dry_run && counts.created + counts.updated > 0 {
+        batch_model::create(conn, &merge.created, actor).await?;
+        batch_model::update(conn, &merge.updated, actor).await?;
+        batch_model::set_levels(conn, &merge.levels, actor).await?;
+        audit::record_all(conn, actor, merge.events()).await?;
+    }
+    Ok(counts)
+}

@@ -1,0 +1,12 @@
+//! Dossier counts: a source delivers its month whole, and a later delivery replaces it as a new revision. Figures that are
+//! replaced are kept as history.
+//!
+//! Others read the tables `dossier_counts` and `dossier_batches`; writing goes through here.
+
+mod intake;
+pub mod model;
+pub mod raw;
+pub mod routes;
+pub mod rules;
+mod store;
+pub mod wire;

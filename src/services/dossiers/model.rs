@@ -1,0 +1,140 @@
+//! Counts, batches and feeds as they are read.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::auth::Scope;
+use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::{Conn, QueryResult, sql};
+
+/// Whose counts a caller may see and write: a machine its own feed's, a person those of the agencies in scope.
+#[derive(Clone, Debug)]
+pub struct Reach {
+    pub feed: Option<String>,
+    pub scope: Scope,
+}
+
+/// Whether there is such a source for this caller: a machine client, an agency in scope, or a source that delivered once.
+pub async fn has_source(conn: &mut Conn, source: &str, reach: &Reach) -> QueryResult<bool> {
+    sql(
+        "select coalesce($2 = $1, exists (select 1 from agencies where code = $1 and ($3::int[] is null or id = any($3))) \
+         or $3::int[] is null and (exists (select 1 from clients where client_id = $1) \
+         or exists (select 1 from dossier_batches where source = $1))) as value",
+    )
+    .bind(source.to_owned())
+    .bind(reach.feed.clone())
+    .bind(reach.scope.ids())
+    .value(conn)
+    .await
+}
+
+row! {
+    /// A revision of a source's month.
+    #[derive(Clone, Debug)]
+    pub struct BatchRow {
+        pub month: NaiveDate,
+        pub revision: i32,
+        pub rows: i32,
+        pub received: i64,
+        pub created: i32,
+        pub updated: i32,
+        pub unchanged: i32,
+        pub deleted: i32,
+        pub reason: Option<String>,
+        pub actor: String,
+        pub at: DateTime<Utc>,
+    }
+}
+
+const BATCH: &str =
+    "month, revision, rows, received, created, updated, unchanged, deleted, reason, actor, at";
+
+/// All revisions of a source's month, newest first.
+pub async fn revisions(conn: &mut Conn, source: &str, month: NaiveDate) -> QueryResult<Vec<BatchRow>> {
+    sql(format!(
+        "select {BATCH} from dossier_batches where source = $1 and month = $2 order by revision desc"
+    ))
+    .bind(source.to_owned())
+    .bind(month)
+    .rows(conn)
+    .await
+}
+
+/// The newest revision of each month that the source delivered, months in order.
+pub async fn delivered(conn: &mut Conn, source: &str) -> QueryResult<Vec<BatchRow>> {
+    sql(format!(
+        "select distinct on (month) {BATCH} from dossier_batches where source = $1 order by month, revision desc"
+    ))
+    .bind(source.to_owned())
+    .rows(conn)
+    .await
+}
+
+row! {
+    /// Counts of an agency, procedure, month and channel.
+    #[derive(Clone, Debug)]
+    pub struct CountsRow {
+        pub month: NaiveDate,
+        pub agency: String,
+        pub service: String,
+        pub channel: String,
+        pub received: i32,
+        pub resolved_early: i32,
+        pub resolved_on_time: i32,
+        pub resolved_late: i32,
+        pub withdrawn: i32,
+        pub carried_in: i32,
+        pub in_progress_on_time: i32,
+        pub in_progress_overdue: i32,
+        pub source: String,
+        pub revision: i32,
+    }
+}
+
+/// What a reader of counts looks for.
+#[derive(Debug, Default)]
+pub struct CountQuery {
+    pub agencies: Option<Vec<String>>,
+    pub services: Option<Vec<String>>,
+    pub channels: Option<Vec<i16>>,
+    /// First and last day.
+    pub period: Option<(NaiveDate, NaiveDate)>,
+}
+
+pub const MONTH: SortKey = SortKey { name: "month", expr: "c.month", pg_type: "date" };
+
+/// The order of the primary key, which is what makes page 10,000 as cheap as page 1.
+pub fn key_order(descending: bool) -> [Order; 4] {
+    [
+        MONTH,
+        SortKey { name: "agency", expr: "c.agency_id", pg_type: "int" },
+        SortKey { name: "service", expr: "c.service_id", pg_type: "int" },
+        SortKey { name: "channel", expr: "c.channel", pg_type: "smallint" },
+    ]
+    .map(|key| Order { key, descending })
+}
+
+pub async fn list(
+    conn: &mut Conn,
+    query: CountQuery,
+    reach: &Reach,
+    order: &[Order],
+    window: Window,
+) -> QueryResult<Slice<CountsRow>> {
+    let mut list = List::new(
+        "c.month, a.code as agency, s.code as service, \
+         case c.channel when 1 then 'online' when 2 then 'in_person' else 'postal' end as channel, \
+         c.received, c.resolved_early, c.resolved_on_time, c.resolved_late, c.withdrawn, c.carried_in, \
+         c.in_progress_on_time, c.in_progress_overdue, c.source, c.revision",
+        "dossier_counts c join agencies a on a.id = c.agency_id join services s on s.id = c.service_id",
+    );
+    list.filter_some("c.source = {}", reach.feed.clone());
+    list.filter_some("c.agency_id = any({})", reach.scope.ids());
+    list.filter_some("c.agency_id in (select id from agencies where code = any({}))", query.agencies);
+    list.filter_some("c.service_id in (select id from services where code = any({}))", query.services);
+    list.filter_some("c.channel = any({})", query.channels);
+    if let Some((first, last)) = query.period {
+        list.filter("c.month >= {}", first);
+        list.filter("c.month <= {}", last);
+    }
+    list.page(conn, order, window).await
+}

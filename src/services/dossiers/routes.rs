@@ -1,0 +1,155 @@
+//! Dossier counts over HTTP.
+
+use actix_web::{get, put};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::intake::{Delivery, Outcome};
+use super::model::{self, Reach};
+use super::wire::{
+    CountFilter, DossierBatch, DossierBatchResult, DossierBatchState, DossierCounts, DossierFeed, DryRun,
+};
+use crate::auth::permission::{ReadDossiers, WriteDossiers};
+use crate::auth::{Access, Identity, Permission};
+use crate::db::list::Order;
+use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::ids::SourceCode;
+use crate::values::Month;
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(get_batch).service(put_batch).service(list_counts).service(get_feed);
+}
+
+fn reach<P>(access: &Access<P>) -> Reach {
+    let feed = match access.identity() {
+        Identity::Client { client_id, .. } => Some(client_id.clone()),
+        Identity::User { .. } => None,
+    };
+    Reach { feed, scope: access.scope() }
+}
+
+/// A malformed month is a period misspelt, not a thing that is not there.
+fn source_and_month((source, month): (SourceCode, String)) -> Result<(String, Month), Problem> {
+    let month = month.parse().map_err(|_| Problem::new(Code::MalformedMonth))?;
+    Ok((source.0, month))
+}
+
+/// Read a source's month
+///
+/// The revision in force and all before it. A machine reads its own feed, an officer the sources that are agencies in scope.
+#[utoipa::path(
+    tag = "dossiers",
+    params(("source" = SourceCode, Path), ("month" = Month, Path)),
+    responses((status = 200, description = "The revision in force", body = DossierBatchState)),
+    security(("bearer" = ["dossiers:read"]), ("oauth2" = ["dossiers:write"]))
+)]
+#[get("/dossier-batches/{source}/{month}")]
+async fn get_batch(
+    access: Access<ReadDossiers>,
+    path: PathOf<(SourceCode, String)>,
+) -> Result<Reply, Problem> {
+    let ((source, month), reach) = (source_and_month(path.0)?, reach(&access));
+    let code = source.clone();
+    let revisions = access
+        .read(async move |conn| {
+            if !model::has_source(conn, &code, &reach).await? {
+                return Err(Problem::not_found());
+            }
+            Ok(model::revisions(conn, &code, month.first_day()).await?)
+        })
+        .await?;
+    let state = DossierBatchState::of(source, month, &revisions).ok_or_else(Problem::not_found)?;
+    Reply::resource(&access.conditions, &EntityTag::of_version(state.latest.revision), || state)
+}
+
+/// Replace a source's month
+///
+/// The batch is the whole month of the source: rows that it does not name are removed. It is stored whole or not at all; all
+/// faults are told at once. The same batch again changes nothing. A machine writes its own feed, an officer a source that is
+/// an agency in scope. A closed month is corrected by the coordinating department alone, with a reason.
+#[utoipa::path(
+    tag = "dossiers",
+    params(("source" = SourceCode, Path), ("month" = Month, Path), DryRun),
+    request_body = DossierBatch,
+    responses((status = 200, description = "What the batch did", body = DossierBatchResult)),
+    extensions(("x-if-match" = json!("optional"))),
+    security(("bearer" = ["dossiers:write"]), ("oauth2" = ["dossiers:write"]))
+)]
+#[put("/dossier-batches/{source}/{month}")]
+async fn put_batch(
+    access: Access<WriteDossiers>,
+    path: PathOf<(SourceCode, String)>,
+    query: Listing<DryRun>,
+    body: ValidJson<DossierBatch>,
+) -> Result<Reply, Problem> {
+    let (source, month) = source_and_month(path.0)?;
+    let DossierBatch { control, rows, reason } = body.value;
+    let delivery = Delivery {
+        source,
+        month,
+        control,
+        rows,
+        reason,
+        reach: reach(&access),
+        // Who closes months may correct a closed one.
+        may_correct: access.may(Permission::CloseMonths),
+        actor: access.actor(),
+        conditions: access.conditions.clone(),
+    };
+    let dry_run = query.filter.dry_run;
+    let outcome: Outcome =
+        access.transaction_or_dry_run(dry_run, async move |conn| delivery.receive(conn).await).await?;
+    let tag = EntityTag::of_version(outcome.revision);
+    let reply = Reply::ok(&DossierBatchResult::of(outcome, dry_run))?;
+    // The tag of a revision that is not there would let a later write pass that has not seen it.
+    Ok(if dry_run { reply } else { reply.tagged(&tag) })
+}
+
+/// List dossier counts
+///
+/// By month and then by agency, procedure and channel, in a fixed order. Sort key: `month`. An officer sees the agencies in
+/// scope, a machine the rows of its own feed.
+#[utoipa::path(
+    tag = "dossiers",
+    params(CountFilter, ListParams),
+    responses((status = 200, description = "A page of counts", content((Page<DossierCounts> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["dossiers:read"]), ("oauth2" = ["dossiers:write"]))
+)]
+#[get("/dossier-counts")]
+async fn list_counts(access: Access<ReadDossiers>, list: Listing<CountFilter>) -> Result<Reply, Problem> {
+    let by_month = Order { key: model::MONTH, descending: false };
+    let asked = list.order(&[model::MONTH], &[by_month], by_month)?;
+    let order = model::key_order(asked.iter().any(|order| order.descending));
+    let (query, reach, window) = (list.filter.query(), reach(&access), list.window(&order)?);
+    let slice =
+        access.read(async move |conn| Ok(model::list(conn, query, &reach, &order, window).await?)).await?;
+    Reply::page(&access.conditions, list.format, &list.page(slice, DossierCounts::from))
+}
+
+/// Read whether a source keeps up
+#[utoipa::path(
+    tag = "dossiers",
+    params(("source" = SourceCode, Path)),
+    responses((status = 200, description = "The last batch, missing months and the lag", body = DossierFeed)),
+    security(("bearer" = ["dossiers:read"]), ("oauth2" = ["dossiers:write"]))
+)]
+#[get("/dossier-feeds/{source}")]
+async fn get_feed(access: Access<ReadDossiers>, source: PathOf<SourceCode>) -> Result<Reply, Problem> {
+    let (source, reach) = (source.0.0, reach(&access));
+    let code = source.clone();
+    let delivered = access
+        .read(async move |conn| {
+            if !model::has_source(conn, &code, &reach).await? {
+                return Err(Problem::not_found());
+            }
+            Ok(model::delivered(conn, &code).await?)
+        })
+        .await?;
+    let feed = DossierFeed::of(source, &delivered, access.today());
+    // It changes with every batch and with the day.
+    let batches: Vec<String> =
+        delivered.iter().map(|row| format!("{}.{}", row.month, row.revision)).collect();
+    let today = access.today().to_string();
+    let last = feed.last_batch.as_ref().map_or(0, |batch| batch.revision);
+    let tag = EntityTag::of_variant(last, &[&batches.join(","), &today]);
+    Reply::resource(&access.conditions, &tag, || feed)
+}

@@ -1,0 +1,249 @@
+//! Replacing a source's month: a few statements, however many rows.
+
+use std::collections::HashMap;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::rules::{CountRow, Known, KnownAgency};
+use crate::agencies::rules::Validity;
+use crate::auth::{Actor, Scope};
+use crate::db::{Conn, QueryResult, Sql, sql};
+use crate::ids::{AgencyId, ServiceId};
+use crate::values::Month;
+
+/// Columns of the counts, in the order of [`super::rules::COUNTS`].
+const COUNTS: &str = "received, resolved_early, resolved_on_time, resolved_late, withdrawn, carried_in, \
+    in_progress_on_time, in_progress_overdue";
+/// The rows sent: arrays of keys from `$1`, then one array per count.
+const SENT: &str = "unnest($1::int[], $2::int[], $3::smallint[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], \
+    $9::int[], $10::int[], $11::int[]) with ordinality as i (agency_id, service_id, channel, received, resolved_early, \
+    resolved_on_time, resolved_late, withdrawn, carried_in, in_progress_on_time, in_progress_overdue, place)";
+
+fn bind_rows(statement: Sql, rows: &[CountRow]) -> Sql {
+    let mut statement = statement
+        .bind(rows.iter().map(|row| row.agency.0).collect::<Vec<i32>>())
+        .bind(rows.iter().map(|row| row.service.0).collect::<Vec<i32>>())
+        .bind(rows.iter().map(|row| row.channel.number()).collect::<Vec<i16>>());
+    for at in 0..8 {
+        let column: Vec<i32> = rows.iter().filter_map(|row| row.counts.get(at).copied()).collect();
+        statement = statement.bind(column);
+    }
+    statement
+}
+
+/// Batches of one source and month come one after the other, until the transaction ends.
+pub async fn lock_batch(conn: &mut Conn, source: &str, month: Month) -> QueryResult<()> {
+    sql("select pg_advisory_xact_lock(3321, hashtext($1))")
+        .bind(format!("{source}/{month}"))
+        .run(conn)
+        .await
+        .map(|_| ())
+}
+
+/// Of two sources that report an agency's month for the first time, one comes first. Locks are taken in their order, so
+/// that batches cannot wait for each other in a circle.
+pub async fn lock_agencies(conn: &mut Conn, agencies: Vec<i32>, month: Month) -> QueryResult<()> {
+    sql("select pg_advisory_xact_lock(3322, key) from (select distinct hashtext(id || $2) as key \
+         from unnest($1::int[]) as id order by key) as keys")
+    .bind(agencies)
+    .bind(format!("/{month}"))
+    .run(conn)
+    .await
+    .map(|_| ())
+}
+
+row! {
+    /// The newest revision of a source's month.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Latest {
+        pub revision: i32,
+        pub rows: i32,
+        pub received: i64,
+    }
+}
+
+pub async fn latest(conn: &mut Conn, source: &str, month: Month) -> QueryResult<Option<Latest>> {
+    sql("select revision, rows, received from dossier_batches where source = $1 and month = $2 \
+         order by revision desc limit 1")
+    .bind(source.to_owned())
+    .bind(month.first_day())
+    .maybe(conn)
+    .await
+}
+
+row! {
+    struct Reference {
+        is_agency: bool,
+        code: String,
+        id: i32,
+        valid_from: Option<NaiveDate>,
+        valid_to: Option<NaiveDate>,
+        dossier_source: Option<String>,
+    }
+}
+
+/// The agencies and procedures that the codes name; who else reports the agencies is asked later, behind their locks.
+pub async fn known(
+    conn: &mut Conn,
+    agencies: Vec<String>,
+    services: Vec<String>,
+    scope: &Scope,
+) -> QueryResult<Known> {
+    let found: Vec<Reference> = sql(
+        "select true as is_agency, code, id, valid_from, valid_to, dossier_source from agencies where code = any($1) \
+         union all select false, code, id, null, null, null from services where code = any($2)",
+    )
+    .bind(agencies)
+    .bind(services)
+    .rows(conn)
+    .await?;
+    let mut known = Known::default();
+    for one in found {
+        if one.is_agency {
+            let agency = KnownAgency {
+                id: AgencyId(one.id),
+                validity: Validity { from: one.valid_from, until: one.valid_to },
+                decided_source: one.dossier_source,
+                other_source: None,
+                in_scope: scope.holds(AgencyId(one.id)),
+            };
+            known.agencies.insert(one.code, agency);
+        } else {
+            known.services.insert(one.code, ServiceId(one.id));
+        }
+    }
+    Ok(known)
+}
+
+/// Notes which of the agencies have counts of the month from another source.
+pub async fn note_other_sources(
+    conn: &mut Conn,
+    known: &mut Known,
+    source: &str,
+    month: Month,
+) -> QueryResult<()> {
+    row! { struct Owner { agency_id: AgencyId, source: String } }
+    let ids: Vec<i32> = known.agencies.values().map(|agency| agency.id.0).collect();
+    let owners: Vec<Owner> = sql("select distinct agency_id, source from dossier_counts \
+         where month = $1 and source <> $2 and agency_id = any($3)")
+    .bind(month.first_day())
+    .bind(source.to_owned())
+    .bind(ids)
+    .rows(conn)
+    .await?;
+    let mut owners: HashMap<AgencyId, String> =
+        owners.into_iter().map(|owner| (owner.agency_id, owner.source)).collect();
+    for agency in known.agencies.values_mut() {
+        agency.other_source = owners.remove(&agency.id);
+    }
+    Ok(())
+}
+
+row! {
+    /// A row whose `carried_in` is not what the month before left in progress.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Break {
+        pub row: i64,
+        pub carried_in: i32,
+        pub in_progress_before: i32,
+        pub total: i64,
+    }
+}
+
+/// The first hundred breaks between the months; agencies that did not report the month before have none.
+pub async fn breaks(conn: &mut Conn, rows: &[CountRow], month: Month) -> QueryResult<Vec<Break>> {
+    // A full join is hashed whatever the planner believes of the sizes; a left join of unknown arrays may be nested loops.
+    let text = format!(
+        "with before as materialized (select agency_id, service_id, channel, in_progress_on_time + in_progress_overdue as left_over \
+         from dossier_counts where month = $12) \
+         select i.place - 1 as row, i.carried_in, coalesce(b.left_over, 0) as in_progress_before, count(*) over () as total \
+         from {SENT} full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel \
+         where i.carried_in <> coalesce(b.left_over, 0) \
+         and i.agency_id = any(array(select distinct agency_id from before)) order by i.place limit 100"
+    );
+    bind_rows(sql(text), rows).bind(month.previous().first_day()).rows(conn).await
+}
+
+row! {
+    /// What a batch did to its month.
+    #[derive(Clone, Copy, Debug, Serialize)]
+    pub struct Changes {
+        pub created: i32,
+        pub updated: i32,
+        pub unchanged: i32,
+        pub deleted: i32,
+        /// Whether there was anything to write: a first delivery, or a change.
+        #[serde(skip)]
+        pub stored: bool,
+    }
+}
+
+/// A revision about to be written.
+#[derive(Debug)]
+pub struct Revision<'a> {
+    pub source: &'a str,
+    pub month: Month,
+    pub number: i32,
+    pub reason: Option<String>,
+}
+
+/// Makes the source's month what `rows` say: one statement compares, keeps the old figures, writes, and counts.
+///
+/// The comparison is a full join (always hashed or merged) and rows are found again by their place on disk: no plan of
+/// it is quadratic, even when the planner knows nothing of the sizes.
+pub async fn replace(
+    conn: &mut Conn,
+    revision: &Revision<'_>,
+    rows: &[CountRow],
+    actor: &Actor,
+) -> QueryResult<Changes> {
+    let received: i64 = rows.iter().map(|row| row.counts.first().copied().map_or(0, i64::from)).sum();
+    bind_rows(sql(replace_text()), rows)
+        .bind(revision.source.to_owned())
+        .bind(revision.month.first_day())
+        .bind(revision.number)
+        .bind(received)
+        .bind(revision.reason.clone())
+        .bind(actor.name.clone())
+        .bind(actor.now)
+        .row(conn)
+        .await
+}
+
+fn replace_text() -> String {
+    let prefixed = |prefix: &str| {
+        COUNTS.split(", ").map(|name| format!("{prefix}.{}", name.trim())).collect::<Vec<_>>().join(", ")
+    };
+    let (new, old, fresh) = (prefixed("i"), prefixed("o"), prefixed("excluded"));
+    format!(
+        "with merged as materialized ( \
+           select i.agency_id, i.service_id, i.channel, {new}, o.place as old_place, \
+             case when o.place is null then 'created' when i.place is null then 'deleted' \
+               when ({new}) is distinct from ({old}) then 'updated' else 'unchanged' end as change \
+           from {SENT} full join (select ctid as place, agency_id, service_id, channel, {COUNTS} from dossier_counts \
+             where month = $13 and source = $12) o \
+           on o.agency_id = i.agency_id and o.service_id = i.service_id and o.channel = i.channel \
+         ), history as ( \
+           insert into dossier_count_history (month, agency_id, service_id, channel, source, {COUNTS}, revision, replaced_by) \
+           select month, agency_id, service_id, channel, source, {COUNTS}, revision, $14 from dossier_counts \
+           where month = $13 and ctid = any(array(select old_place from merged where change in ('updated', 'deleted'))) \
+         ), removed as ( \
+           delete from dossier_counts \
+           where month = $13 and ctid = any(array(select old_place from merged where change = 'deleted')) \
+         ), written as ( \
+           insert into dossier_counts (month, agency_id, service_id, channel, source, {COUNTS}, revision) \
+           select $13, agency_id, service_id, channel, $12, {COUNTS}, $14 from merged where change in ('created', 'updated') \
+           on conflict (month, agency_id, service_id, channel) do update set ({COUNTS}, revision) = row({fresh}, excluded.revision) \
+         ), counted as ( \
+           select (count(*) filter (where change = 'created'))::int as created, \
+             (count(*) filter (where change = 'updated'))::int as updated, \
+             (count(*) filter (where change = 'unchanged'))::int as unchanged, \
+             (count(*) filter (where change = 'deleted'))::int as deleted from merged \
+         ), batch as ( \
+           insert into dossier_batches (source, month, revision, rows, received, created, updated, unchanged, deleted, reason, actor, at) \
+           select $12, $13, $14, created + updated + unchanged, $15, created, updated, unchanged, deleted, $16, $17, $18 \
+           from counted where $14 = 1 or created + updated + deleted > 0 returning 1 \
+         ) select created, updated, unchanged, deleted, exists (select 1 from batch) as stored from counted"
+    )
+}

@@ -1,0 +1,79 @@
+//! Levels of a procedure over HTTP: each from a day on, by a decision.
+
+use actix_web::{get, post};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::model;
+use super::wire::{NewLevel, ServiceLevel};
+use crate::audit::{self, Event};
+use crate::auth::Access;
+use crate::auth::permission::{ReadServices, WriteServices};
+use crate::db::list::Order;
+use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::ids::ServiceCode;
+
+/// The list of levels has no filters.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+pub struct NoFilter {}
+
+/// List the levels of a procedure
+///
+/// The newest first, those that are yet to begin included. Sort key: `effective_from`.
+#[utoipa::path(
+    tag = "services",
+    params(("code" = ServiceCode, Path), ListParams),
+    responses((status = 200, description = "A page of levels", content((Page<ServiceLevel> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["services:read"]), ("oauth2" = ["catalogue:read"]))
+)]
+#[get("/services/{code}/levels")]
+pub(super) async fn list_service_levels(
+    access: Access<ReadServices>,
+    code: PathOf<ServiceCode>,
+    list: Listing<NoFilter>,
+) -> Result<Reply, Problem> {
+    let newest = Order { key: model::EFFECTIVE_FROM, descending: true };
+    let order = list.order(&[model::EFFECTIVE_FROM], &[newest], newest)?;
+    let (code, window) = (code.0, list.window(&order)?);
+    let found = access.read(async move |conn| Ok(model::levels(conn, code.0, &order, window).await?)).await?;
+    let slice = found.ok_or_else(Problem::not_found)?;
+    Reply::page(&access.conditions, list.format, &list.page(slice, ServiceLevel::from))
+}
+
+/// Add a level to a procedure
+///
+/// Past days are for history entered later; a level of a future day takes effect then. One level begins on a day.
+/// Counts up the procedure's version, whose tag the answer carries.
+#[utoipa::path(
+    tag = "services",
+    params(("code" = ServiceCode, Path)),
+    request_body = NewLevel,
+    responses((status = 201, description = "Added", body = ServiceLevel, headers(("Location" = String, description = "Where the levels are")))),
+    extensions(("x-if-match" = json!("optional"))),
+    security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
+)]
+#[post("/services/{code}/levels")]
+pub(super) async fn add_service_level(
+    access: Access<WriteServices>,
+    code: PathOf<ServiceCode>,
+    body: ValidJson<NewLevel>,
+) -> Result<Reply, Problem> {
+    let (actor, conditions, code) = (access.actor(), access.conditions.clone(), code.0);
+    let level = body.value.row();
+    access
+        .post(&body.digest, async move |conn| {
+            let service = model::lock(conn, &code.0, actor.today()).await?.ok_or_else(Problem::not_found)?;
+            conditions.match_if_given(service.version)?;
+            if !model::add_level(conn, service.id, level.clone(), &actor).await? {
+                let day = level.effective_from;
+                let detail = msg!("Đã có mức độ có hiệu lực từ {day}.", "A level begins on {day} already.");
+                return Err(Problem::at(Code::AlreadyExists, "/effective_from", detail));
+            }
+            audit::record(conn, &actor, Event::create("service_level", &code.0, &level)).await?;
+            let tag = EntityTag::of_version(service.version + 1);
+            let location = format!("/api/v1/services/{code}/levels");
+            Ok(Reply::created(location, &ServiceLevel::from(level))?.tagged(&tag))
+        })
+        .await
+}

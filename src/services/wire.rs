@@ -1,0 +1,397 @@
+//! Procedures and their levels on the wire.
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::model::{LevelRow, ServiceQuery, ServiceRow};
+use super::rules::{self, ServiceStatus, ServiceTier};
+use crate::http::csv::CsvRow;
+use crate::http::listing::AnyOf;
+use crate::http::{Check, Code, EntityTag, Msg, Patch, Problem, Violations};
+use crate::values::{fold, nfc};
+
+/// Agencies that one procedure may have.
+const MOST_AGENCIES: usize = 1_000;
+
+/// An administrative procedure (thủ tục hành chính).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Service {
+    #[schema(example = "1.011443")]
+    pub code: String,
+    #[schema(example = "Đăng ký thay đổi quyền sử dụng đất")]
+    pub name: String,
+    #[schema(example = "Đất đai")]
+    pub field: String,
+    #[schema(value_type = ServiceTier)]
+    pub tier: String,
+    /// Codes of the agencies that handle it.
+    pub agencies: Vec<String>,
+    #[schema(value_type = ServiceStatus)]
+    pub status: String,
+    /// With status `duplicate`: code of the procedure it is the same as.
+    pub duplicate_of: Option<String>,
+    /// Dossiers and results also go by public post.
+    pub postal: bool,
+    /// All information about it is published.
+    pub information_complete: bool,
+    /// All forms can be downloaded.
+    pub forms_complete: bool,
+    /// Level in force today (decree 43/2011), 1 to 4; null when none is.
+    #[schema(minimum = 1, maximum = 4, example = 3)]
+    pub level: Option<i16>,
+    /// The day from which `level` is in force.
+    pub level_effective_from: Option<NaiveDate>,
+    pub version: i32,
+}
+
+impl From<ServiceRow> for Service {
+    fn from(row: ServiceRow) -> Self {
+        Self {
+            code: row.code,
+            name: row.name,
+            field: row.field,
+            tier: row.tier,
+            agencies: row.agencies,
+            status: row.status,
+            duplicate_of: row.duplicate_of,
+            postal: row.postal,
+            information_complete: row.information_complete,
+            forms_complete: row.forms_complete,
+            level: row.level,
+            level_effective_from: row.level_effective_from,
+            version: row.version,
+        }
+    }
+}
+
+impl CsvRow for Service {
+    const COLUMNS: &'static [&'static str] = &[
+        "code",
+        "name",
+        "field",
+        "tier",
+        "agencies",
+        "status",
+        "duplicate_of",
+        "postal",
+        "information_complete",
+        "forms_complete",
+        "level",
+        "level_effective_from",
+        "version",
+    ];
+}
+
+/// A level entered ahead of its day changes the representation on that day, without a new version.
+pub fn tag_of(row: &ServiceRow) -> EntityTag {
+    let from = row.level_effective_from.map(|day| day.to_string()).unwrap_or_default();
+    EntityTag::of_variant(row.version, &[&row.level.unwrap_or_default().to_string(), &from])
+}
+
+/// A level in a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum LevelFilter {
+    #[serde(rename = "1")]
+    One = 1,
+    #[serde(rename = "2")]
+    Two = 2,
+    #[serde(rename = "3")]
+    Three = 3,
+    #[serde(rename = "4")]
+    Four = 4,
+}
+
+/// How a dossier can come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelFilter {
+    Online,
+    InPerson,
+    Postal,
+}
+
+impl ChannelFilter {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::InPerson => "in_person",
+            Self::Postal => "postal",
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ServiceFilter {
+    /// Words of the name or code, without regard to case and diacritics.
+    #[param(example = "dat dai")]
+    q: Option<String>,
+    /// Levels in force today, comma-separated: 1 to 4.
+    #[param(value_type = Option<String>, example = "3,4")]
+    level: Option<AnyOf<LevelFilter>>,
+    /// Fields, comma-separated, each in full. A field that has a comma itself is found by its full text.
+    #[param(value_type = Option<String>, example = "Đất đai")]
+    field: Option<AnyOf<String>>,
+    /// Codes of agencies that handle it, comma-separated.
+    #[param(value_type = Option<String>, example = "SO-TNMT")]
+    agency: Option<AnyOf<String>>,
+    /// Statuses, comma-separated: `in_force`, `abolished`, `duplicate`.
+    #[param(value_type = Option<String>, example = "in_force")]
+    status: Option<AnyOf<ServiceStatus>>,
+    /// Channels, comma-separated: `online` (level 3 or 4 today), `postal` (those with `postal`), `in_person` (all in force).
+    #[param(value_type = Option<String>, example = "online")]
+    channel: Option<AnyOf<ChannelFilter>>,
+}
+
+impl ServiceFilter {
+    pub fn query(&self) -> ServiceQuery {
+        let owned = |text: &str| text.to_owned();
+        ServiceQuery {
+            q: self.q.as_deref().map(fold),
+            levels: self.level.as_ref().map(|any| any.0.iter().map(|level| *level as i16).collect()),
+            fields: self.field.as_ref().map(fields_of),
+            agencies: self.agency.clone().map(|any| any.0),
+            statuses: self.status.as_ref().map(|any| any.0.iter().map(|s| owned(s.as_str())).collect()),
+            channels: self.channel.as_ref().map(|any| any.0.iter().map(|c| owned(c.as_str())).collect()),
+        }
+    }
+}
+
+/// The fields a filter may mean: each part between commas, and all of it, since the name of a field may hold a comma.
+pub fn fields_of(any: &AnyOf<String>) -> Vec<String> {
+    let whole = any.0.join(",");
+    any.0.iter().chain([&whole]).map(|field| nfc(field.trim())).collect()
+}
+
+/// A new procedure.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewService {
+    /// National code, or a legacy one. It is the key; a name is none.
+    #[schema(
+        example = "1.011443",
+        pattern = r"^([0-9]\.[0-9]{6}(\.[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.H[0-9]{2})?|T-[A-Z]{2,4}-[0-9]{4,8}(-TT)?)$"
+    )]
+    pub code: String,
+    #[schema(example = "Đăng ký thay đổi quyền sử dụng đất", min_length = 1, max_length = 1000)]
+    pub name: String,
+    #[schema(example = "Đất đai", min_length = 1, max_length = 200)]
+    pub field: String,
+    pub tier: ServiceTier,
+    /// Codes of the agencies that handle it.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    pub agencies: Vec<String>,
+    #[serde(default)]
+    #[schema(required = false)]
+    pub status: ServiceStatus,
+    /// Code of the procedure it is the same as: required with status `duplicate`, refused with any other.
+    pub duplicate_of: Option<String>,
+    #[serde(default)]
+    pub postal: bool,
+    #[serde(default)]
+    pub information_complete: bool,
+    #[serde(default)]
+    pub forms_complete: bool,
+}
+
+impl NewService {
+    /// Adds what is wrong, each pointer below `at`.
+    pub fn check_at(&self, at: &str, faults: &mut Violations) {
+        check_code(format!("{at}/code"), &self.code, faults);
+        faults.length(&format!("{at}/name"), self.name.trim(), 1, 1_000);
+        faults.length(&format!("{at}/field"), self.field.trim(), 1, 200);
+        if self.agencies.len() > MOST_AGENCIES {
+            let detail = msg!("Tối đa {MOST_AGENCIES} cơ quan.", "At most {MOST_AGENCIES} agencies.");
+            faults.add(Code::InvalidLength, format!("{at}/agencies"), detail);
+        }
+        for (i, agency) in self.agencies.iter().enumerate() {
+            if self.agencies.iter().take(i).any(|earlier| earlier == agency) {
+                let detail = msg!("Cơ quan `{agency}` bị lặp.", "The agency `{agency}` occurs twice.");
+                faults.add(Code::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
+            }
+        }
+        self.check_original(format!("{at}/duplicate_of"), faults);
+    }
+
+    fn check_original(&self, pointer: String, faults: &mut Violations) {
+        match (self.status, &self.duplicate_of) {
+            (ServiceStatus::Duplicate, None) => {
+                let detail = Msg::fixed(
+                    "Thủ tục trùng cần mã thủ tục gốc.",
+                    "A duplicate needs the code of the procedure it is the same as.",
+                );
+                faults.add(Code::Required, pointer, detail);
+            }
+            (ServiceStatus::Duplicate, Some(original)) if *original == self.code => {
+                let detail =
+                    Msg::fixed("Thủ tục không thể trùng chính nó.", "A procedure cannot duplicate itself.");
+                faults.add(Code::CyclicReference, pointer, detail);
+            }
+            (ServiceStatus::InForce | ServiceStatus::Abolished, Some(_)) => {
+                let detail =
+                    Msg::fixed("Chỉ dùng với trạng thái `duplicate`.", "Only with the status `duplicate`.");
+                faults.add(Code::InvalidValue, pointer, detail);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Check for NewService {
+    fn check(&self, faults: &mut Violations) {
+        self.check_at("", faults);
+    }
+}
+
+fn check_code(pointer: String, code: &str, faults: &mut Violations) {
+    if !rules::is_service_code(code) {
+        let detail = Msg::fixed(
+            "Mã thủ tục hành chính có dạng 1.011443, 1.011443.000.00.00.H38 hoặc mã cũ T-LCA-123456, T-LCA-123456-TT.",
+            "The code of a procedure is 1.011443, 1.011443.000.00.00.H38, or a legacy T-LCA-123456, T-LCA-123456-TT.",
+        );
+        faults.add(Code::InvalidCode, pointer, detail);
+    }
+}
+
+/// Changes of a procedure: what is absent stays, null removes.
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ServicePatch {
+    #[schema(min_length = 1, max_length = 1000, nullable = false)]
+    pub name: Option<String>,
+    #[schema(min_length = 1, max_length = 200, nullable = false)]
+    pub field: Option<String>,
+    pub tier: Option<ServiceTier>,
+    #[schema(max_items = 1000)]
+    pub agencies: Option<Vec<String>>,
+    pub status: Option<ServiceStatus>,
+    /// The day from which the new status is in force: today when absent, neither in the future nor before the latest change.
+    pub status_effective_from: Option<NaiveDate>,
+    /// Goes by itself when the status is no longer `duplicate`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub duplicate_of: Patch<String>,
+    pub postal: Option<bool>,
+    pub information_complete: Option<bool>,
+    pub forms_complete: Option<bool>,
+}
+
+impl Check for ServicePatch {
+    /// The rules are those of a whole procedure: checked when the patch has been applied.
+    fn check(&self, faults: &mut Violations) {
+        if let Some(day) = self.status_effective_from {
+            check_day("/status_effective_from", day, faults);
+            if self.status.is_none() {
+                let detail = Msg::fixed(
+                    "status_effective_from cần đi cùng status.",
+                    "status_effective_from needs a status.",
+                );
+                faults.add(Code::Required, "/status", detail);
+            }
+        }
+    }
+}
+
+impl ServicePatch {
+    pub fn apply(self, row: &ServiceRow) -> Result<NewService, Problem> {
+        let unknown = || Problem::internal("unknown tier or status in the database");
+        let tier = ServiceTier::parse(&row.tier).ok_or_else(unknown)?;
+        let status = self.status.map_or_else(|| ServiceStatus::parse(&row.status).ok_or_else(unknown), Ok)?;
+        let original = row.duplicate_of.clone().filter(|_| status == ServiceStatus::Duplicate);
+        Ok(NewService {
+            code: row.code.clone(),
+            name: self.name.unwrap_or_else(|| row.name.clone()),
+            field: self.field.unwrap_or_else(|| row.field.clone()),
+            tier: self.tier.unwrap_or(tier),
+            agencies: self.agencies.unwrap_or_else(|| row.agencies.clone()),
+            status,
+            duplicate_of: self.duplicate_of.optional(original),
+            postal: self.postal.unwrap_or(row.postal),
+            information_complete: self.information_complete.unwrap_or(row.information_complete),
+            forms_complete: self.forms_complete.unwrap_or(row.forms_complete),
+        })
+    }
+}
+
+/// Adds a fault when the day lies outside the centuries that periods are of.
+pub fn check_day(pointer: &str, day: NaiveDate, faults: &mut Violations) {
+    if !rules::is_plausible_day(day) {
+        let detail = Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199.");
+        faults.add(Code::InvalidRange, pointer, detail);
+    }
+}
+
+/// A level of a procedure from a day on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ServiceLevel {
+    /// Level of decree 43/2011, 1 to 4.
+    #[schema(minimum = 1, maximum = 4, example = 3)]
+    pub level: i16,
+    /// First day on which it is in force, until the next one begins.
+    pub effective_from: NaiveDate,
+    /// The decision that set it.
+    #[schema(example = "QĐ 1234/QĐ-UBND")]
+    pub decision: String,
+}
+
+impl From<LevelRow> for ServiceLevel {
+    fn from(row: LevelRow) -> Self {
+        Self { level: row.level, effective_from: row.effective_from, decision: row.decision }
+    }
+}
+
+impl CsvRow for ServiceLevel {
+    const COLUMNS: &'static [&'static str] = &["level", "effective_from", "decision"];
+}
+
+/// A level that begins on a day, past or future, by a decision.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLevel {
+    #[schema(minimum = 1, maximum = 4, example = 3)]
+    pub level: i64,
+    pub effective_from: NaiveDate,
+    #[schema(min_length = 1, max_length = 200, example = "QĐ 1234/QĐ-UBND")]
+    pub decision: String,
+}
+
+impl NewLevel {
+    /// Adds what is wrong, each pointer below `at`.
+    pub fn check_at(&self, at: &str, faults: &mut Violations) {
+        if !rules::is_level(self.level) {
+            let level = self.level;
+            let detail = msg!("Mức độ từ 1 đến 4, nhận được {level}.", "Levels are 1 to 4, got {level}.");
+            faults.add(Code::NumberOutOfRange, format!("{at}/level"), detail);
+        }
+        check_day(&format!("{at}/effective_from"), self.effective_from, faults);
+        faults.length(&format!("{at}/decision"), self.decision.trim(), 1, 200);
+    }
+
+    pub fn row(self) -> LevelRow {
+        LevelRow {
+            level: i16::try_from(self.level).unwrap_or_default(),
+            effective_from: self.effective_from,
+            decision: self.decision.trim().to_owned(),
+        }
+    }
+}
+
+impl Check for NewLevel {
+    fn check(&self, faults: &mut Violations) {
+        self.check_at("", faults);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_may_hold_a_comma() {
+        let any = AnyOf(vec!["Văn hóa".to_owned(), " Thể thao".to_owned()]);
+        assert_eq!(fields_of(&any), ["Văn hóa", "Thể thao", "Văn hóa, Thể thao"]);
+    }
+}

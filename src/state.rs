@@ -1,0 +1,75 @@
+//! What all requests share: the database, the clock, keys, metrics, and the description of the API.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::auth::{KeyRing, Passwords};
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::http::describe::Description;
+use crate::http::metrics::Metrics;
+
+/// What all requests share. Cheap to clone.
+#[derive(Clone)]
+pub struct State {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    keys: KeyRing,
+    passwords: Passwords,
+    metrics: Metrics,
+    description: Description,
+    stopping: AtomicBool,
+}
+
+impl State {
+    pub fn new(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords, description: Description) -> Self {
+        let inner = Inner {
+            db,
+            clock,
+            keys,
+            passwords,
+            metrics: Metrics::default(),
+            description,
+            stopping: AtomicBool::new(false),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// For [`crate::auth`] and the health endpoints; handlers reach the database through their `Access`.
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    pub fn keys(&self) -> &KeyRing {
+        &self.inner.keys
+    }
+
+    pub fn passwords(&self) -> &Passwords {
+        &self.inner.passwords
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    pub fn description(&self) -> &Description {
+        &self.inner.description
+    }
+
+    /// Readiness goes first: from now on `/readyz` answers 503.
+    pub fn begin_stopping(&self) {
+        self.inner.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.inner.stopping.load(Ordering::Relaxed)
+    }
+}

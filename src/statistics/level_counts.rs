@@ -1,0 +1,145 @@
+//! Counting procedures by level: one statement for all groups.
+
+use chrono::NaiveDate;
+
+use super::levels::LevelGroupBy;
+use crate::db::{Conn, QueryResult, sql};
+use crate::values::Period;
+
+/// What is counted.
+#[derive(Clone, Debug)]
+pub struct LevelQuery {
+    pub period: Period,
+    pub group_by: Option<LevelGroupBy>,
+    pub agencies: Option<Vec<String>>,
+    pub fields: Option<Vec<String>>,
+}
+
+row! {
+    #[derive(Debug)]
+    pub struct AgencyRow {
+        pub code: String,
+        pub has_services: bool,
+    }
+}
+
+/// The agencies asked for; else those that should have procedures on the last day of the period, and those that have.
+pub async fn agencies(conn: &mut Conn, query: &LevelQuery) -> QueryResult<Vec<AgencyRow>> {
+    sql(
+        "with days(day) as (select $1::date), \
+         active as (select distinct sa.agency_id from days d cross join services s \
+                    join lateral (select t.status from service_statuses t where t.service_id = s.id and t.effective_from <= d.day \
+                                  order by t.effective_from desc limit 1) t on t.status = 'in_force' \
+                    join service_agencies sa on sa.service_id = s.id) \
+         select a.code, active.agency_id is not null as has_services \
+         from days d cross join agencies a left join active on active.agency_id = a.id \
+         where case when $2::text[] is not null then a.code = any($2) \
+               else active.agency_id is not null or (a.kind in ('department', 'district', 'commune') \
+                    and daterange(a.valid_from, a.valid_to) @> d.day) end",
+    )
+    .bind(query.period.last_day())
+    .bind(query.agencies.clone())
+    .rows(conn)
+    .await
+}
+
+row! {
+    /// Counts of one group; `code` and `name` are those of the agency, the field or the month.
+    #[derive(Debug)]
+    pub struct LevelRow {
+        pub code: String,
+        pub name: String,
+        pub total: i64,
+        pub exact_1: i64,
+        pub exact_2: i64,
+        pub exact_3: i64,
+        pub exact_4: i64,
+        pub active_3: i64,
+        pub active_4: i64,
+    }
+}
+
+/// Histories become intervals once (a row of `statuses` or `levels` holds until the next begins); a day then finds the one it lies in.
+/// `$1`, `$2` are the first and last days of the spans counted, `$3` agencies, `$4` fields, `$5`, `$6` the bounds of all spans,
+/// which let PostgreSQL leave out the years of `dossier_counts` that are not asked for.
+const STATE: &str = "days as (select * from unnest($1::date[], $2::date[]) as d(first, day)), \
+    chosen as materialized (select id from agencies where code = any($3)), \
+    statuses as (select service_id, status, effective_from, \
+                 lead(effective_from, 1, 'infinity') over (partition by service_id order by effective_from) as until from service_statuses), \
+    levels as (select service_id, level, effective_from, \
+               lead(effective_from, 1, 'infinity') over (partition by service_id order by effective_from) as until from service_levels), \
+    state as (select d.first, d.day, s.id, s.field, l.level from days d \
+              join statuses t on t.status = 'in_force' and d.day >= t.effective_from and d.day < t.until \
+              join services s on s.id = t.service_id \
+              left join levels l on l.service_id = s.id and d.day >= l.effective_from and d.day < l.until \
+              where ($4::text[] is null or s.field = any($4)) \
+              and ($3::text[] is null or exists (select 1 from service_agencies sa \
+                   where sa.service_id = s.id and sa.agency_id in (select id from chosen))))";
+
+const COUNTS: &str = "count(st.id) as total, \
+    count(*) filter (where st.level = 1) as exact_1, count(*) filter (where st.level = 2) as exact_2, \
+    count(*) filter (where st.level = 3) as exact_3, count(*) filter (where st.level = 4) as exact_4, \
+    count(*) filter (where st.level = 3 and st.active) as active_3, count(*) filter (where st.level = 4 and st.active) as active_4";
+
+const MONTH: &str = "to_char(d.day, 'YYYY-MM') as code, to_char(d.day, '\"Tháng\" FMMM/YYYY') as name";
+
+/// What makes a procedure active in a span (which its first day stands for): an online dossier received, of any agency for the
+/// province, of its own for an agency. A span is a month or all of the period, so the facts need no join to find theirs.
+/// `in` over distinct rows becomes a hash lookup, whatever the planner thinks of the numbers of rows.
+fn marked(group_by: Option<LevelGroupBy>) -> String {
+    let (found, columns, links) = match group_by {
+        None | Some(LevelGroupBy::Field) => ("$5::date as first, c.service_id", "state.first, state.id", ""),
+        Some(LevelGroupBy::Month) => ("c.month as first, c.service_id", "state.first, state.id", ""),
+        Some(LevelGroupBy::Agency) => (
+            "$5::date as first, c.service_id, c.agency_id",
+            "state.first, state.id, sa.agency_id",
+            "join service_agencies sa on sa.service_id = state.id and ($3 is null or sa.agency_id in (select id from chosen))",
+        ),
+    };
+    let agency = if links.is_empty() { "" } else { ", sa.agency_id" };
+    format!(
+        "online as materialized (select distinct {found} from dossier_counts c \
+         where c.month between $5 and $6 and c.channel = 1 and c.received > 0 \
+         and ($3 is null or c.agency_id in (select id from chosen))), \
+         marked as materialized (select state.*{agency}, ({columns}) in (select * from online) as active from state {links})"
+    )
+}
+
+/// The rows of each grouping.
+fn text(group_by: Option<LevelGroupBy>) -> String {
+    let rows = match group_by {
+        None | Some(LevelGroupBy::Month) => format!(
+            "select {MONTH}, {COUNTS} from days d left join marked st on st.day = d.day group by d.day order by d.day"
+        ),
+        Some(LevelGroupBy::Field) => format!(
+            "select st.field as code, st.field as name, {COUNTS} from marked st \
+             group by st.field order by st.field collate \"vi-x-icu\", st.field"
+        ),
+        Some(LevelGroupBy::Agency) => format!(
+            "select a.code, a.name, {COUNTS} from marked st join agencies a on a.id = st.agency_id \
+             group by a.id order by a.name collate \"vi-x-icu\", a.code"
+        ),
+    };
+    let marked = marked(group_by);
+    format!("with {STATE}, {marked} {rows}")
+}
+
+/// Counts the procedures in force on the last day of each span by the level in force on that day.
+pub async fn count(conn: &mut Conn, query: LevelQuery) -> QueryResult<Vec<LevelRow>> {
+    let spans: Vec<(NaiveDate, NaiveDate)> = match query.group_by {
+        Some(LevelGroupBy::Month) => {
+            query.period.months().into_iter().map(|month| (month.first_day(), month.last_day())).collect()
+        }
+        _ => vec![(query.period.first_day(), query.period.last_day())],
+    };
+    let (first, last): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
+    sql(text(query.group_by))
+        .bind(first)
+        .bind(last)
+        .bind(query.agencies)
+        .bind(query.fields)
+        .bind(query.period.first_day())
+        .bind(query.period.last_day())
+        .rows(conn)
+        .await
+}

@@ -1,0 +1,262 @@
+//! Procedures by online level, as they stood on the last day of a period.
+
+use actix_web::get;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::level_counts::{self, LevelQuery, LevelRow};
+use super::rules::Rate;
+use super::targets::{Aims, metric_bounds};
+use super::wire::{Counting, Coverage, Group, GroupType, RateItem, Statistic};
+use crate::auth::Access;
+use crate::auth::permission::ReadStatistics;
+use crate::http::csv::{CsvRow, Format};
+use crate::http::listing::{AnyOf, invalid};
+use crate::http::{Listing, Problem, Reply};
+use crate::services::wire::fields_of;
+use crate::values::{Decimal, Period};
+
+/// What level statistics are grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelGroupBy {
+    Agency,
+    Field,
+    Month,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LevelParams {
+    /// `2018`, `2018-Q1` or `2018-03`. One that has not ended is counted as its last day will be by what is known now.
+    period: Period,
+    /// Nothing is grouped when absent: the whole province.
+    #[param(inline)]
+    group_by: Option<LevelGroupBy>,
+    /// Codes of agencies, comma-separated: only procedures that one of them handles.
+    #[param(value_type = Option<String>, example = "SO-YT,SO-TNMT")]
+    agency: Option<AnyOf<String>>,
+    /// Fields, comma-separated, each in full.
+    #[param(value_type = Option<String>, example = "Đất đai")]
+    field: Option<AnyOf<String>>,
+}
+
+/// A number of procedures per level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LevelCounts {
+    #[serde(rename = "1")]
+    #[schema(minimum = 0)]
+    one: i64,
+    #[serde(rename = "2")]
+    #[schema(minimum = 0)]
+    two: i64,
+    #[serde(rename = "3")]
+    #[schema(minimum = 0)]
+    three: i64,
+    #[serde(rename = "4")]
+    #[schema(minimum = 0)]
+    four: i64,
+}
+
+impl LevelCounts {
+    fn each(self) -> [(u8, i64); 4] {
+        [(1, self.one), (2, self.two), (3, self.three), (4, self.four)]
+    }
+
+    /// Levels are cumulative: what reached 4 has 1, 2 and 3 too.
+    fn at_least(self) -> Self {
+        let three = self.four + self.three;
+        let two = three + self.two;
+        Self { one: two + self.one, two, three, four: self.four }
+    }
+}
+
+/// Procedures of one group by level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct LevelItem {
+    group: Group,
+    /// Procedures whose highest level is this one.
+    exact: LevelCounts,
+    /// Procedures of this level or a higher one.
+    at_least: LevelCounts,
+    /// Procedures in force at the end of the period, those without a level included.
+    #[schema(minimum = 0)]
+    total: i64,
+    /// `services_level_1` to `_4` in both countings, `services_level_3_4`, `services_active_level_3` and `_4`.
+    rates: Vec<RateItem>,
+}
+
+impl LevelItem {
+    fn of(group: Group, row: &LevelRow, aims: &Aims) -> Self {
+        let exact = LevelCounts { one: row.exact_1, two: row.exact_2, three: row.exact_3, four: row.exact_4 };
+        let at_least = exact.at_least();
+        let mut rates = Vec::with_capacity(11);
+        let mut rate = |metric: String, counting, n, of, aim: Option<&str>| {
+            let aim = aim.and_then(|code| aims.get(code));
+            rates.push(RateItem::of(metric, Some(counting), &group, Rate::new(n, of), aim, false));
+        };
+        for (level, n) in exact.each() {
+            rate(format!("services_level_{level}"), Counting::Exact, n, row.total, None);
+        }
+        for (level, n) in at_least.each() {
+            // The index counts services "at level n", and its targets mean: at least.
+            let indicator = format!("UD.DV.0{level}");
+            rate(format!("services_level_{level}"), Counting::AtLeast, n, row.total, Some(&indicator));
+        }
+        let reached = "services_level_3_4";
+        rate(reached.into(), Counting::AtLeast, at_least.three, row.total, Some(reached));
+        for (level, active, of) in [(3, row.active_3, exact.three), (4, row.active_4, exact.four)] {
+            let metric = format!("services_active_level_{level}");
+            rate(metric.clone(), Counting::Exact, active, of, Some(&metric));
+        }
+        Self { group, exact, at_least, total: row.total, rates }
+    }
+
+    fn line(&self, period: Period) -> LevelLine<'_> {
+        let percent = |n| Rate::new(n, self.total).percent();
+        LevelLine {
+            period,
+            group: &self.group,
+            total: self.total,
+            exact: self.exact,
+            at_least: self.at_least,
+            services_level_3_4: percent(self.at_least.three),
+            services_level_4: percent(self.at_least.four),
+        }
+    }
+}
+
+/// An item as a line of a table.
+#[derive(Debug, Serialize)]
+struct LevelLine<'i> {
+    period: Period,
+    group: &'i Group,
+    total: i64,
+    exact: LevelCounts,
+    at_least: LevelCounts,
+    services_level_3_4: Option<Decimal>,
+    services_level_4: Option<Decimal>,
+}
+
+impl CsvRow for LevelLine<'_> {
+    const COLUMNS: &'static [&'static str] = &[
+        "period",
+        "group.type",
+        "group.code",
+        "group.name",
+        "total",
+        "exact.1",
+        "exact.2",
+        "exact.3",
+        "exact.4",
+        "at_least.1",
+        "at_least.2",
+        "at_least.3",
+        "at_least.4",
+        "services_level_3_4",
+        "services_level_4",
+    ];
+}
+
+/// Procedures by online level
+///
+/// Procedures in force on the last day of the period, by the level in force on that day: neither a later decision nor a later
+/// abolition changes it. `exact` counts the highest level reached, `at_least` a level and those above it. A procedure that several
+/// agencies handle counts once for the province and once for each of them. With `group_by=month` each month is counted as of its own
+/// last day. `services_active_level_n`: of the procedures at exactly level n, those with an online dossier received in the period
+/// (grouped or filtered by agency: received by that agency). An agency without procedures has no item and is named in `coverage`.
+/// As CSV: a line per group with its counts and two of its rates.
+#[utoipa::path(
+    tag = "statistics",
+    params(LevelParams, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
+    responses((status = 200, description = "The statistic", content((Statistic<LevelItem> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/statistics/service-levels")]
+pub(super) async fn service_levels(
+    access: Access<ReadStatistics>,
+    params: Listing<LevelParams>,
+) -> Result<Reply, Problem> {
+    let LevelParams { period, group_by, agency, field } = params.filter;
+    let query = LevelQuery {
+        period,
+        group_by,
+        agencies: agency.map(|any| any.0),
+        fields: field.as_ref().map(fields_of),
+    };
+    let (coverage, rows, aims) = access
+        .read(async move |conn| {
+            let agencies = level_counts::agencies(conn, &query).await?;
+            known(query.agencies.as_deref(), &agencies)?;
+            let coverage =
+                Coverage::of(agencies.into_iter().map(|agency| (agency.code, agency.has_services)));
+            let aims = metric_bounds(conn, period.year()).await?;
+            Ok((coverage, level_counts::count(conn, query).await?, aims))
+        })
+        .await?;
+    let items = rows.into_iter().map(|row| LevelItem::of(group_of(group_by, &row), &row, &aims)).collect();
+    let whole = Statistic::new(period, coverage, access.now(), items);
+    let lines: Vec<_> = whole.items.iter().map(|item| item.line(period)).collect();
+    whole.reply(&access.conditions, params.format, &lines)
+}
+
+/// A filter by an agency that does not exist is a mistake, not an empty answer.
+fn known(asked: Option<&[String]>, agencies: &[level_counts::AgencyRow]) -> Result<(), Problem> {
+    let unknown = asked.unwrap_or_default().iter().find(|code| !agencies.iter().any(|a| a.code == **code));
+    match unknown {
+        None => Ok(()),
+        Some(code) => {
+            Err(invalid("agency", msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.")))
+        }
+    }
+}
+
+fn group_of(group_by: Option<LevelGroupBy>, row: &LevelRow) -> Group {
+    let group = |r#type| Group::new(r#type, row.code.clone(), row.name.clone());
+    match group_by {
+        None => Group::province(),
+        Some(LevelGroupBy::Agency) => group(GroupType::Agency),
+        Some(LevelGroupBy::Field) => group(GroupType::Field),
+        Some(LevelGroupBy::Month) => group(GroupType::Month),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_cumulative() {
+        let exact = LevelCounts { one: 500, two: 365, three: 404, four: 751 };
+        let at_least = exact.at_least();
+        assert_eq!(at_least.each(), [(1, 2020), (2, 1520), (3, 1155), (4, 751)]);
+    }
+
+    #[test]
+    fn rates_are_told_in_both_countings() {
+        let row = LevelRow {
+            code: "2020".into(),
+            name: String::new(),
+            total: 2020,
+            exact_1: 0,
+            exact_2: 0,
+            exact_3: 404,
+            exact_4: 751,
+            active_3: 4,
+            active_4: 0,
+        };
+        let item = LevelItem::of(Group::province(), &row, &Aims::new());
+        let told: Vec<_> = item
+            .rates
+            .iter()
+            .map(|r| (r.metric.as_str(), r.counting.unwrap(), r.numerator, r.denominator))
+            .collect();
+        assert_eq!(told.len(), 11);
+        assert!(told.contains(&("services_level_3", Counting::Exact, 404, 2020)));
+        assert!(told.contains(&("services_level_3", Counting::AtLeast, 1155, 2020)));
+        assert!(told.contains(&("services_level_3_4", Counting::AtLeast, 1155, 2020)));
+        assert!(told.contains(&("services_active_level_3", Counting::Exact, 4, 404)));
+        assert!(told.contains(&("services_active_level_4", Counting::Exact, 0, 751)));
+    }
+}

@@ -1,0 +1,156 @@
+//! Rates of dossiers handled online, per group.
+
+use actix_web::get;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::metrics::Metric;
+use super::rate_counts::{self, AgencyRow, RateQuery};
+use super::wire::{Coverage, RateItem, Statistic};
+use crate::auth::Access;
+use crate::auth::permission::ReadStatistics;
+use crate::http::csv::{CsvRow, Format};
+use crate::http::listing::{AnyOf, invalid};
+use crate::http::{Listing, Problem, Reply};
+use crate::values::{Period, nfc};
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(dossier_rates);
+}
+
+/// What dossier rates are grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RateGroupBy {
+    Agency,
+    Field,
+    Service,
+    Month,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RateParams {
+    /// Ids of rates, comma-separated: `dossiers_level_n_received`, `dossiers_level_n_resolved`, `dossiers_level_n_of_all` with
+    /// n one of `1`, `2`, `3`, `4`, `3_4`, and `on_time`. Without it `dossiers_level_3_resolved,dossiers_level_4_resolved`.
+    #[param(value_type = Option<String>, example = "dossiers_level_3_resolved,dossiers_level_4_resolved")]
+    metric: Option<AnyOf<String>>,
+    /// `2018`, `2018-Q1` or `2018-03`: dossiers of all its months are added up.
+    period: Period,
+    /// Nothing is grouped when absent: the whole province.
+    #[param(inline)]
+    group_by: Option<RateGroupBy>,
+    /// Codes of agencies, comma-separated: only dossiers of these.
+    #[param(value_type = Option<String>, example = "SO-YT,SO-TNMT")]
+    agency: Option<AnyOf<String>>,
+    /// Fields, comma-separated, each in full: only dossiers of their procedures.
+    #[param(value_type = Option<String>, example = "Đất đai")]
+    field: Option<AnyOf<String>>,
+}
+
+impl RateParams {
+    /// The rates asked for, each once, in the order of the question.
+    fn metrics(&self) -> Result<Vec<Metric>, Problem> {
+        let mut metrics: Vec<Metric> = Vec::new();
+        let asked: Vec<&str> = match &self.metric {
+            Some(asked) => asked.0.iter().map(String::as_str).collect(),
+            None => Metric::DEFAULT.into(),
+        };
+        for id in asked {
+            let Some(metric) = Metric::parse(id) else {
+                let known = Metric::ALL.map(|metric| metric.id).join(", ");
+                return Err(invalid("metric", msg!("Các tỷ lệ có: {known}.", "Known rates: {known}.")));
+            };
+            if !metrics.contains(&metric) {
+                metrics.push(metric);
+            }
+        }
+        Ok(metrics)
+    }
+}
+
+/// An item as a line of a table.
+#[derive(Debug, Serialize)]
+struct RateLine<'i> {
+    period: Period,
+    #[serde(flatten)]
+    item: &'i RateItem,
+}
+
+impl CsvRow for RateLine<'_> {
+    const COLUMNS: &'static [&'static str] = &[
+        "period",
+        "group.type",
+        "group.code",
+        "group.name",
+        "metric",
+        "numerator",
+        "denominator",
+        "rate",
+        "rate_reason",
+        "target.comparator",
+        "target.value",
+        "target.value_to",
+        "target.met",
+        "gap",
+        "dossiers_needed",
+        "dossiers_to_shift",
+    ];
+}
+
+/// Rates of dossiers handled online
+///
+/// Numerators are dossiers handed in online, denominators those of every channel, of procedures at exactly level n (`3_4`: 3 or 4);
+/// `…_of_all` divides by the dossiers of all procedures. Resolved means early, on time or late. `on_time`: early or on time among
+/// all resolved, in every channel. A procedure counts by its level on the last day of the period; with `group_by=month`, of each month.
+/// A rate over agencies or months is the sum of the numerators by the sum of the denominators; nothing to divide by is `null` with a
+/// reason, never 0. An agency without counts has no item and is named in `coverage`. The target is the province's of the period's
+/// year; a group that is an agency is measured against its own where there is one.
+#[utoipa::path(
+    tag = "statistics",
+    params(RateParams, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
+    responses((status = 200, description = "The statistic", content((Statistic<RateItem> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/statistics/dossier-rates")]
+async fn dossier_rates(
+    access: Access<ReadStatistics>,
+    params: Listing<RateParams>,
+) -> Result<Reply, Problem> {
+    let metrics = params.filter.metrics()?;
+    let RateParams { period, group_by, agency, field, .. } = params.filter;
+    let fields = field.map(|any| any.0.iter().map(|field| nfc(field.trim())).collect());
+    let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields };
+    let ids = metrics.iter().map(|metric| metric.id.to_owned()).collect();
+    let (agencies, groups, aims) = access
+        .read(async move |conn| {
+            let agencies = rate_counts::agencies(conn, &query).await?;
+            known(query.agencies.as_deref(), &agencies)?;
+            let aims = rate_counts::aims(conn, period.year(), ids).await?;
+            Ok((agencies, rate_counts::count(conn, query).await?, aims))
+        })
+        .await?;
+    let coverage = Coverage::of(agencies.into_iter().map(|agency| (agency.code, agency.reported)));
+    let mut items = Vec::with_capacity(groups.len() * metrics.len());
+    for (group, tally) in &groups {
+        for metric in &metrics {
+            let aim = aims.find(metric.id, group);
+            items.push(RateItem::of(metric.id, None, group, metric.rate(tally), aim, true));
+        }
+    }
+    let whole = Statistic::new(period, coverage, access.now(), items);
+    let lines: Vec<_> = whole.items.iter().map(|item| RateLine { period, item }).collect();
+    whole.reply(&access.conditions, params.format, &lines)
+}
+
+/// A filter by an agency that does not exist is a mistake, not an empty answer.
+fn known(asked: Option<&[String]>, agencies: &[AgencyRow]) -> Result<(), Problem> {
+    match asked.unwrap_or_default().iter().find(|code| !agencies.iter().any(|a| a.code == **code)) {
+        None => Ok(()),
+        Some(code) => {
+            Err(invalid("agency", msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.")))
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Shapes that every statistic shares on the wire.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::rules::{Comparator, Rate};
+use super::targets::Aim;
+use crate::http::csv::{CsvRow, Format};
+use crate::http::{EntityTag, Preconditions, Problem, Reply};
+use crate::values::{Decimal, Period};
+
+/// What a figure is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupType {
+    /// All of it: nothing is grouped.
+    Province,
+    Agency,
+    Field,
+    Service,
+    Month,
+}
+
+/// The group a figure is about; the whole province when nothing is grouped.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
+pub struct Group {
+    pub r#type: GroupType,
+    /// Code of the agency or procedure, the field itself, a month such as `2018-03`, or `ALL`.
+    #[schema(example = "SO-YT")]
+    pub code: String,
+    #[schema(example = "Sở Y tế")]
+    pub name: String,
+}
+
+impl Group {
+    pub fn new(r#type: GroupType, code: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { r#type, code: code.into(), name: name.into() }
+    }
+
+    pub fn province() -> Self {
+        Self::new(GroupType::Province, "ALL", "Toàn tỉnh")
+    }
+}
+
+/// Which agencies the figures come from. One without data is named here; nothing is imputed for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Coverage {
+    /// Agencies that should have data.
+    #[schema(minimum = 0)]
+    pub expected: usize,
+    /// Those of them that have.
+    #[schema(minimum = 0)]
+    pub reported: usize,
+    /// Codes of the others.
+    pub missing: Vec<String>,
+}
+
+impl Coverage {
+    /// From the expected agencies, each with whether it has data.
+    pub fn of(agencies: impl IntoIterator<Item = (String, bool)>) -> Self {
+        let (mut expected, mut missing) = (0, Vec::new());
+        for (code, has_data) in agencies {
+            expected += 1;
+            if !has_data {
+                missing.push(code);
+            }
+        }
+        missing.sort_unstable();
+        Self { expected, reported: expected - missing.len(), missing }
+    }
+}
+
+/// How levels are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Counting {
+    /// The highest level reached is this one.
+    Exact,
+    /// This level or a higher one: levels are cumulative.
+    AtLeast,
+}
+
+/// Why there is no rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RateReason {
+    /// No procedures to divide by.
+    NoServices,
+    /// No dossiers to divide by.
+    NoDossiers,
+}
+
+/// When a procedure's level is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelAt {
+    /// The level in force on the last day of the period.
+    PeriodEnd,
+}
+
+/// What a rate is measured against.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = RateTarget)]
+pub struct TargetOut {
+    pub comparator: Comparator,
+    /// Percent.
+    pub value: Decimal,
+    /// Upper end of `between`, percent.
+    pub value_to: Option<Decimal>,
+    pub due: NaiveDate,
+    /// Whether the exact rate (not the rounded one) keeps it; null without a rate.
+    pub met: Option<bool>,
+}
+
+/// A rate with all that follows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct RateItem {
+    /// Id of the rate, such as `services_level_3_4` or `dossiers_level_3_resolved`.
+    #[schema(example = "services_level_3_4")]
+    pub metric: String,
+    /// How levels are counted, where the rate counts procedures by level.
+    pub counting: Option<Counting>,
+    pub group: Group,
+    #[schema(minimum = 0)]
+    pub numerator: i64,
+    #[schema(minimum = 0)]
+    pub denominator: i64,
+    /// Percent, rounded half up to two decimals; null when the denominator is 0.
+    pub rate: Option<Decimal>,
+    /// Why `rate` is null.
+    pub rate_reason: Option<RateReason>,
+    /// The province's target of the period's year, if there is one.
+    pub target: Option<TargetOut>,
+    /// Percentage points missing to the target; negative when it is passed.
+    pub gap: Option<Decimal>,
+    /// The fewest further dossiers, all online, that bring the rate to its target; null where that is not defined.
+    pub dossiers_needed: Option<i64>,
+    /// The fewest of the present dossiers that would have had to come online; null where that is not defined.
+    pub dossiers_to_shift: Option<i64>,
+}
+
+impl RateItem {
+    /// `of_dossiers`: the counts are dossiers (and those needed can be told), not procedures.
+    pub fn of(
+        metric: impl Into<String>,
+        counting: Option<Counting>,
+        group: &Group,
+        rate: Rate,
+        aim: Option<&Aim>,
+        of_dossiers: bool,
+    ) -> Self {
+        let bound = aim.map(|aim| &aim.bound);
+        let nothing = if of_dossiers { RateReason::NoDossiers } else { RateReason::NoServices };
+        let dossiers = bound.filter(|_| of_dossiers);
+        Self {
+            metric: metric.into(),
+            counting,
+            group: group.clone(),
+            numerator: rate.numerator,
+            denominator: rate.denominator,
+            rate: rate.percent(),
+            rate_reason: (rate.denominator == 0).then_some(nothing),
+            target: aim.map(|aim| TargetOut {
+                comparator: aim.bound.comparator,
+                value: Decimal(aim.bound.value.clone()),
+                value_to: aim.bound.value_to.clone().map(Decimal),
+                due: aim.due,
+                met: rate.meets(&aim.bound),
+            }),
+            gap: bound.and_then(|bound| rate.gap(bound)),
+            dossiers_needed: dossiers.and_then(|bound| rate.needed(bound)),
+            dossiers_to_shift: dossiers.and_then(|bound| rate.to_shift(bound)),
+        }
+    }
+}
+
+/// A statistic: what it covers and its items.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Statistic<T> {
+    pub period: Period,
+    pub level_at: LevelAt,
+    pub coverage: Coverage,
+    /// When it was computed. Not part of the `ETag`: figures that did not change keep theirs.
+    pub as_of: DateTime<Utc>,
+    pub items: Vec<T>,
+}
+
+impl<T: Serialize> Statistic<T> {
+    pub fn new(period: Period, coverage: Coverage, as_of: DateTime<Utc>, items: Vec<T>) -> Self {
+        Self { period, level_at: LevelAt::PeriodEnd, coverage, as_of, items }
+    }
+
+    /// The answer: JSON, or `lines` as CSV.
+    pub fn reply<L: CsvRow>(
+        &self,
+        conditions: &Preconditions,
+        format: Format,
+        lines: &[L],
+    ) -> Result<Reply, Problem> {
+        if format == Format::Csv {
+            return Reply::collection(conditions, format, self, lines);
+        }
+        let figures = serde_json::to_vec(&(&self.period, &self.coverage, &self.items))
+            .map_err(|error| Problem::internal(format!("cannot write JSON: {error}")))?;
+        let tag = EntityTag::of_bytes(&figures);
+        if conditions.is_fresh(&tag) {
+            return Ok(Reply::not_modified(&tag));
+        }
+        Ok(Reply::ok(self)?.tagged(&tag))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rules::Bound;
+    use super::*;
+
+    fn aim(percent: &str) -> Aim {
+        Aim {
+            bound: Bound { comparator: Comparator::Gte, value: percent.parse().unwrap(), value_to: None },
+            due: "2018-12-31".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_rate_without_denominator_has_a_reason_and_no_verdict() {
+        let item =
+            RateItem::of("x", None, &Group::province(), Rate::new(0, 0), Some(&aim("60.000000")), false);
+        assert_eq!((item.rate, item.rate_reason, item.gap), (None, Some(RateReason::NoServices), None));
+        assert_eq!(item.target.unwrap().met, None);
+    }
+
+    #[test]
+    fn dossiers_are_counted_of_dossiers_alone() {
+        let (group, rate, aim) = (Group::province(), Rate::new(55, 100), aim("60"));
+        let dossiers = RateItem::of("x", None, &group, rate, Some(&aim), true);
+        assert_eq!((dossiers.dossiers_needed, dossiers.dossiers_to_shift), (Some(13), Some(5)));
+        let services = RateItem::of("x", None, &group, rate, Some(&aim), false);
+        assert_eq!((services.dossiers_needed, services.dossiers_to_shift), (None, None));
+        assert_eq!(serde_json::to_value(&services).unwrap()["gap"], 5);
+    }
+
+    #[test]
+    fn coverage_names_who_is_missing() {
+        let coverage = Coverage::of([("B".into(), false), ("C".into(), true), ("A".into(), false)]);
+        assert_eq!((coverage.expected, coverage.reported), (3, 1));
+        assert_eq!(coverage.missing, ["A", "B"]);
+    }
+}

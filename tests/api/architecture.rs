@@ -1,0 +1,145 @@
+//! The house rules of `ARCHITECTURE.md`, read from the sources.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::description::{document, operations};
+
+/// From the floor up. A room may use rooms above it in this list and rooms of its own line, none below.
+const STOREYS: [&[&str]; 6] = [
+    &["clock", "ids", "values", "db"],
+    &["http"],
+    &["auth", "state", "config"],
+    &["accounts", "agencies", "audit", "indicators", "months", "services", "submissions", "targets", "tasks"],
+    &["statistics"],
+    &["app", "cli", "seed"],
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut all = Vec::new();
+    let mut folders = vec![PathBuf::from("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                all.push((path, text));
+            }
+        }
+    }
+    assert!(all.len() > 40, "the test must see the sources");
+    all
+}
+
+/// The sources without their unit tests.
+fn code(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap()
+}
+
+fn room(path: &Path) -> String {
+    let first = path.components().nth(1).unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+fn storey(room: &str) -> Option<usize> {
+    STOREYS.iter().position(|rooms| rooms.contains(&room))
+}
+
+/// Rooms that a text names as `crate::<room>`.
+fn used_rooms(text: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + 7..];
+        if let Some(list) = rest.strip_prefix('{') {
+            let list = list.split('}').next().unwrap();
+            rooms.extend(list.split(',').map(|p| p.trim().split("::").next().unwrap().to_owned()));
+        } else {
+            rooms.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+        }
+    }
+    rooms
+}
+
+#[test]
+fn dependencies_point_down() {
+    let mut faults = Vec::new();
+    for (path, text) in sources() {
+        let own = room(&path);
+        // Macros are expanded in the rooms that use them.
+        if ["lib", "main", "macros"].contains(&own.as_str()) {
+            continue;
+        }
+        let own_storey = storey(&own)
+            .unwrap_or_else(|| panic!("{own} is in no storey of this test: decide where it stands"));
+        for used in used_rooms(code(&text)) {
+            if storey(&used).is_some_and(|s| s > own_storey) {
+                faults.push(format!("{} uses {used}", path.display()));
+            }
+        }
+    }
+    assert_eq!(faults, [] as [String; 0], "a lower room must not know a higher one");
+}
+
+#[test]
+fn rooms_keep_to_their_trade() {
+    let mut faults = Vec::new();
+    for (path, text) in sources() {
+        let (name, code) = (path.file_name().unwrap().to_str().unwrap(), code(&text));
+        let mut forbid = |what: &str| {
+            if code.contains(what) {
+                faults.push(format!("{} holds `{what}`", path.display()));
+            }
+        };
+        let speaks_http = code.contains("#[utoipa::path");
+        if name == "model.rs" {
+            ["actix_web", "Problem", "HttpResponse"].iter().for_each(|w| forbid(w));
+        } else if name == "rules.rs" {
+            ["actix_web", "crate::db", "diesel", "async fn", "Problem"].iter().for_each(|w| forbid(w));
+        } else if speaks_http {
+            ["diesel", "sql("].iter().for_each(|w| forbid(w));
+        }
+    }
+    assert_eq!(faults, [] as [String; 0]);
+}
+
+#[test]
+fn every_handler_says_first_who_may_call_it() {
+    const VERBS: [&str; 5] = ["#[get(", "#[post(", "#[put(", "#[patch(", "#[delete("];
+    let mut handlers = 0;
+    for (path, text) in sources() {
+        let lines: Vec<&str> = text.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            if !VERBS.iter().any(|verb| line.starts_with(verb)) {
+                continue;
+            }
+            handlers += 1;
+            let signature: String =
+                lines[at + 1..].iter().take(4).map(|l| l.trim()).collect::<Vec<_>>().join(" ");
+            let first = signature.split_once('(').unwrap().1.trim();
+            let decided = first.starts_with("access: Access<") || first.starts_with("_: Public");
+            assert!(
+                decided,
+                "{}: `{line}` must take Access<…> or Public first, not `{first}`",
+                path.display()
+            );
+        }
+    }
+    assert_eq!(
+        handlers,
+        operations(&document()).len(),
+        "a handler is not registered, or a route has no description"
+    );
+}
+
+#[test]
+fn files_stay_small() {
+    let long: Vec<String> = sources()
+        .into_iter()
+        .map(|(path, text)| (code(&text).lines().count(), path))
+        .filter(|(lines, _)| *lines > 350)
+        .map(|(lines, path)| format!("{} has {lines} lines", path.display()))
+        .collect();
+    assert_eq!(long, [] as [String; 0], "is there a room missing?");
+}

@@ -1,0 +1,180 @@
+//! What holds for every operation: repeated requests, problems, headers, and that strangers learn nothing.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::TestService;
+
+fn agency(code: &str) -> Value {
+    json!({"code": code, "name": "Cơ quan thử", "kind": "department"})
+}
+
+#[actix_web::test]
+async fn the_same_idempotency_key_is_one_effect() {
+    let service = TestService::start().await;
+    let token = service.token("coordinator").await;
+    let post = |key: &str, body: Value| {
+        service.post("agencies", body).as_(&token).header("Idempotency-Key", key).send()
+    };
+    let first = post("k-1", agency("A1")).await.expect(201);
+    assert_eq!(first.header("idempotency-replayed"), "");
+    let second = post("k-1", agency("A1")).await.expect(201);
+    assert_eq!(second.header("idempotency-replayed"), "true");
+    assert_eq!((first.body, first.headers.get("etag")), (second.body, second.headers.get("etag")));
+    post("k-1", agency("A2")).await.expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    post("k-2", agency("A1")).await.expect_problem(409, "ALREADY_EXISTS");
+    post("k-2", agency("A3")).await.expect(201);
+    let events = service.get("audit-events?entity=agency&key=A1").as_(&token).send().await.expect(200);
+    assert_eq!(events.column("id").len(), 1);
+    post("đ", agency("A4")).await.expect_problem(400, "INVALID_HEADER");
+    post("", agency("A4")).await.expect_problem(400, "INVALID_HEADER");
+    post(&"k".repeat(256), agency("A4")).await.expect_problem(400, "INVALID_HEADER");
+    service.at("2018-03-18T02:00:01Z");
+    let token = service.token("coordinator").await;
+    let late =
+        service.post("agencies", agency("A1")).as_(&token).header("Idempotency-Key", "k-1").send().await;
+    late.expect_problem(409, "ALREADY_EXISTS");
+}
+
+#[actix_web::test]
+async fn a_key_belongs_to_its_caller() {
+    let service = TestService::start().await;
+    let (one, other) = (service.token("coordinator").await, service.client_token("vnpt").await);
+    service.post("agencies", agency("A1")).as_(&one).header("Idempotency-Key", "k").send().await.expect(201);
+    let body = json!({"level": 1});
+    let answer =
+        service.post("services/x/levels", body).as_(&other).header("Idempotency-Key", "k").send().await;
+    assert_ne!(answer.status.as_u16(), 201);
+}
+
+#[actix_web::test]
+async fn many_requests_with_one_key_are_one_effect() {
+    let service = TestService::start().await;
+    let token = service.token("coordinator").await;
+    let calls = (0..8)
+        .map(|_| service.post("agencies", agency("A1")).as_(&token).header("Idempotency-Key", "k").send());
+    let statuses: Vec<u16> = join_all(calls).await.into_iter().map(|a| a.status.as_u16()).collect();
+    assert!(statuses.iter().all(|s| *s == 201 || *s == 409), "{statuses:?}");
+    let events = service.get("audit-events?entity=agency&key=A1").as_(&token).send().await.expect(200);
+    assert_eq!(events.column("id").len(), 1);
+}
+
+#[actix_web::test]
+async fn one_of_many_editors_wins_and_the_others_are_told() {
+    let service = TestService::start().await;
+    let token = service.token("coordinator").await;
+    let tag = service.get("agencies/SO-YT").as_(&token).send().await.expect(200).etag();
+    let calls = (0..8).map(|i| {
+        service
+            .patch("agencies/SO-YT", json!({"name_en": format!("Health {i}")}))
+            .as_(&token)
+            .if_match(&tag)
+            .send()
+    });
+    let mut statuses: Vec<u16> = join_all(calls).await.into_iter().map(|a| a.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412, 412, 412, 412, 412, 412, 412]);
+}
+
+#[actix_web::test]
+async fn problems_speak_the_callers_language_and_carry_the_request_id() {
+    let service = TestService::start().await;
+    let token = service.token("monitor").await;
+    let get = |language: &str| {
+        service
+            .get("agencies/NO")
+            .as_(&token)
+            .header("Accept-Language", language)
+            .header("X-Request-Id", "abc-1")
+    };
+    let vi = get("vi").send().await.expect_problem(404, "NOT_FOUND");
+    assert_eq!(vi.header("x-request-id"), "abc-1");
+    assert_eq!(vi.json()["title"], "Không tìm thấy");
+    assert_eq!(vi.json()["request_id"], "abc-1");
+    assert_eq!(vi.json()["instance"], "/api/v1/agencies/NO");
+    assert_eq!(vi.json()["status"], 404);
+    let en = get("en-GB,vi;q=0.3").send().await.expect(404);
+    assert_eq!(en.json()["title"], "Not found");
+    assert_eq!(en.header("content-language"), "en");
+    let forged = service.get("agencies/NO").as_(&token).header("X-Request-Id", "a b\u{e9}").send().await;
+    assert_ne!(forged.header("x-request-id"), "a b\u{e9}");
+}
+
+#[actix_web::test]
+async fn bodies_are_read_strictly() {
+    let service = TestService::start().await;
+    let token = service.token("coordinator").await;
+    let post = |kind: &str, body: &[u8]| service.call("POST", "agencies").as_(&token).raw(kind, body).send();
+    post("application/json", b"{").await.expect_problem(400, "MALFORMED_BODY");
+    post("application/json", b"").await.expect_problem(400, "MALFORMED_BODY");
+    post("application/json", b"[]").await.expect_problem(400, "WRONG_TYPE");
+    post("application/json", b"{\"code\":\"\xff\"}").await.expect_problem(400, "MALFORMED_BODY");
+    post("application/json", br#"{"code":"A","code":"B","name":"n","kind":"media"}"#)
+        .await
+        .expect_problem(400, "DUPLICATE_FIELD");
+    post("application/json", br#"{"code":"A","name":"\u0000","kind":"media"}"#)
+        .await
+        .expect_problem(400, "INVALID_TEXT");
+    post("application/json", br#"{"name":"n","kind":"media"}"#).await.expect_problem(400, "MISSING_FIELD");
+    post("application/json", br#"{"code":"A","name":"n","kind":"ministry"}"#)
+        .await
+        .expect_problem(400, "WRONG_TYPE");
+    post("text/plain", b"{}").await.expect_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    post("application/json", &vec![b' '; 300 * 1024]).await.expect_problem(413, "PAYLOAD_TOO_LARGE");
+    let deep = "[".repeat(100_000);
+    post("application/json", deep.as_bytes()).await.expect(400);
+    let zipped = service
+        .call("POST", "agencies")
+        .as_(&token)
+        .raw("application/json", "x")
+        .header("Content-Encoding", "gzip");
+    zipped.send().await.expect_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+}
+
+#[actix_web::test]
+async fn the_operator_is_answered_without_a_login() {
+    let service = TestService::start().await;
+    assert_eq!(service.get("/healthz").send().await.expect(200).json()["status"], "ok");
+    assert_eq!(service.get("/readyz").send().await.expect(200).json()["status"], "ready");
+    service.get("/healthz?x=1").send().await.expect_problem(400, "UNKNOWN_PARAMETER");
+    let metrics = service.get("/metrics").send().await.expect(200).text();
+    assert!(
+        metrics.contains("ict_index_http_requests_total{method=\"GET\",route=\"/healthz\",status=\"200\"} 1"),
+        "{metrics}"
+    );
+    assert!(service.get("/").send().await.expect(200).text().contains("/docs/"));
+    service.get("/docs/").send().await.expect(200);
+    service.get("/nowhere").send().await.expect_problem(404, "NOT_FOUND");
+    let wrong = service.call("PUT", "agencies").send().await.expect_problem(405, "METHOD_NOT_ALLOWED");
+    assert_eq!(wrong.header("allow"), "GET, POST");
+    service.state.begin_stopping();
+    service.get("/readyz").send().await.expect_problem(503, "UNAVAILABLE");
+    service.get("/healthz").send().await.expect(200);
+}
+
+#[actix_web::test]
+async fn readiness_tells_of_pending_migrations() {
+    let service = TestService::start().await;
+    service.sql(ict_index::db::sql("delete from __diesel_schema_migrations where version = (select max(version) from __diesel_schema_migrations)")).await;
+    service.get("/readyz").send().await.expect_problem(503, "UNAVAILABLE");
+}
+
+#[actix_web::test]
+async fn answers_are_private_and_hardened() {
+    let service = TestService::start().await;
+    let token = service.token("monitor").await;
+    let answer = service.get("agencies").as_(&token).send().await.expect(200);
+    assert_eq!(answer.header("cache-control"), "private, no-cache");
+    assert_eq!(answer.header("x-content-type-options"), "nosniff");
+    assert!(answer.header("content-security-policy").contains("default-src 'none'"));
+    let again =
+        service.get("agencies").as_(&token).header("If-None-Match", &answer.etag()).send().await.expect(304);
+    assert!(again.body.is_empty());
+    service
+        .get("agencies")
+        .as_(&token)
+        .header("If-None-Match", "nonsense")
+        .send()
+        .await
+        .expect_problem(400, "INVALID_HEADER");
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs the README's tour against a running service and checks what it prints: `make run` in one terminal, this in another.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+tour=$(sed -n '/^## Five minutes with curl/,/^## /p' README.md | sed -n '/^```sh$/,/^```$/p' | sed '1d;$d')
+out=$(bash -euo pipefail -c "$tour")
+printf '%s\n' "$out"
+expect() { grep -qF -- "$1" <<<"$out" || { echo "tour: missing: $1" >&2; exit 1; }; }
+expect 'SO-YT  Sở Y tế'
+expect 'NL.XH  27  -14'
+expect 'submitted'
+expect 'accepted'
+expect '{"indicator":"NL.CQ.05","numerator":30,"denominator":45,"rate":66.67}'
+expect '"metric":"dossiers_level_3_resolved"'
+expect '"pointer":"/code"'
+echo 'tour: as promised'
