@@ -188,14 +188,21 @@ fn manager_config(setup: String, statements: Arc<AtomicU64>) -> ManagerConfig<As
         async move {
             let mut conn = AsyncPgConnection::establish(&url).await?;
             conn.batch_execute(&setup).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-            conn.set_instrumentation(move |event: InstrumentationEvent<'_>| {
-                if let InstrumentationEvent::StartQuery { .. } = event {
-                    statements.fetch_add(1, Ordering::Relaxed);
-                }
-            });
+            conn.set_instrumentation(move |event: InstrumentationEvent<'_>| count(&statements, &event));
             Ok(conn)
         }
         .boxed()
     });
     config
+}
+
+/// Statements without BEGIN, COMMIT and ROLLBACK, which are told both as queries and as what they are.
+fn count(statements: &AtomicU64, event: &InstrumentationEvent<'_>) {
+    match event {
+        InstrumentationEvent::StartQuery { .. } => statements.fetch_add(1, Ordering::Relaxed),
+        InstrumentationEvent::BeginTransaction { .. }
+        | InstrumentationEvent::CommitTransaction { .. }
+        | InstrumentationEvent::RollbackTransaction { .. } => statements.fetch_sub(1, Ordering::Relaxed),
+        _ => 0,
+    };
 }

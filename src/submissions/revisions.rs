@@ -135,12 +135,21 @@ pub async fn get_revision(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DiffParams {
-    /// Number of a revision.
+    /// Number of a revision; the one before `to` when it is left out.
     #[param(minimum = 1, example = 1)]
-    from: i32,
+    from: Option<i32>,
     /// Number of a revision; the working copy when it is left out.
     #[param(minimum = 1, example = 2)]
     to: Option<i32>,
+}
+
+impl DiffParams {
+    /// What is compared, of a submission whose latest revision is `last`; none when a number is no revision.
+    fn ends(&self, last: i32) -> Option<(Option<i32>, Option<i32>)> {
+        let before_to = Some(self.to.unwrap_or(last.saturating_add(1)).saturating_sub(1)).filter(|n| *n >= 1);
+        let known = [self.from, self.to].into_iter().flatten().all(|n| (1..=last).contains(&n));
+        known.then_some((self.from.or(before_to), self.to))
+    }
 }
 
 /// A figure that differs.
@@ -157,7 +166,8 @@ pub struct ValueChange {
 /// What differs between two revisions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubmissionDiff {
-    pub from: i32,
+    /// Null: nothing, as before the first revision.
+    pub from: Option<i32>,
     /// Null: the working copy.
     pub to: Option<i32>,
     /// Only what differs, by indicator code.
@@ -166,7 +176,8 @@ pub struct SubmissionDiff {
 
 /// Compare two revisions
 ///
-/// Or a revision with the working copy. A number that is no revision of this submission: 404.
+/// Or a revision with the working copy; with neither number, what was changed since the last submit. A number that is no
+/// revision of this submission: 404.
 #[utoipa::path(
     tag = "submissions",
     operation_id = "get_submission_diff",
@@ -182,16 +193,15 @@ pub async fn get_diff(
 ) -> Result<Reply, Problem> {
     let params: DiffParams = from_pairs(&pairs(request.query_string())?)?;
     let scope = access.scope();
-    let (from, to) = (params.from, params.to);
-    let (old, new) = access
+    let (from, to, old, new) = access
         .read(async move |conn| {
             let row = model::find(conn, &scope, id.0).await?.ok_or_else(Problem::not_found)?;
-            let last = row.revision.unwrap_or(0);
-            if [Some(from), to].into_iter().flatten().any(|n| !(1..=last).contains(&n)) {
-                return Err(Problem::not_found());
-            }
-            let old = stored_values::figures(conn, row.id, Some(from)).await?;
-            Ok((old, stored_values::figures(conn, row.id, to).await?))
+            let (from, to) = params.ends(row.revision.unwrap_or(0)).ok_or_else(Problem::not_found)?;
+            let old = match from {
+                Some(_) => stored_values::figures(conn, row.id, from).await?,
+                None => Vec::new(),
+            };
+            Ok((from, to, old, stored_values::figures(conn, row.id, to).await?))
         })
         .await?;
     let changes = warnings::diff(old, new).into_iter().map(ValueChange::from).collect();

@@ -3,15 +3,18 @@
 //! `scripts/test.sh` starts a private PostgreSQL and sets `TEST_DATABASE_URL`. A template database is migrated and seeded
 //! once per build of the migrations and data; each test gets a copy of it, and drops it.
 
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use actix_http::Request;
-use actix_web::body::{BoxBody, MessageBody, to_bytes};
+use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, init_service};
-use actix_web::{Error, http::StatusCode};
 use chrono::{DateTime, Utc};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use ict_index::app;
 use ict_index::auth::{KeyRing, PasswordCost, Passwords, TokenKeys};
 use ict_index::clock::Clock;
@@ -82,11 +85,23 @@ fn describe(problem: Problem) -> String {
     format!("{problem:?}")
 }
 
+/// The application, whatever its type: a request in, an answer out.
+type App = Box<dyn Fn(Request) -> LocalBoxFuture<'static, ServiceResponse<BoxBody>>>;
+
 /// A running service with its own database.
 pub struct TestService {
     pub state: State,
     pub clock: Clock,
     database: String,
+    app: App,
+}
+
+async fn application(state: State) -> App {
+    let service = Rc::new(init_service(app::build(state)).await);
+    Box::new(move |request| {
+        let answer = service.call(request);
+        async move { answer.await.unwrap().map_into_boxed_body() }.boxed_local()
+    })
 }
 
 impl Drop for TestService {
@@ -175,7 +190,8 @@ impl TestService {
         let state =
             app::state(Db::new(&settings).unwrap(), clock.clone(), keys, Passwords::new(CHEAP).unwrap())
                 .unwrap();
-        Self { state, clock, database }
+        let app = application(state.clone()).await;
+        Self { state, clock, database, app }
     }
 
     pub fn url(&self) -> String {
@@ -282,23 +298,13 @@ impl Call<'_> {
     }
 
     pub async fn send(self) -> Answer {
-        let service = init_service(app::build(self.service.state.clone())).await;
         let request = match self.body {
             Some(body) => self.request.set_payload(body),
             None => self.request,
         };
-        answer(&service, request.to_request()).await
+        let (_, response) = (self.service.app)(request.to_request()).await.into_parts();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = to_bytes(response.into_body()).await.map(|b| b.to_vec()).unwrap_or_default();
+        Answer { status, headers, body }
     }
-}
-
-async fn answer<S, B>(service: &S, request: Request) -> Answer
-where
-    S: Service<Request, Response = ServiceResponse<B>, Error = Error>,
-    B: MessageBody + 'static,
-{
-    let response: ServiceResponse<BoxBody> = service.call(request).await.unwrap().map_into_boxed_body();
-    let (_, response) = response.into_parts();
-    let (status, headers) = (response.status(), response.headers().clone());
-    let body = to_bytes(response.into_body()).await.map(|b| b.to_vec()).unwrap_or_default();
-    Answer { status, headers, body }
 }

@@ -116,7 +116,11 @@ async fn revisions_are_frozen_and_differ_by_what_changed() {
         .header("If-None-Match", &working.etag());
     fresh.send().await.expect(304);
     desk.get(&format!("{path}/diff?from=7"), &desk.officer).await.expect_problem(404, "NOT_FOUND");
-    desk.get(&format!("{path}/diff"), &desk.officer).await.expect_problem(400, "INVALID_PARAMETER");
+    let since = desk.get(&format!("{path}/diff"), &desk.officer).await.expect(200).json();
+    assert_eq!((&since["from"], &since["to"], &since["changes"]), (&json!(2), &Value::Null, &json!([])));
+    let first = desk.get(&format!("{path}/diff?to=1"), &desk.officer).await.expect(200).json();
+    assert_eq!((&first["from"], first["changes"].as_array().unwrap().len()), (&Value::Null, 3));
+    assert_eq!(first["changes"][0]["change"], "added");
     desk.get(&format!("{path}/diff?from=x"), &desk.officer).await.expect_problem(400, "INVALID_PARAMETER");
 }
 
