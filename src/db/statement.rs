@@ -84,11 +84,12 @@ where
 pub struct Sql {
     text: Cow<'static, str>,
     binds: Vec<Box<dyn Bind>>,
+    kept: bool,
 }
 
 /// Begins a statement. Values go in by [`Sql::bind`] alone, never into the text.
 pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
-    Sql { text: text.into(), binds: Vec::new() }
+    Sql { text: text.into(), binds: Vec::new(), kept: true }
 }
 
 impl Sql {
@@ -98,6 +99,14 @@ impl Sql {
         Pg: HasSqlType<T::St>,
     {
         self.binds.push(Box::new(Bound(value)));
+        self
+    }
+
+    /// Has the statement planned for its values each time, instead of keeping it prepared: for those that read much or little
+    /// by their values (years of partitions, arrays of any length). Prepared, they get one plan for all values after a few
+    /// runs, made without knowing any.
+    pub fn planned_each_time(mut self) -> Self {
+        self.kept = false;
         self
     }
 
@@ -171,6 +180,9 @@ impl<T: Bindable + FromSql<T::St, Pg>> QueryableByName<Pg> for Single<T> {
 
 impl QueryFragment<Pg> for Sql {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        if !self.kept {
+            out.unsafe_to_cache_prepared();
+        }
         out.push_sql(&self.text);
         for bind in &self.binds {
             bind.push(&mut out)?;

@@ -60,53 +60,66 @@ row! {
     }
 }
 
-/// Keys to sum by, and how a group is named, per grouping.
-fn grouping(group_by: Option<RateGroupBy>) -> (&'static str, &'static str, &'static str, &'static str) {
-    match group_by {
-        None => ("", "''", "''", "1"),
-        Some(RateGroupBy::Agency) => {
-            ("agency_id,", "a.code", "a.name", "a.name collate \"vi-x-icu\", a.code")
-        }
-        Some(RateGroupBy::Field) => ("", "s.field", "s.field", "s.field collate \"vi-x-icu\", s.field"),
-        Some(RateGroupBy::Service) => ("", "s.code", "s.name", "s.code"),
-        Some(RateGroupBy::Month) => {
-            ("", "to_char(n.day, 'YYYY-MM')", "to_char(n.day, '\"Tháng\" FMMM/YYYY')", "1")
-        }
+/// How a grouping is written: what to sum by, with a comma; the group's code and name; what they join; their order.
+struct Grouping {
+    key: &'static str,
+    code: &'static str,
+    name: &'static str,
+    join: &'static str,
+    order: &'static str,
+}
+
+impl Grouping {
+    fn of(group_by: Option<RateGroupBy>) -> Self {
+        let (key, code, name, join, order) = match group_by {
+            None => ("", "''", "''", "", "1"),
+            Some(RateGroupBy::Agency) => (
+                "c.agency_id,",
+                "a.code",
+                "a.name",
+                "join agencies a on a.id = n.agency_id",
+                "a.name collate \"vi-x-icu\", a.code",
+            ),
+            Some(RateGroupBy::Field) => {
+                ("s.field,", "n.field", "n.field", "", "n.field collate \"vi-x-icu\", n.field")
+            }
+            Some(RateGroupBy::Service) => {
+                ("c.service_id,", "s.code", "s.name", "join services s on s.id = n.service_id", "s.code")
+            }
+            Some(RateGroupBy::Month) => ("c.month,", "to_char(n.month, 'YYYY-MM')", "''", "", "1"),
+        };
+        Self { key, code, name, join, order }
     }
+}
+
+/// Counts by group. Levels are those in force on `$1`, or on the last day of each month when that is null.
+fn count_text(group_by: Option<RateGroupBy>) -> String {
+    let Grouping { key, code, name, join, order } = Grouping::of(group_by);
+    let day = match group_by {
+        Some(RateGroupBy::Month) => "coalesce($1, (c.month + interval '1 month')::date - 1)",
+        _ => "$1",
+    };
+    format!(
+        "with summed as (select {key} l.level, c.channel = 1 as online, sum(c.received) as received, \
+             sum(c.resolved_early) as early, sum(c.resolved_on_time) as on_time, sum(c.resolved_late) as late \
+           from dossier_counts c join services s on s.id = c.service_id \
+           left join (select service_id, level, effective_from, \
+               lead(effective_from, 1, 'infinity') over (partition by service_id order by effective_from) as until from service_levels) l \
+             on l.service_id = c.service_id and l.effective_from <= {day} and l.until > {day} \
+           where c.month between $2 and $3 and ($5::text[] is null or s.field = any($5)) \
+           and ($4::text[] is null or c.agency_id = any(array(select id from agencies where code = any($4)))) \
+           group by {key} l.level, c.channel = 1) \
+         select {code} as code, {name} as name, n.level, n.online, n.received, n.early + n.on_time + n.late as resolved, \
+           n.early + n.on_time as in_time from summed n {join} order by {order}"
+    )
 }
 
 /// Counts by group. Levels are those in force on the last day of the period, or of each month when grouped by month.
 pub async fn count(conn: &mut Conn, query: RateQuery) -> QueryResult<Vec<(Group, Tally)>> {
-    let (key, code, name, order) = grouping(query.group_by);
-    let join = if key.is_empty() { "" } else { "join agencies a on a.id = n.agency_id" };
-    // Summed per procedure first: levels are then looked up once for each, not once for each row. The bounds of all months
-    // beside the months let PostgreSQL leave out the years that are not asked for.
-    let text = format!(
-        "with days as (select * from unnest($1::date[], $2::date[]) as d(month, day)), \
-         levels as (select service_id, level, effective_from, \
-           lead(effective_from, 1, 'infinity') over (partition by service_id order by effective_from) as until from service_levels), \
-         narrow as (select {key} service_id, d.day, c.channel = 1 as online, sum(c.received) as received, \
-             sum(c.resolved_early::bigint + c.resolved_on_time + c.resolved_late) as resolved, \
-             sum(c.resolved_early::bigint + c.resolved_on_time) as in_time \
-           from days d join dossier_counts c on c.month = d.month \
-           where c.month between $3 and $4 \
-           and ($5::text[] is null or c.agency_id = any(array(select id from agencies where code = any($5)))) \
-           group by {key} service_id, d.day, c.channel = 1) \
-         select {code} as code, {name} as name, l.level, n.online, sum(n.received)::bigint as received, \
-           sum(n.resolved)::bigint as resolved, sum(n.in_time)::bigint as in_time \
-         from narrow n join services s on s.id = n.service_id {join} \
-         left join levels l on l.service_id = n.service_id and n.day >= l.effective_from and n.day < l.until \
-         where $6::text[] is null or s.field = any($6) \
-         group by 1, 2, l.level, n.online order by {order}"
-    );
-    let months = query.period.months();
-    let day = |month: &crate::values::Month| match query.group_by {
-        Some(RateGroupBy::Month) => month.last_day(),
-        _ => query.period.last_day(),
-    };
-    let rows: Vec<TallyRow> = sql(text)
-        .bind(months.iter().map(|month| month.first_day()).collect::<Vec<NaiveDate>>())
-        .bind(months.iter().map(day).collect::<Vec<NaiveDate>>())
+    let by_month = query.group_by == Some(RateGroupBy::Month);
+    let rows: Vec<TallyRow> = sql(count_text(query.group_by))
+        .planned_each_time()
+        .bind((!by_month).then(|| query.period.last_day()))
         .bind(query.period.first_day())
         .bind(query.period.last_day())
         .bind(query.agencies.clone())

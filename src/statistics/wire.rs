@@ -130,7 +130,7 @@ pub struct RateItem {
     pub rate: Option<Decimal>,
     /// Why `rate` is null.
     pub rate_reason: Option<RateReason>,
-    /// The province's target of the period's year, if there is one.
+    /// The target of the period's year, if there is one: a group's own where it is an agency that has one, else the province's.
     pub target: Option<TargetOut>,
     /// Percentage points missing to the target; negative when it is passed.
     pub gap: Option<Decimal>,

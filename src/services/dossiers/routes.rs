@@ -64,7 +64,7 @@ async fn get_batch(
 /// Replace a source's month
 ///
 /// The batch is the whole month of the source: rows that it does not name are removed. It is stored whole or not at all; all
-/// faults are told at once. The same batch again changes nothing. A machine writes its own feed, an officer a source that is
+/// faults are told at once. At most 200,000 rows and 64 MiB. The same batch again changes nothing. A machine writes its own feed, an officer a source that is
 /// an agency in scope. A closed month is corrected by the coordinating department alone, with a reason.
 #[utoipa::path(
     tag = "dossiers",

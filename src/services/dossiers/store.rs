@@ -153,16 +153,18 @@ row! {
 
 /// The first hundred breaks between the months; agencies that did not report the month before have none.
 pub async fn breaks(conn: &mut Conn, rows: &[CountRow], month: Month) -> QueryResult<Vec<Break>> {
-    // A full join is hashed whatever the planner believes of the sizes; a left join of unknown arrays may be nested loops.
+    // A full join is always hashed or merged, which no misjudged size turns into nested loops; the filter stays outside, as it
+    // would make a left join of it.
     let text = format!(
         "with before as materialized (select agency_id, service_id, channel, in_progress_on_time + in_progress_overdue as left_over \
-         from dossier_counts where month = $12) \
-         select i.place - 1 as row, i.carried_in, coalesce(b.left_over, 0) as in_progress_before, count(*) over () as total \
-         from {SENT} full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel \
-         where i.carried_in <> coalesce(b.left_over, 0) \
-         and i.agency_id = any(array(select distinct agency_id from before)) order by i.place limit 100"
+           from dossier_counts where month = $12), \
+         joined as materialized (select i.place, i.agency_id, i.carried_in, coalesce(b.left_over, 0) as left_over \
+           from {SENT} full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel) \
+         select place - 1 as row, carried_in, left_over as in_progress_before, count(*) over () as total from joined \
+         where place is not null and carried_in <> left_over \
+         and agency_id = any(array(select distinct agency_id from before)) order by place limit 100"
     );
-    bind_rows(sql(text), rows).bind(month.previous().first_day()).rows(conn).await
+    bind_rows(sql(text).planned_each_time(), rows).bind(month.previous().first_day()).rows(conn).await
 }
 
 row! {
@@ -199,7 +201,7 @@ pub async fn replace(
     actor: &Actor,
 ) -> QueryResult<Changes> {
     let received: i64 = rows.iter().map(|row| row.counts.first().copied().map_or(0, i64::from)).sum();
-    bind_rows(sql(replace_text()), rows)
+    bind_rows(sql(replace_text()).planned_each_time(), rows)
         .bind(revision.source.to_owned())
         .bind(revision.month.first_day())
         .bind(revision.number)
