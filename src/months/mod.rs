@@ -1,6 +1,7 @@
 //! Reporting months: open until the coordinating department closes them, then locked.
 //!
-//! Others use [`model::is_closed`] and [`model::lock_shared`].
+//! Others use [`model::is_closed`], [`model::lock_shared`] and [`model::lock_closing`].
 
 pub mod model;
 pub mod routes;
+pub mod rules;

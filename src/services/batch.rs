@@ -119,7 +119,7 @@ pub struct BatchParams {
     security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
 )]
 #[post("/service-batches")]
-pub(super) async fn put_service_batch(
+pub async fn merge_service_batch(
     access: Access<WriteServices>,
     params: Listing<BatchParams>,
     body: ValidJson<ServiceBatch>,

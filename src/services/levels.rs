@@ -1,22 +1,15 @@
 //! Levels of a procedure over HTTP: each from a day on, by a decision.
 
 use actix_web::{get, post};
-use serde::Deserialize;
-use utoipa::IntoParams;
 
+use super::level_wire::{NewLevel, ServiceLevel};
 use super::model;
-use super::wire::{NewLevel, ServiceLevel};
 use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadServices, WriteServices};
 use crate::db::list::Order;
-use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{Code, EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::ServiceCode;
-
-/// The list of levels has no filters.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-pub struct NoFilter {}
 
 /// List the levels of a procedure
 ///

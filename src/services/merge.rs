@@ -5,10 +5,11 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDate;
 
 use super::batch::{ServiceBatchCounts, ServiceBatchRow};
+use super::level_wire::NewLevel;
 use super::model::{LevelRow, ServiceRow};
 use super::routes::{itself_a_duplicate, no_agency, no_service};
 use super::rules::ServiceStatus;
-use super::wire::{NewLevel, NewService, ServicePatch};
+use super::wire::{NewService, ServicePatch};
 use crate::audit::Event;
 use crate::http::{Code, Patch, Problem, Violations};
 use crate::ids::{AgencyId, ServiceId};

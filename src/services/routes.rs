@@ -27,7 +27,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(update_service)
         .service(levels::list_service_levels)
         .service(levels::add_service_level)
-        .service(batch::put_service_batch);
+        .service(batch::merge_service_batch);
     super::dossiers::routes::configure(config);
 }
 

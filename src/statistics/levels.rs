@@ -174,7 +174,7 @@ impl CsvRow for LevelLine<'_> {
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/statistics/service-levels")]
-pub(super) async fn service_levels(
+pub async fn service_levels(
     access: Access<ReadStatistics>,
     params: Listing<LevelParams>,
 ) -> Result<Reply, Problem> {

@@ -117,7 +117,7 @@ fn every_handler_says_first_who_may_call_it() {
             handlers += 1;
             let signature: String =
                 lines[at + 1..].iter().take(4).map(|l| l.trim()).collect::<Vec<_>>().join(" ");
-            let first = signature.split_once('(').unwrap().1.trim();
+            let first = signature.split_once("fn ").unwrap().1.split_once('(').unwrap().1.trim();
             let decided = first.starts_with("access: Access<") || first.starts_with("_: Public");
             assert!(
                 decided,

@@ -17,6 +17,7 @@ mod contract;
 mod description;
 mod dossiers;
 mod indicators;
+mod months;
 mod rates;
 mod schema;
 mod services;

@@ -1,0 +1,9 @@
+drop view task_agencies;
+drop table task_transitions;
+drop table task_updates;
+drop function task_history_is_final();
+drop table task_progress;
+drop table task_indicators;
+drop table task_parties;
+drop table tasks;
+drop table plans;

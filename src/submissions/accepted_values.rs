@@ -1,0 +1,134 @@
+//! Accepted figures of all agencies over HTTP, flat.
+
+use actix_web::get;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::figures::{Figure, RateReason};
+use super::routes::months_of;
+use super::stored_values::{self, AcceptedQuery, AcceptedRow};
+use super::values::SubmittedValue;
+use crate::auth::Access;
+use crate::auth::permission::ReadIndicatorValues;
+use crate::db::list::Order;
+use crate::http::csv::CsvRow;
+use crate::http::listing::AnyOf;
+use crate::http::{ListParams, Listing, Page, Problem, Reply};
+use crate::values::{Decimal, Month, Period};
+
+/// A figure that counts, with where it comes from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IndicatorValue {
+    #[schema(example = "HT.CQ.01")]
+    pub indicator: String,
+    #[schema(example = "SO-YT")]
+    pub agency: String,
+    pub period: Month,
+    /// Of the indicator: `percent`, `per_100`, `ratio`, `kbps_per_head`, `score`, …
+    #[schema(example = "percent")]
+    pub unit: String,
+    pub numerator: Option<Decimal>,
+    pub denominator: Option<Decimal>,
+    /// Of an indicator without numerator and denominator, in its unit.
+    pub value: Option<Decimal>,
+    /// Numerator by denominator in the unit (`percent` and `per_100`: times 100), half up to 2 decimals.
+    pub rate: Option<Decimal>,
+    /// Why there is no rate although there are numerator and denominator.
+    pub rate_reason: Option<RateReason>,
+    pub note: Option<String>,
+    /// The submission it comes from, and the accepted revision of it.
+    pub submission: Uuid,
+    pub revision: i32,
+}
+
+impl From<AcceptedRow> for IndicatorValue {
+    fn from(row: AcceptedRow) -> Self {
+        let figure = SubmittedValue::from(Figure {
+            indicator: row.indicator,
+            unit: row.unit.clone(),
+            numerator: row.numerator,
+            denominator: row.denominator,
+            value: row.value,
+            note: row.note,
+        });
+        Self {
+            indicator: figure.indicator,
+            agency: row.agency,
+            period: Month::of(row.month),
+            unit: row.unit,
+            numerator: figure.numerator,
+            denominator: figure.denominator,
+            value: figure.value,
+            rate: figure.rate,
+            rate_reason: figure.rate_reason,
+            note: figure.note,
+            submission: row.submission,
+            revision: row.revision,
+        }
+    }
+}
+
+impl CsvRow for IndicatorValue {
+    const COLUMNS: &'static [&'static str] = &[
+        "indicator",
+        "agency",
+        "period",
+        "unit",
+        "numerator",
+        "denominator",
+        "value",
+        "rate",
+        "rate_reason",
+        "note",
+        "submission",
+        "revision",
+    ];
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct IndicatorValueFilter {
+    /// Codes of indicators, comma-separated.
+    #[param(value_type = Option<String>, example = "HT.CQ.01")]
+    indicator: Option<AnyOf<String>>,
+    /// Codes of agencies, comma-separated.
+    #[param(value_type = Option<String>, example = "SO-YT")]
+    agency: Option<AnyOf<String>>,
+    /// Months, quarters or years, comma-separated.
+    #[param(value_type = Option<String>, example = "2018-Q1")]
+    period: Option<AnyOf<Period>>,
+}
+
+/// List accepted figures
+///
+/// Flat, one line per indicator, agency and month: of each submission the accepted revision, also while it is being
+/// corrected. An officer sees those of the own agency and the agencies below it. By period, agency and indicator. Sort keys:
+/// `period`, `agency`, `indicator`.
+#[utoipa::path(
+    tag = "submissions",
+    params(IndicatorValueFilter, ListParams),
+    responses((status = 200, description = "A page of figures", content((Page<IndicatorValue> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["indicator_values:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/indicator-values")]
+pub async fn list_indicator_values(
+    access: Access<ReadIndicatorValues>,
+    list: Listing<IndicatorValueFilter>,
+) -> Result<Reply, Problem> {
+    use stored_values::{AGENCY, INDICATOR, KEY, PERIOD};
+    let ascending = |key| Order { key, descending: false };
+    let default = [PERIOD, AGENCY, INDICATOR].map(ascending);
+    let order = list.order(&[PERIOD, AGENCY, INDICATOR], &default, ascending(KEY))?;
+    let query = AcceptedQuery {
+        indicators: list.filter.indicator.clone().map(|any| any.0),
+        agencies: list.filter.agency.clone().map(|any| any.0),
+        months: months_of(list.filter.period.as_ref()),
+    };
+    let (scope, window) = (access.scope(), list.window(&order)?);
+    let slice = access
+        .read(async move |conn| Ok(stored_values::accepted(conn, &scope, query, &order, window).await?))
+        .await?;
+    Reply::page(&access.conditions, list.format, &list.page(slice, IndicatorValue::from))
+}

@@ -1,0 +1,114 @@
+//! Beginning a submission over HTTP.
+
+use actix_web::post;
+use chrono::NaiveDate;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::model;
+use super::routes::{Submission, caller_of};
+use crate::agencies::rules::Validity;
+use crate::agencies::{self, AgencyRow};
+use crate::audit::{self, Event};
+use crate::auth::permission::WriteSubmissions;
+use crate::auth::{Access, Scope};
+use crate::db::Conn;
+use crate::http::problem::ProblemBody;
+use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
+use crate::months;
+use crate::values::Month;
+
+/// A new submission.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSubmission {
+    /// Code of the agency.
+    #[schema(example = "SO-YT", pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]*$", min_length = 1, max_length = 64)]
+    agency: String,
+    period: Month,
+}
+
+impl Check for NewSubmission {
+    /// A period that parsed is a month; whether it has begun depends on the day.
+    fn check(&self, faults: &mut Violations) {
+        faults.code("/agency", &self.agency);
+    }
+}
+
+/// Begin a submission
+///
+/// An empty draft; an agency has one submission a month. Of an agency that is not theirs an officer learns nothing: 404.
+#[utoipa::path(
+    tag = "submissions",
+    request_body = NewSubmission,
+    responses(
+        (status = 201, description = "Created", body = Submission, headers(("Location" = String, description = "Where it is"))),
+        (status = 404, description = "The agency does not exist, or not for this caller", body = ProblemBody, content_type = "application/problem+json")
+    ),
+    security(("bearer" = ["submissions:write"]))
+)]
+#[post("/submissions")]
+pub async fn create_submission(
+    access: Access<WriteSubmissions>,
+    body: ValidJson<NewSubmission>,
+) -> Result<Reply, Problem> {
+    let (actor, scope, caller, new) = (access.actor(), access.scope(), caller_of(&access), body.value);
+    access
+        .post(&body.digest, async move |conn| {
+            let agency = agency_of(conn, &scope, &new.agency).await?;
+            check_month(&agency, new.period, actor.today())?;
+            if months::model::lock_shared(conn, new.period).await? {
+                return Err(Problem::new(Code::PeriodLocked));
+            }
+            let id = model::insert(conn, agency.id, new.period, &actor).await?.ok_or_else(|| taken(&new))?;
+            let row = model::find(conn, &scope, id).await?.ok_or_else(Problem::not_found)?;
+            audit::record(conn, &actor, Event::create("submission", id.to_string(), &row)).await?;
+            let submission = Submission::of(row, &caller);
+            let tag = submission.tag();
+            Ok(Reply::created(format!("/api/v1/submissions/{id}"), &submission)?.tagged(&tag))
+        })
+        .await
+}
+
+/// The agency, if it is the caller's to report for.
+async fn agency_of(conn: &mut Conn, scope: &Scope, code: &str) -> Result<AgencyRow, Problem> {
+    let found = agencies::model::find(conn, code).await?.filter(|agency| scope.holds(agency.id));
+    found.ok_or_else(|| match scope {
+        Scope::Agencies(_) => Problem::not_found(),
+        Scope::All => Problem::at(
+            Code::UnknownReference,
+            "/agency",
+            msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`."),
+        ),
+    })
+}
+
+fn check_month(agency: &AgencyRow, month: Month, today: NaiveDate) -> Result<(), Problem> {
+    let mut faults = Violations::default();
+    let validity = Validity { from: agency.valid_from, until: agency.valid_to };
+    if !validity.overlaps(month.first_day(), month.last_day()) {
+        let code = &agency.code;
+        let detail = msg!(
+            "Cơ quan `{code}` không hoạt động trong tháng {month}.",
+            "The agency `{code}` does not exist in {month}."
+        );
+        faults.add(Code::AgencyNotActive, "/agency", detail);
+    }
+    if month.first_day() > today {
+        let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
+        faults.add(Code::DateInFuture, "/period", detail);
+    }
+    faults.into_result()
+}
+
+fn taken(new: &NewSubmission) -> Problem {
+    let (agency, month) = (&new.agency, new.period);
+    Problem::at(
+        Code::AlreadyExists,
+        "/period",
+        msg!(
+            "Cơ quan `{agency}` đã có báo cáo tháng {month}.",
+            "The agency `{agency}` has a submission for {month} already."
+        ),
+    )
+}

@@ -1,0 +1,306 @@
+//! What a figure must be: checks that block, and the rate that follows of it exactly.
+
+use std::collections::{HashMap, HashSet};
+
+use bigdecimal::{BigDecimal, Zero};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::http::{Code, Msg, Violations};
+use crate::values::{Decimal, NumberFault, number_of};
+
+/// Values that one submission may hold.
+pub const MOST_VALUES: usize = 500;
+/// Characters of a note.
+pub const MOST_NOTE: usize = 2000;
+
+/// What is known of an indicator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Definition {
+    pub unit: String,
+    /// Reported as numerator and denominator; otherwise as a value.
+    pub is_ratio: bool,
+}
+
+impl Definition {
+    /// Heads, computers, households: nobody has half of one.
+    fn counts(&self) -> bool {
+        matches!(self.unit.as_str(), "percent" | "per_100" | "ratio")
+    }
+
+    /// The numerator is a part of the denominator.
+    fn is_share(&self) -> bool {
+        self.unit == "percent"
+    }
+}
+
+/// A figure as it was sent.
+#[derive(Clone, Debug, Default)]
+pub struct Entry {
+    pub indicator: String,
+    pub numerator: Option<Value>,
+    pub denominator: Option<Value>,
+    pub value: Option<Value>,
+    pub note: Option<String>,
+}
+
+/// A figure that passed the checks: a numerator with its denominator, or a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    pub indicator: String,
+    pub unit: String,
+    pub numerator: Option<BigDecimal>,
+    pub denominator: Option<BigDecimal>,
+    pub value: Option<BigDecimal>,
+    pub note: Option<String>,
+}
+
+/// Why there is no rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ValueRateReason)]
+pub enum RateReason {
+    ZeroDenominator,
+}
+
+impl Figure {
+    /// Numerator and denominator, when it is of that kind.
+    pub fn parts(&self) -> Option<(&BigDecimal, &BigDecimal)> {
+        self.numerator.as_ref().zip(self.denominator.as_ref())
+    }
+
+    /// The rate in the indicator's unit, half up to two decimals.
+    pub fn rate(&self) -> Option<Decimal> {
+        let (numerator, denominator) = self.parts()?;
+        if denominator.is_zero() {
+            return None;
+        }
+        let per = BigDecimal::from(if matches!(self.unit.as_str(), "percent" | "per_100") { 100 } else { 1 });
+        Some(Decimal::rounded(&(numerator * per / denominator), 2))
+    }
+
+    pub fn rate_reason(&self) -> Option<RateReason> {
+        let (_, denominator) = self.parts()?;
+        denominator.is_zero().then_some(RateReason::ZeroDenominator)
+    }
+}
+
+/// Checks a whole set and reads it. Faults are named by pointers into the body (`/values/3/numerator`).
+pub fn check(
+    entries: Vec<Entry>,
+    definitions: &HashMap<String, Definition>,
+    faults: &mut Violations,
+) -> Vec<Figure> {
+    let mut seen = HashSet::new();
+    let mut figures = Vec::with_capacity(entries.len());
+    for (index, entry) in entries.into_iter().enumerate() {
+        let mut place = Place { index, faults };
+        let code = &entry.indicator;
+        if !seen.insert(entry.indicator.clone()) {
+            let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
+            place.fault(Code::DuplicateEntry, "indicator", detail);
+        }
+        place.length_of_note(entry.note.as_deref());
+        match definitions.get(code) {
+            Some(definition) => figures.extend(place.figure(entry, definition)),
+            None => {
+                let detail = msg!("Không có chỉ tiêu `{code}`.", "There is no indicator `{code}`.");
+                place.fault(Code::UnknownReference, "indicator", detail);
+            }
+        }
+    }
+    figures
+}
+
+/// One entry's place in the body, where its faults are put.
+struct Place<'f> {
+    index: usize,
+    faults: &'f mut Violations,
+}
+
+impl Place<'_> {
+    fn fault(&mut self, code: Code, field: &str, detail: Msg) {
+        self.faults.add(code, format!("/values/{}/{field}", self.index), detail);
+    }
+
+    fn plain(&mut self, code: Code, field: &str) {
+        self.fault(code, field, code.title());
+    }
+
+    fn length_of_note(&mut self, note: Option<&str>) {
+        if let Some(note) = note {
+            self.faults.length(&format!("/values/{}/note", self.index), note, 0, MOST_NOTE);
+        }
+    }
+
+    fn figure(&mut self, entry: Entry, definition: &Definition) -> Option<Figure> {
+        let note = entry.note.as_deref().map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned);
+        let mut figure = Figure {
+            indicator: entry.indicator.clone(),
+            unit: definition.unit.clone(),
+            numerator: None,
+            denominator: None,
+            value: None,
+            note,
+        };
+        if definition.is_ratio {
+            (figure.numerator, figure.denominator) = self.ratio(&entry, definition)?;
+        } else {
+            figure.value = Some(self.single(&entry)?);
+        }
+        Some(figure)
+    }
+
+    fn ratio(
+        &mut self,
+        entry: &Entry,
+        definition: &Definition,
+    ) -> Option<(Option<BigDecimal>, Option<BigDecimal>)> {
+        if entry.value.is_some() {
+            self.plain(Code::NumeratorRequired, "value");
+            if entry.numerator.is_none() && entry.denominator.is_none() {
+                return None;
+            }
+        }
+        let numerator = self.number(entry.numerator.as_ref(), "numerator", definition.counts());
+        let denominator = self.number(entry.denominator.as_ref(), "denominator", definition.counts());
+        let (numerator, denominator) = (numerator?, denominator?);
+        if denominator.is_zero() && !numerator.is_zero() {
+            self.plain(Code::ZeroDenominator, "denominator");
+            return None;
+        }
+        if definition.is_share() && numerator > denominator {
+            self.plain(Code::NumeratorExceedsDenominator, "numerator");
+            return None;
+        }
+        Some((Some(numerator), Some(denominator)))
+    }
+
+    fn single(&mut self, entry: &Entry) -> Option<BigDecimal> {
+        let parts = [("numerator", &entry.numerator), ("denominator", &entry.denominator)];
+        if let Some((field, _)) = parts.into_iter().find(|(_, sent)| sent.is_some()) {
+            self.plain(Code::ValueRequired, field);
+            return None;
+        }
+        if entry.value.is_none() {
+            self.plain(Code::ValueRequired, "value");
+            return None;
+        }
+        self.number(entry.value.as_ref(), "value", false)
+    }
+
+    fn number(&mut self, sent: Option<&Value>, field: &str, whole: bool) -> Option<BigDecimal> {
+        let Some(sent) = sent else {
+            self.plain(Code::Required, field);
+            return None;
+        };
+        match number_of(sent) {
+            Err(fault) => self.plain(code_of(fault), field),
+            Ok(Decimal(number)) if number < BigDecimal::zero() => self.plain(Code::Negative, field),
+            Ok(Decimal(number)) if whole && !number.is_integer() => self.plain(Code::NotAnInteger, field),
+            Ok(Decimal(number)) => return Some(number),
+        }
+        None
+    }
+}
+
+fn code_of(fault: NumberFault) -> Code {
+    Code::parse(fault.code()).unwrap_or(Code::NotANumber)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn definitions() -> HashMap<String, Definition> {
+        [("P", "percent", true), ("H", "per_100", true), ("K", "kbps_per_head", true), ("S", "score", false)]
+            .map(|(code, unit, is_ratio)| (code.to_owned(), Definition { unit: unit.into(), is_ratio }))
+            .into()
+    }
+
+    fn entry(indicator: &str, parts: Value) -> Entry {
+        let part = |name: &str| parts.get(name).cloned();
+        Entry {
+            indicator: indicator.into(),
+            numerator: part("n"),
+            denominator: part("d"),
+            value: part("v"),
+            note: part("note").and_then(|n| n.as_str().map(str::to_owned)),
+        }
+    }
+
+    fn codes(indicator: &str, parts: Value) -> Vec<&'static str> {
+        let mut faults = Violations::default();
+        check(vec![entry(indicator, parts)], &definitions(), &mut faults);
+        faults
+            .into_result()
+            .err()
+            .map(|p| p.errors)
+            .unwrap_or_default()
+            .iter()
+            .map(|e| e.code.as_str())
+            .collect()
+    }
+
+    #[test]
+    fn each_kind_takes_its_own_figures() {
+        for (indicator, parts, expected) in [
+            ("P", json!({"n": 3, "d": 4}), vec![]),
+            ("P", json!({"n": 5, "d": 4}), vec!["NUMERATOR_EXCEEDS_DENOMINATOR"]),
+            ("H", json!({"n": 150, "d": 100}), vec![]),
+            ("H", json!({"n": 1.5, "d": -1}), vec!["NOT_AN_INTEGER", "NEGATIVE"]),
+            ("K", json!({"n": 1.5, "d": 2.25}), vec![]),
+            ("P", json!({"v": 75}), vec!["NUMERATOR_REQUIRED"]),
+            ("P", json!({"n": 3, "d": 4, "v": 75}), vec!["NUMERATOR_REQUIRED"]),
+            ("P", json!({"n": 3}), vec!["REQUIRED"]),
+            ("P", json!({}), vec!["REQUIRED", "REQUIRED"]),
+            ("P", json!({"n": 1, "d": 0}), vec!["ZERO_DENOMINATOR"]),
+            ("P", json!({"n": 0, "d": 0}), vec![]),
+            ("S", json!({"v": 7.25}), vec![]),
+            ("S", json!({"n": 1, "d": 2}), vec!["VALUE_REQUIRED"]),
+            ("S", json!({}), vec!["VALUE_REQUIRED"]),
+            ("S", json!({"v": "84,1"}), vec!["DECIMAL_COMMA"]),
+            ("P", json!({"n": "1.155", "d": "abc"}), vec!["AMBIGUOUS_NUMBER", "NOT_A_NUMBER"]),
+            ("P", json!({"n": 1, "d": 2, "note": "x".repeat(2001)}), vec!["INVALID_LENGTH"]),
+            ("X", json!({"n": 1, "d": 2}), vec!["UNKNOWN_REFERENCE"]),
+        ] {
+            assert_eq!(codes(indicator, parts.clone()), expected, "{indicator} {parts}");
+        }
+    }
+
+    #[test]
+    fn rates_are_in_the_unit_and_rounded_half_up() {
+        let rate = |unit: &str, n: &str, d: &str| {
+            let figure = Figure {
+                indicator: "X".into(),
+                unit: unit.into(),
+                numerator: n.parse().ok(),
+                denominator: d.parse().ok(),
+                value: None,
+                note: None,
+            };
+            figure.rate().map(|rate| rate.0.to_string())
+        };
+        assert_eq!(rate("percent", "1", "800").unwrap(), "0.13");
+        assert_eq!(rate("percent", "2", "3").unwrap(), "66.67");
+        assert_eq!(rate("per_100", "0", "100").unwrap(), "0");
+        assert_eq!(rate("ratio", "117", "100").unwrap(), "1.17");
+        assert_eq!(rate("percent", "0", "0"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_share_never_exceeds_a_hundred(n in 0i64..100_000, d in 0i64..100_000) {
+            let mut faults = Violations::default();
+            let figures = check(vec![entry("P", json!({"n": n, "d": d}))], &definitions(), &mut faults);
+            prop_assert_eq!(faults.is_empty(), n <= d);
+            for rate in figures.iter().filter_map(Figure::rate) {
+                prop_assert!(rate.0 <= 100);
+            }
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! What the coordinating department decides about tasks.
+
+use actix_web::{get, post};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::decision::Decision;
+use super::editing::plausible;
+use super::model::progress::{self, LeadRow, TransitionRow};
+use super::model::{self, TaskRow};
+use super::rules::TransitionAction;
+use super::wire::{Task, Viewer};
+use crate::audit::{self, Event};
+use crate::auth::Access;
+use crate::auth::permission::{ReadTasks, ReviewTasks};
+use crate::db::list::Order;
+use crate::http::csv::CsvRow;
+use crate::http::{
+    Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
+};
+use crate::ids::TaskCode;
+
+/// One decision about a task; never changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskTransition {
+    pub id: Uuid,
+    /// Code of the task.
+    #[schema(example = "T05")]
+    pub task: String,
+    /// Code of the lead it is about; null: the task, or all its leads.
+    pub agency: Option<String>,
+    #[schema(value_type = TransitionAction)]
+    pub action: String,
+    pub reason: Option<String>,
+    /// The new deadline of an extension.
+    pub due_date: Option<NaiveDate>,
+    /// `user:<username>` or `system`.
+    #[schema(example = "user:coordinator")]
+    pub actor: String,
+    pub at: DateTime<Utc>,
+}
+
+impl TaskTransition {
+    fn of(task: &str, row: TransitionRow) -> Self {
+        Self {
+            id: row.id,
+            task: task.to_owned(),
+            agency: row.agency,
+            action: row.action,
+            reason: row.reason,
+            due_date: row.due_date,
+            actor: row.actor,
+            at: row.at,
+        }
+    }
+}
+
+impl CsvRow for TaskTransition {
+    const COLUMNS: &'static [&'static str] =
+        &["id", "task", "agency", "action", "reason", "due_date", "actor", "at"];
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TransitionFilter {}
+
+/// List decisions about a task
+///
+/// For an officer, those about the whole task or agencies in their scope. Newest first; `sort=at` for oldest first.
+#[utoipa::path(
+    tag = "plans",
+    params(("code" = TaskCode, Path), ListParams),
+    responses((status = 200, description = "A page of decisions", content((Page<TaskTransition> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["tasks:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/tasks/{code}/transitions")]
+pub async fn list_transitions(
+    access: Access<ReadTasks>,
+    code: PathOf<TaskCode>,
+    list: Listing<TransitionFilter>,
+) -> Result<Reply, Problem> {
+    let newest = Order { key: progress::DECIDED, descending: true };
+    let order = list.order(&[progress::DECIDED], &[newest], newest)?;
+    let (scope, window, task) = (access.scope(), list.window(&order)?, code.0.0.clone());
+    let slice = access
+        .read(async move |conn| {
+            if !model::exists(conn, &task).await? {
+                return Err(Problem::not_found());
+            }
+            Ok(progress::transitions(conn, &scope, task, &order, window).await?)
+        })
+        .await?;
+    let page = list.page(slice, |row| TaskTransition::of(&code.0.0, row));
+    Reply::page(&access.conditions, list.format, &page)
+}
+
+/// A decision about a task, or about one lead of it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTaskTransition {
+    pub(super) action: TransitionAction,
+    /// Code of one lead. Without it: `confirm` confirms every lead that reported 100 %; `cancel` and `extend` are about the
+    /// whole task; `reopen` undoes the task's cancellation, or else all confirmations and cancellations of leads.
+    #[schema(example = "SO-YT")]
+    pub(super) agency: Option<String>,
+    /// Needed to reopen, cancel and extend.
+    #[schema(max_length = 2000)]
+    reason: Option<String>,
+    /// Needed to extend, and only then: later than the present deadline.
+    pub(super) due_date: Option<NaiveDate>,
+}
+
+impl NewTaskTransition {
+    pub(super) fn reason(&self) -> Option<String> {
+        self.reason.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
+    }
+}
+
+impl Check for NewTaskTransition {
+    fn check(&self, faults: &mut Violations) {
+        if self.action.needs_reason() && self.reason().is_none() {
+            faults.add(Code::ReasonRequired, "/reason", Code::ReasonRequired.title());
+        }
+        if let Some(reason) = &self.reason {
+            faults.length("/reason", reason, 0, 2000);
+        }
+        plausible(faults, "/due_date", self.due_date);
+        match (self.action, self.due_date) {
+            (TransitionAction::Extend, None) => {
+                let detail = Msg::fixed("Cần hạn mới.", "The new deadline is needed.");
+                faults.add(Code::Required, "/due_date", detail);
+            }
+            (TransitionAction::Extend, Some(_)) | (_, None) => {}
+            (_, Some(_)) => {
+                let detail =
+                    Msg::fixed("Chỉ gia hạn mới có hạn mới.", "Only an extension has a new deadline.");
+                faults.add(Code::InvalidValue, "/due_date", detail);
+            }
+        }
+    }
+}
+
+/// A task as it is after a decision.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DecidedTask {
+    #[serde(flatten)]
+    task: Task,
+    /// Id of the decision in the task's history.
+    transition: Uuid,
+}
+
+/// Decide about a task
+///
+/// Answers the task as it is now, with the id of the decision. Each decision counts the task's version up.
+#[utoipa::path(
+    tag = "plans",
+    params(("code" = TaskCode, Path)),
+    request_body = NewTaskTransition,
+    responses((status = 201, description = "The task as it is now", body = DecidedTask, headers(("Location" = String, description = "The task's decisions")))),
+    extensions(("x-if-match" = json!("optional"))),
+    security(("bearer" = ["tasks:review"]))
+)]
+#[post("/tasks/{code}/transitions")]
+pub async fn decide_task(
+    access: Access<ReviewTasks>,
+    code: PathOf<TaskCode>,
+    body: ValidJson<NewTaskTransition>,
+) -> Result<Reply, Problem> {
+    let (actor, viewer, code) = (access.actor(), Viewer::of(&access), code.0.0);
+    let conditions = access.conditions.clone();
+    access
+        .post(&body.digest, async move |conn| {
+            let before = model::lock(conn, &code).await?.ok_or_else(Problem::not_found)?;
+            conditions.match_if_given(before.version)?;
+            let leads = progress::leads(conn, vec![code.clone()]).await?;
+            let decision = Decision::of(&body.value, &before, &leads, &actor)?;
+            let after = decision.store(conn, &before, &leads, &actor).await?;
+            let now = progress::leads(conn, vec![code.clone()]).await?;
+            let event = Event::update("task", &code, &state(&before, &leads), &state(&after, &now));
+            audit::record(conn, &actor, event.named(body.value.action.as_str())).await?;
+            let task = Task::new(after, now, &viewer);
+            let (tag, location) = (task.tag()?, format!("/api/v1/tasks/{code}/transitions"));
+            let decided = DecidedTask { task, transition: decision.row.id };
+            Ok(Reply::created(location, &decided)?.tagged(&tag))
+        })
+        .await
+}
+
+/// For the audit: the task, and its leads of whom there is something to say.
+#[derive(Serialize)]
+struct State<'a> {
+    #[serde(flatten)]
+    task: &'a TaskRow,
+    progress: Vec<&'a LeadRow>,
+}
+
+fn state<'a>(task: &'a TaskRow, leads: &'a [LeadRow]) -> State<'a> {
+    let touched = |lead: &&LeadRow| {
+        lead.reported_at.is_some()
+            || lead.cancelled_at.is_some()
+            || lead.due_date.is_some()
+            || lead.was_overdue
+    };
+    State { task, progress: leads.iter().filter(touched).collect() }
+}

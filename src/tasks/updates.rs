@@ -1,0 +1,288 @@
+//! What lead agencies report.
+
+use actix_web::{get, post};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::editing::plausible;
+use super::model::progress::{self, LeadRow, UpdateRow};
+use super::model::{self, TaskRow};
+use super::rules::{COMPLETE, Lead};
+use super::wire::terms;
+use crate::agencies::model as agencies;
+use crate::audit::{self, Event};
+use crate::auth::permission::{ReadTaskUpdates, ReportTasks};
+use crate::auth::{Access, Actor, Scope};
+use crate::db::Conn;
+use crate::db::list::Order;
+use crate::http::csv::CsvRow;
+use crate::http::listing::AnyOf;
+use crate::http::{
+    Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
+};
+use crate::ids::TaskCode;
+use crate::values::integer_of;
+
+const MOST_EVIDENCE: usize = 20;
+const LONGEST_URL: usize = 2000;
+
+/// One report of a lead agency; never changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskUpdate {
+    pub id: Uuid,
+    /// Code of the task.
+    #[schema(example = "T05")]
+    pub task: String,
+    /// Code of the lead agency.
+    #[schema(example = "SO-YT")]
+    pub agency: String,
+    #[schema(minimum = 0, maximum = 100)]
+    pub percent: i16,
+    pub narrative: String,
+    /// Addresses of documents that show it.
+    pub evidence: Vec<String>,
+    /// Day of completion, exactly when `percent` is 100.
+    pub completed_on: Option<NaiveDate>,
+    /// `user:<username>` or `system`.
+    #[schema(example = "user:officer.so-yt")]
+    pub actor: String,
+    pub at: DateTime<Utc>,
+}
+
+impl TaskUpdate {
+    fn of(task: &str, row: UpdateRow) -> Self {
+        Self {
+            id: row.id,
+            task: task.to_owned(),
+            agency: row.agency,
+            percent: row.percent,
+            narrative: row.narrative,
+            evidence: row.evidence,
+            completed_on: row.completed_on,
+            actor: row.actor,
+            at: row.at,
+        }
+    }
+}
+
+impl CsvRow for TaskUpdate {
+    const COLUMNS: &'static [&'static str] =
+        &["id", "task", "agency", "percent", "narrative", "evidence", "completed_on", "actor", "at"];
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UpdateFilter {
+    /// Codes of agencies, comma-separated.
+    #[param(value_type = Option<String>)]
+    agency: Option<AnyOf<String>>,
+}
+
+/// List reports on a task
+///
+/// Those of the agencies in the caller's scope, newest first; `sort=at` for oldest first.
+#[utoipa::path(
+    tag = "plans",
+    params(("code" = TaskCode, Path), UpdateFilter, ListParams),
+    responses((status = 200, description = "A page of reports", content((Page<TaskUpdate> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["task_updates:read"]))
+)]
+#[get("/tasks/{code}/updates")]
+pub async fn list_updates(
+    access: Access<ReadTaskUpdates>,
+    code: PathOf<TaskCode>,
+    list: Listing<UpdateFilter>,
+) -> Result<Reply, Problem> {
+    let newest = Order { key: progress::UPDATED, descending: true };
+    let order = list.order(&[progress::UPDATED], &[newest], newest)?;
+    let (scope, window, task) = (access.scope(), list.window(&order)?, code.0.0.clone());
+    let agencies = list.filter.agency.clone().map(|any| any.0);
+    let slice = access
+        .read(async move |conn| {
+            if !model::exists(conn, &task).await? {
+                return Err(Problem::not_found());
+            }
+            Ok(progress::updates(conn, &scope, task, agencies, &order, window).await?)
+        })
+        .await?;
+    let page = list.page(slice, |row| TaskUpdate::of(&code.0.0, row));
+    Reply::page(&access.conditions, list.format, &page)
+}
+
+/// How far a lead agency is.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewTaskUpdate {
+    /// Code of the lead agency.
+    #[schema(example = "SO-YT")]
+    agency: String,
+    /// A whole number.
+    #[schema(value_type = i16, minimum = 0, maximum = 100, example = 40)]
+    percent: Value,
+    #[serde(default)]
+    #[schema(max_length = 4000)]
+    narrative: String,
+    /// Addresses (`http` or `https`) of documents that show it.
+    #[serde(default)]
+    #[schema(max_items = 20, example = json!(["https://laocai.gov.vn/van-ban/1"]))]
+    evidence: Vec<String>,
+    /// Only with 100 percent; today when absent. Not in the future.
+    completed_on: Option<NaiveDate>,
+}
+
+impl NewTaskUpdate {
+    /// Zero where it is no number from 0 to 100, which [`Check`] has refused.
+    fn percent(&self) -> i16 {
+        integer_of(&self.percent).ok().and_then(|n| i16::try_from(n).ok()).unwrap_or_default()
+    }
+}
+
+impl Check for NewTaskUpdate {
+    fn check(&self, faults: &mut Violations) {
+        match integer_of(&self.percent) {
+            Ok(0..=100) => {}
+            Ok(_) => {
+                let detail = Msg::fixed("Phần trăm từ 0 đến 100.", "A percentage from 0 to 100.");
+                faults.add(Code::NumberOutOfRange, "/percent", detail);
+            }
+            Err(fault) => {
+                let code = Code::parse(fault.code()).unwrap_or(Code::NotANumber);
+                faults.add(code, "/percent", code.title());
+            }
+        }
+        faults.length("/narrative", &self.narrative, 0, 4000);
+        if self.evidence.len() > MOST_EVIDENCE {
+            let most = MOST_EVIDENCE;
+            faults.add(
+                Code::InvalidLength,
+                "/evidence",
+                msg!("Tối đa {most} địa chỉ.", "At most {most} addresses."),
+            );
+        }
+        for (i, url) in self.evidence.iter().enumerate() {
+            check_url(faults, &format!("/evidence/{i}"), url);
+        }
+        plausible(faults, "/completed_on", self.completed_on);
+        if self.completed_on.is_some() && self.percent() != COMPLETE {
+            let detail =
+                Msg::fixed("Chỉ có ngày hoàn thành khi đạt 100%.", "Only what is at 100 % is completed.");
+            faults.add(Code::InvalidValue, "/completed_on", detail);
+        }
+    }
+}
+
+fn check_url(faults: &mut Violations, pointer: &str, url: &str) {
+    if url.chars().count() > LONGEST_URL {
+        return faults.length(pointer, url, 1, LONGEST_URL);
+    }
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| url.get(..scheme.len()).filter(|s| s.eq_ignore_ascii_case(scheme)).map(str::len))
+        .and_then(|scheme| url.get(scheme..));
+    let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\' | '`');
+    if host.is_empty() || url.contains(odd) {
+        let detail = Msg::fixed("Cần một địa chỉ http(s).", "An http(s) address is needed.");
+        faults.add(Code::InvalidValue, pointer, detail);
+    }
+}
+
+/// Report progress of a lead agency
+///
+/// An officer for agencies in their scope, the coordinating department for any lead. Refused while the lead is confirmed
+/// or cancelled. 100 percent awaits confirmation.
+#[utoipa::path(
+    tag = "plans",
+    params(("code" = TaskCode, Path)),
+    request_body = NewTaskUpdate,
+    responses((status = 201, description = "Reported", body = TaskUpdate, headers(("Location" = String, description = "The task's reports")))),
+    security(("bearer" = ["tasks:report"]))
+)]
+#[post("/tasks/{code}/updates")]
+pub async fn report_progress(
+    access: Access<ReportTasks>,
+    code: PathOf<TaskCode>,
+    body: ValidJson<NewTaskUpdate>,
+) -> Result<Reply, Problem> {
+    let (actor, scope, code, new) = (access.actor(), access.scope(), code.0.0, body.value);
+    access
+        .post(&body.digest, async move |conn| {
+            let task = model::lock(conn, &code).await?.ok_or_else(Problem::not_found)?;
+            let before = lead_of(conn, &scope, &task, &new.agency).await?;
+            may_report(&task, &before, &actor)?;
+            let update = update_of(new, &actor)?;
+            progress::report(conn, &code, before.agency_id, &update).await?;
+            let after = LeadRow {
+                percent: update.percent,
+                completed_on: update.completed_on,
+                reported_at: Some(actor.now),
+                ..before.clone()
+            };
+            let event = Event::update("task", &code, &before, &after).named("report");
+            audit::record(conn, &actor, event).await?;
+            let location = format!("/api/v1/tasks/{code}/updates");
+            Reply::created(location, &TaskUpdate::of(&code, update))
+        })
+        .await
+}
+
+/// The lead of the task with this code. An agency outside the caller's scope is not there.
+async fn lead_of(conn: &mut Conn, scope: &Scope, task: &TaskRow, agency: &str) -> Result<LeadRow, Problem> {
+    let leads = progress::leads(conn, vec![task.code.clone()]).await?;
+    if let Some(lead) = leads.into_iter().find(|lead| lead.agency == agency) {
+        return if scope.holds(lead.agency_id) { Ok(lead) } else { Err(Problem::not_found()) };
+    }
+    match agencies::ids_of(conn, vec![agency.to_owned()]).await?.get(agency) {
+        Some(id) if scope.holds(*id) => Err(not_a_lead(agency)),
+        None if *scope == Scope::All => Err(Problem::at(
+            Code::UnknownReference,
+            "/agency",
+            msg!("Không có cơ quan `{agency}`.", "There is no agency `{agency}`."),
+        )),
+        _ => Err(Problem::not_found()),
+    }
+}
+
+pub(super) fn not_a_lead(agency: &str) -> Problem {
+    let detail = msg!("`{agency}` không chủ trì nhiệm vụ này.", "`{agency}` does not lead this task.");
+    Problem::at(Code::NotALead, "/agency", detail)
+}
+
+fn may_report(task: &TaskRow, row: &LeadRow, actor: &Actor) -> Result<(), Problem> {
+    let (terms, lead) = (terms(task, actor.today()), Lead::from(row));
+    if !lead.is_open(&terms) {
+        let detail = Msg::fixed(
+            "Tiến độ đã được xác nhận hoặc đã hủy; cần mở lại trước.",
+            "It is confirmed or cancelled; it has to be reopened first.",
+        );
+        return Err(Problem::with(Code::TransitionNotAllowed, detail));
+    }
+    if !lead.has_begun(actor.today()) {
+        let detail = Msg::fixed("Cơ quan chưa hoạt động.", "The agency does not exist yet.");
+        return Err(Problem::at(Code::AgencyNotActive, "/agency", detail));
+    }
+    Ok(())
+}
+
+fn update_of(new: NewTaskUpdate, actor: &Actor) -> Result<UpdateRow, Problem> {
+    let (percent, today) = (new.percent(), actor.today());
+    let completed_on = (percent == COMPLETE).then(|| new.completed_on.unwrap_or(today));
+    if completed_on.is_some_and(|day| day > today) {
+        let detail = msg!("Hôm nay là {today}.", "Today is {today}.");
+        return Err(Problem::at(Code::DateInFuture, "/completed_on", detail));
+    }
+    Ok(UpdateRow {
+        id: Uuid::now_v7(),
+        agency: new.agency,
+        percent,
+        narrative: new.narrative.trim().to_owned(),
+        evidence: new.evidence,
+        completed_on,
+        actor: actor.name.clone(),
+        at: actor.now,
+    })
+}

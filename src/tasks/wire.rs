@@ -1,0 +1,310 @@
+//! A task on the wire, as it stands on the day and as its reader may see it.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::model::progress::LeadRow;
+use super::model::{PartyRole, PartyRow, PartyType, TaskRow};
+use super::quarter::Quarter;
+use super::rules::{self, Lead, Standing, TaskStatus, Terms, TransitionAction};
+use crate::agencies::rules::Validity;
+use crate::auth::{Access, Permission, Scope};
+use crate::http::csv::CsvRow;
+use crate::http::{EntityTag, Problem};
+use crate::ids::AgencyId;
+use crate::values::Decimal;
+
+/// Whose view of a task it is, and when.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    scope: Scope,
+    today: NaiveDate,
+    reports: bool,
+    reviews: bool,
+}
+
+impl Viewer {
+    pub fn of<P>(access: &Access<P>) -> Self {
+        Self {
+            scope: access.scope(),
+            today: access.today(),
+            reports: access.may(Permission::ReportTasks),
+            reviews: access.may(Permission::ReviewTasks),
+        }
+    }
+}
+
+/// A task of a plan.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Task {
+    #[schema(example = "T16")]
+    pub code: String,
+    /// Code of its plan.
+    #[schema(example = "KH-332-2017")]
+    pub plan: String,
+    /// Section of the plan's annex.
+    #[schema(example = "III.1")]
+    pub section: String,
+    pub title: String,
+    /// Who leads it (chủ trì), as the plan names them; the agencies meant are in `progress`.
+    pub leads: Vec<Party>,
+    /// Who coordinates (phối hợp), as the plan names them.
+    pub coordinators: Vec<Party>,
+    /// Codes of the indicators it serves.
+    #[schema(example = json!(["UD.CQ.03"]))]
+    pub indicators: Vec<String>,
+    pub from_quarter: Option<Quarter>,
+    pub to_quarter: Option<Quarter>,
+    /// A date of its own, beside the quarters.
+    pub due_date: Option<NaiveDate>,
+    /// First day of `from_quarter`, else of the plan's year.
+    pub starts_on: NaiveDate,
+    /// Last day on which it is in time: `due_date`, else the last day of `to_quarter`.
+    pub deadline: NaiveDate,
+    /// Where the plan says so.
+    pub source: Option<String>,
+    /// Derived from all leads that count, on the day of the answer (Asia/Ho_Chi_Minh).
+    pub status: TaskStatus,
+    /// Mean of the leads that count, rounded half up to two decimals; 0-100.
+    #[schema(example = 33.33)]
+    pub percent: Decimal,
+    /// Most days that a lead is, or was when it completed, behind its deadline.
+    pub days_late: i64,
+    /// One item per lead agency at the task's dates, also those that never reported; for an officer, only their own.
+    pub progress: Vec<Progress>,
+    /// What the caller may do now.
+    pub allowed_actions: Vec<TaskAction>,
+    pub version: i32,
+}
+
+/// A lead or coordinator as the plan names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = TaskParty)]
+pub struct Party {
+    pub r#type: PartyType,
+    /// Code of the agency or group.
+    #[schema(example = "CQNN")]
+    pub code: String,
+    pub name: String,
+}
+
+impl From<&PartyRow> for Party {
+    fn from(row: &PartyRow) -> Self {
+        Self { r#type: row.r#type, code: row.code.clone(), name: row.name.clone() }
+    }
+}
+
+/// How far one lead agency is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TaskProgress)]
+pub struct Progress {
+    /// Code of the lead agency.
+    #[schema(example = "SO-YT")]
+    pub agency: String,
+    #[schema(example = "Sở Y tế")]
+    pub name: String,
+    pub status: TaskStatus,
+    /// As last reported; 0 when it never was.
+    #[schema(minimum = 0, maximum = 100)]
+    pub percent: i16,
+    /// Day of completion, exactly when `percent` is 100.
+    pub completed_on: Option<NaiveDate>,
+    pub reported_at: Option<DateTime<Utc>>,
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// Last day on which this lead is in time, extensions included.
+    pub deadline: NaiveDate,
+    /// Days behind the deadline: until today while overdue, until completion when done late, else 0.
+    pub days_late: i64,
+    /// It was overdue when its deadline was extended.
+    pub was_overdue: bool,
+    /// Reported complete, and the coordinating department has yet to confirm.
+    pub awaiting_confirmation: bool,
+    /// Codes of the leads that took over when this agency ended; empty before.
+    pub superseded_by: Vec<String>,
+    /// Whether it counts in the task's `status`, `percent` and `days_late`: not before the agency exists, nor, unless
+    /// done, once it is superseded.
+    pub counts: bool,
+}
+
+/// What a caller may do with a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskAction {
+    /// Report progress for a lead in the caller's scope.
+    Update,
+    Confirm,
+    Reopen,
+    Cancel,
+    Extend,
+}
+
+impl From<TransitionAction> for TaskAction {
+    fn from(action: TransitionAction) -> Self {
+        match action {
+            TransitionAction::Confirm => Self::Confirm,
+            TransitionAction::Reopen => Self::Reopen,
+            TransitionAction::Cancel => Self::Cancel,
+            TransitionAction::Extend => Self::Extend,
+        }
+    }
+}
+
+/// What holds for all leads of the task on a day.
+pub fn terms(row: &TaskRow, today: NaiveDate) -> Terms {
+    Terms { deadline: row.deadline, cancelled: row.cancelled_at.is_some(), today }
+}
+
+impl From<&LeadRow> for Lead {
+    fn from(row: &LeadRow) -> Self {
+        Self {
+            agency: row.agency.clone(),
+            validity: Validity { from: row.valid_from, until: row.valid_to },
+            successors: row.successors.clone(),
+            percent: row.percent,
+            completed_on: row.completed_on,
+            confirmed_deadline: row.confirmed_deadline,
+            cancelled: row.cancelled_at.is_some(),
+            due_date: row.due_date,
+        }
+    }
+}
+
+/// Ids of the leads that are overdue, each with its deadline.
+pub fn overdue(terms: &Terms, rows: &[LeadRow]) -> Vec<(AgencyId, NaiveDate)> {
+    let leads: Vec<Lead> = rows.iter().map(Lead::from).collect();
+    rows.iter()
+        .zip(rules::standings(terms, &leads))
+        .filter(|(_, standing)| standing.status == TaskStatus::Overdue)
+        .map(|(row, standing)| (row.agency_id, standing.deadline))
+        .collect()
+}
+
+impl Task {
+    pub fn new(row: TaskRow, lead_rows: Vec<LeadRow>, viewer: &Viewer) -> Self {
+        let terms = terms(&row, viewer.today);
+        let leads: Vec<Lead> = lead_rows.iter().map(Lead::from).collect();
+        let standings = rules::standings(&terms, &leads);
+        let overall = rules::overall(&terms, &standings);
+        let allowed_actions = allowed(&terms, &lead_rows, &leads, viewer);
+        let party = |role: PartyRole| {
+            row.parties.0.iter().filter(|party| party.role == role).map(Party::from).collect()
+        };
+        Self {
+            leads: party(PartyRole::Lead),
+            coordinators: party(PartyRole::Coordinator),
+            code: row.code,
+            plan: row.plan_code,
+            section: row.section,
+            title: row.title,
+            indicators: row.indicators,
+            from_quarter: row.range_from.map(Quarter::of),
+            to_quarter: row.range_to.map(Quarter::of),
+            due_date: row.due_date,
+            starts_on: row.starts_on,
+            deadline: row.deadline,
+            source: row.source,
+            status: overall.status,
+            percent: overall.percent,
+            days_late: overall.days_late,
+            progress: lead_rows
+                .into_iter()
+                .zip(standings)
+                .filter(|(lead, _)| viewer.scope.holds(lead.agency_id))
+                .map(|(lead, standing)| progress(lead, standing))
+                .collect(),
+            allowed_actions,
+            version: row.version,
+        }
+    }
+
+    /// Depends on the day and on the caller, and on the names and validity of agencies: on all that is shown.
+    pub fn tag(&self) -> Result<EntityTag, Problem> {
+        let shown = serde_json::to_string(self)
+            .map_err(|error| Problem::internal(format!("cannot write JSON: {error}")))?;
+        Ok(EntityTag::of_variant(self.version, &[&shown]))
+    }
+}
+
+fn progress(lead: LeadRow, standing: Standing) -> Progress {
+    Progress {
+        agency: lead.agency,
+        name: lead.name,
+        status: standing.status,
+        percent: lead.percent,
+        completed_on: lead.completed_on,
+        reported_at: lead.reported_at,
+        confirmed_at: lead.confirmed_at,
+        deadline: standing.deadline,
+        days_late: standing.days_late,
+        was_overdue: lead.was_overdue,
+        awaiting_confirmation: standing.awaiting_confirmation,
+        superseded_by: standing.superseded_by,
+        counts: standing.counts,
+    }
+}
+
+fn allowed(terms: &Terms, rows: &[LeadRow], leads: &[Lead], viewer: &Viewer) -> Vec<TaskAction> {
+    let reports = viewer.reports
+        && rows
+            .iter()
+            .zip(leads)
+            .any(|(row, lead)| viewer.scope.holds(row.agency_id) && lead.may_report(terms));
+    let reviews = TransitionAction::ALL
+        .into_iter()
+        .filter(|action| viewer.reviews && rules::reach(*action, terms, leads, None).is_some())
+        .map(TaskAction::from);
+    reports.then_some(TaskAction::Update).into_iter().chain(reviews).collect()
+}
+
+/// The tasks in their order, each with its leads.
+pub fn tasks(rows: Vec<TaskRow>, leads: Vec<LeadRow>, viewer: &Viewer) -> impl Iterator<Item = Task> {
+    let mut by_task: HashMap<String, Vec<LeadRow>> = HashMap::new();
+    for lead in leads {
+        by_task.entry(lead.task_code.clone()).or_default().push(lead);
+    }
+    rows.into_iter().map(move |row| {
+        let leads = by_task.remove(&row.code).unwrap_or_default();
+        Task::new(row, leads, viewer)
+    })
+}
+
+/// A task as a line of a table: without the progress of each lead.
+#[derive(Debug, Serialize)]
+pub struct TaskLine {
+    #[serde(flatten)]
+    task: Task,
+    lead_codes: Vec<String>,
+    coordinator_codes: Vec<String>,
+}
+
+impl From<Task> for TaskLine {
+    fn from(task: Task) -> Self {
+        let codes = |parties: &[Party]| parties.iter().map(|party| party.code.clone()).collect();
+        Self { lead_codes: codes(&task.leads), coordinator_codes: codes(&task.coordinators), task }
+    }
+}
+
+impl CsvRow for TaskLine {
+    const COLUMNS: &'static [&'static str] = &[
+        "code",
+        "plan",
+        "section",
+        "title",
+        "lead_codes",
+        "coordinator_codes",
+        "indicators",
+        "from_quarter",
+        "to_quarter",
+        "due_date",
+        "starts_on",
+        "deadline",
+        "status",
+        "percent",
+        "days_late",
+        "source",
+        "version",
+    ];
+}
