@@ -161,6 +161,9 @@ impl Check for NewAgency {
         if let Some(source) = &self.dossier_source {
             faults.code("/dossier_source", source);
         }
+        for (pointer, day) in [("/valid_from", self.valid_from), ("/valid_to", self.valid_to)] {
+            faults.day(pointer, day);
+        }
         if !(Validity { from: self.valid_from, until: self.valid_to }).is_possible() {
             faults.add(
                 Code::InvalidRange,

@@ -138,7 +138,7 @@ permissions! {
     WritePlans = "plans:write", roles [Coordinator], client [];
     ReadTasks = "tasks:read", roles [Coordinator, Monitor, Officer], client [StatisticsRead];
     WriteTasks = "tasks:write", roles [Coordinator], client [];
-    /// Progress of one's own agency.
+    /// Reports and decisions with their reasons: of one's own agency for an officer, and for no machine.
     ReadTaskUpdates = "task_updates:read", roles [Coordinator, Monitor, Officer], client [];
     ReportTasks = "tasks:report", roles [Coordinator, Officer], client [];
     ReviewTasks = "tasks:review", roles [Coordinator], client [];

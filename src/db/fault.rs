@@ -13,6 +13,8 @@ pub enum Fault {
     Violated(Violated),
     /// The database cannot serve right now (gone, starting, full, too many connections, lock or statement timeout, serialisation): try again.
     Unavailable(String),
+    /// A value the database cannot hold: a date before its calendar, a number too large, a cursor's key of the wrong type.
+    BadValue(String),
     /// A defect of ours. Logged where it is handled, never shown.
     Internal(String),
 }
@@ -52,6 +54,7 @@ impl From<Error> for Fault {
 fn by_sqlstate(error: &Error) -> Fault {
     let text = error.to_string();
     match sqlstate(error) {
+        Some(state) if state.starts_with("22") => Fault::BadValue(format!("{state}: {text}")),
         Some(state) if is_passing(&state) => Fault::Unavailable(format!("{state}: {text}")),
         Some(state) => Fault::Internal(format!("{state}: {text}")),
         None if is_connection_loss(&text) => Fault::Unavailable(text),
@@ -77,9 +80,11 @@ fn sqlstate(error: &Error) -> Option<String> {
     None
 }
 
-/// Texts of PostgreSQL for passing conditions, for the errors whose code diesel drops. `lc_messages` is set to C per connection.
+/// Texts of PostgreSQL for passing conditions and for values it cannot hold, for the errors whose code diesel drops. `lc_messages` is set to C per connection.
 fn state_of_message(message: &str) -> Option<&'static str> {
-    const KNOWN: [(&str, &str); 9] = [
+    const KNOWN: [(&str, &str); 11] = [
+        ("out of range", "22003"),
+        ("invalid input syntax", "22P02"),
         ("canceling statement due to lock timeout", "55P03"),
         ("canceling statement due to statement timeout", "57014"),
         ("canceling statement due to user request", "57014"),

@@ -22,6 +22,27 @@ pub struct SortKey {
     pub pg_type: &'static str,
 }
 
+impl SortKey {
+    /// Whether a cursor's text can be a value of this key; what cannot was not made here.
+    pub fn fits(&self, text: &str) -> bool {
+        match self.pg_type {
+            "int" | "integer" => text.parse::<i32>().is_ok(),
+            "smallint" => text.parse::<i16>().is_ok(),
+            "uuid" => text.parse::<uuid::Uuid>().is_ok(),
+            "date" => text.parse::<chrono::NaiveDate>().is_ok(),
+            "timestamptz" => {
+                text.parse::<chrono::DateTime<chrono::FixedOffset>>().is_ok() || looks_like_time(text)
+            }
+            _ => !text.contains('\0'),
+        }
+    }
+}
+
+/// PostgreSQL's own spelling of an instant: `2018-03-15 02:00:00+00`.
+fn looks_like_time(text: &str) -> bool {
+    chrono::DateTime::parse_from_str(&format!("{text}00"), "%Y-%m-%d %H:%M:%S%.f%z").is_ok()
+}
+
 /// One key with its direction.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {

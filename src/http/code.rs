@@ -47,6 +47,7 @@ codes! {
     MalformedPeriod = "MALFORMED_PERIOD", BAD_REQUEST, "Kỳ không đúng định dạng (2018, 2018-Q1 hoặc 2018-03)", "Malformed period (expected 2018, 2018-Q1 or 2018-03)";
     MalformedMonth = "MALFORMED_MONTH", BAD_REQUEST, "Tháng không đúng định dạng (2018-03)", "Malformed month (expected 2018-03)";
     InvalidCursor = "INVALID_CURSOR", BAD_REQUEST, "Con trỏ trang không hợp lệ hoặc thuộc truy vấn khác", "The cursor is invalid or belongs to another query";
+    ValueOutOfRange = "VALUE_OUT_OF_RANGE", BAD_REQUEST, "Giá trị nằm ngoài phạm vi lưu trữ được", "A value is outside the range that can be stored";
     InvalidHeader = "INVALID_HEADER", BAD_REQUEST, "Tiêu đề yêu cầu không hợp lệ", "Invalid request header";
     // Who
     Unauthenticated = "UNAUTHENTICATED", UNAUTHORIZED, "Cần đăng nhập", "Authentication is required";

@@ -147,7 +147,12 @@ impl<F> Listing<F> {
 
     /// The window into a list in this `order`.
     pub fn window(&self, order: &[Order]) -> Result<Window, Problem> {
-        Ok(Window { limit: self.limit, after: self.after(order.len())?, count: self.count })
+        let after = self.after(order.len())?;
+        let fits = after.iter().flatten().zip(order).all(|(value, order)| order.key.fits(value));
+        if !fits {
+            return Err(Problem::new(Code::InvalidCursor));
+        }
+        Ok(Window { limit: self.limit, after, count: self.count })
     }
 
     fn after(&self, keys: usize) -> Result<Option<Vec<String>>, Problem> {
@@ -179,7 +184,14 @@ impl<F> Listing<F> {
     pub fn page_of<T>(&self, items: Vec<T>, key: impl Fn(&T) -> String) -> Result<Page<T>, Problem> {
         let total = i64::try_from(items.len()).unwrap_or(i64::MAX);
         let after = self.after(1)?.and_then(|k| k.into_iter().next());
-        let skip = after.map_or(0, |after| items.iter().take_while(|item| key(item) != after).count() + 1);
+        let skip = match after {
+            None => 0,
+            // An item that has left the list since (a status that changed at midnight) marks no place in it.
+            Some(after) => match items.iter().position(|item| key(item) == after) {
+                Some(at) => at + 1,
+                None => return Err(Problem::new(Code::InvalidCursor)),
+            },
+        };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let more = items.len() > skip + limit;
         let items: Vec<T> = items.into_iter().skip(skip).take(limit).collect();

@@ -243,6 +243,14 @@ impl Violations {
         }
     }
 
+    /// The day, if there is one, lies in the centuries that periods are of.
+    pub fn day(&mut self, pointer: &str, day: impl Into<Option<chrono::NaiveDate>>) {
+        if day.into().is_some_and(|day| !crate::values::is_plausible_day(day)) {
+            let detail = Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199.");
+            self.add(Code::InvalidRange, pointer, detail);
+        }
+    }
+
     /// The text can be a code (see [`crate::ids::is_code`]).
     pub fn code(&mut self, pointer: &str, text: &str) {
         if !crate::ids::is_code(text) {
@@ -286,6 +294,7 @@ impl From<Fault> for Problem {
             Fault::Unavailable(why) => {
                 Self { internal: Some(why), ..Self::new(Code::Unavailable) }.retry_after(1)
             }
+            Fault::BadValue(why) => Self { internal: Some(why), ..Self::new(Code::ValueOutOfRange) },
             Fault::Internal(why) => Self::internal(why),
         }
     }

@@ -6,7 +6,6 @@ use utoipa::ToSchema;
 
 use super::model::LevelRow;
 use super::rules;
-use super::wire::check_day;
 use crate::http::csv::CsvRow;
 use crate::http::{Check, Code, Violations};
 
@@ -52,7 +51,7 @@ impl NewLevel {
             let detail = msg!("Mức độ từ 1 đến 4, nhận được {level}.", "Levels are 1 to 4, got {level}.");
             faults.add(Code::NumberOutOfRange, format!("{at}/level"), detail);
         }
-        check_day(&format!("{at}/effective_from"), self.effective_from, faults);
+        faults.day(&format!("{at}/effective_from"), self.effective_from);
         faults.length(&format!("{at}/decision"), self.decision.trim(), 1, 200);
     }
 

@@ -283,7 +283,7 @@ impl Check for ServicePatch {
     /// The rules are those of a whole procedure: checked when the patch has been applied.
     fn check(&self, faults: &mut Violations) {
         if let Some(day) = self.status_effective_from {
-            check_day("/status_effective_from", day, faults);
+            faults.day("/status_effective_from", day);
             if self.status.is_none() {
                 let detail = Msg::fixed(
                     "status_effective_from cần đi cùng status.",
@@ -313,14 +313,6 @@ impl ServicePatch {
             information_complete: self.information_complete.unwrap_or(row.information_complete),
             forms_complete: self.forms_complete.unwrap_or(row.forms_complete),
         })
-    }
-}
-
-/// Adds a fault when the day lies outside the centuries that periods are of.
-pub fn check_day(pointer: &str, day: NaiveDate, faults: &mut Violations) {
-    if !rules::is_plausible_day(day) {
-        let detail = Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199.");
-        faults.add(Code::InvalidRange, pointer, detail);
     }
 }
 

@@ -134,6 +134,7 @@ pub async fn count(conn: &mut Conn, query: LevelQuery) -> QueryResult<Vec<LevelR
     };
     let (first, last): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
     sql(text(query.group_by))
+        .planned_each_time()
         .bind(first)
         .bind(last)
         .bind(query.agencies)

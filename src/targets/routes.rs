@@ -205,6 +205,7 @@ impl CheckAt for NewTarget {
             let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
             faults.add(Code::InvalidRange, format!("{pointer}/year"), detail);
         }
+        faults.day(&format!("{pointer}/due"), self.due);
         match self.subject {
             Subject::Indicator => faults.code(&format!("{pointer}/code"), &self.code),
             Subject::Metric if !is_metric(&self.code) => {

@@ -66,14 +66,6 @@ pub struct NewTask {
     source: Option<String>,
 }
 
-/// Dates far outside of any plan are slips of the hand.
-pub(super) fn plausible(faults: &mut Violations, pointer: &str, date: Option<NaiveDate>) {
-    if date.is_some_and(|date| !(1900..=2199).contains(&date.year())) {
-        let detail = Msg::fixed("Ngày từ năm 1900 đến 2199.", "A date from 1900 to 2199.");
-        faults.add(Code::InvalidValue, pointer, detail);
-    }
-}
-
 impl Check for NewTask {
     fn check(&self, faults: &mut Violations) {
         faults.code("/code", &self.code);
@@ -89,7 +81,7 @@ impl Check for NewTask {
         if let Some(source) = &self.source {
             faults.length("/source", source.trim(), 1, 1000);
         }
-        plausible(faults, "/due_date", self.due_date);
+        faults.day("/due_date", self.due_date);
         self.check_dates(faults);
     }
 }

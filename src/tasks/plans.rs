@@ -5,7 +5,6 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::editing::plausible;
 use super::model::plans::{self as model, PlanQuery, PlanRow, PlanWrite};
 use crate::agencies::model as agencies;
 use crate::audit::{self, Event};
@@ -160,7 +159,7 @@ impl Check for NewPlan {
             let detail = Msg::fixed("Năm từ 1900 đến 2199.", "A year from 1900 to 2199.");
             faults.add(Code::InvalidValue, "/year", detail);
         }
-        plausible(faults, "/issued_on", Some(self.issued_on));
+        faults.day("/issued_on", self.issued_on);
         if let Some(framework) = &self.framework {
             faults.code("/framework", framework);
         }

@@ -7,14 +7,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::decision::Decision;
-use super::editing::plausible;
 use super::model::progress::{self, LeadRow, TransitionRow};
 use super::model::{self, TaskRow};
 use super::rules::TransitionAction;
 use super::wire::{Task, Viewer};
 use crate::audit::{self, Event};
 use crate::auth::Access;
-use crate::auth::permission::{ReadTasks, ReviewTasks};
+use crate::auth::permission::{ReadTaskUpdates, ReviewTasks};
 use crate::db::list::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{
@@ -74,11 +73,11 @@ pub struct TransitionFilter {}
     tag = "plans",
     params(("code" = TaskCode, Path), ListParams),
     responses((status = 200, description = "A page of decisions", content((Page<TaskTransition> = "application/json"), (String = "text/csv")))),
-    security(("bearer" = ["tasks:read"]), ("oauth2" = ["statistics:read"]))
+    security(("bearer" = ["task_updates:read"]))
 )]
 #[get("/tasks/{code}/transitions")]
 pub async fn list_transitions(
-    access: Access<ReadTasks>,
+    access: Access<ReadTaskUpdates>,
     code: PathOf<TaskCode>,
     list: Listing<TransitionFilter>,
 ) -> Result<Reply, Problem> {
@@ -127,7 +126,7 @@ impl Check for NewTaskTransition {
         if let Some(reason) = &self.reason {
             faults.length("/reason", reason, 0, 2000);
         }
-        plausible(faults, "/due_date", self.due_date);
+        faults.day("/due_date", self.due_date);
         match (self.action, self.due_date) {
             (TransitionAction::Extend, None) => {
                 let detail = Msg::fixed("Cần hạn mới.", "The new deadline is needed.");

@@ -7,7 +7,6 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::editing::plausible;
 use super::model::progress::{self, LeadRow, UpdateRow};
 use super::model::{self, TaskRow};
 use super::rules::{COMPLETE, Lead};
@@ -166,7 +165,7 @@ impl Check for NewTaskUpdate {
         for (i, url) in self.evidence.iter().enumerate() {
             check_url(faults, &format!("/evidence/{i}"), url);
         }
-        plausible(faults, "/completed_on", self.completed_on);
+        faults.day("/completed_on", self.completed_on);
         if self.completed_on.is_some() && self.percent() != COMPLETE {
             let detail =
                 Msg::fixed("Chỉ có ngày hoàn thành khi đạt 100%.", "Only what is at 100 % is completed.");

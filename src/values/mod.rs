@@ -7,5 +7,5 @@ mod rate;
 
 pub use decimal::{Decimal, NumberFault, integer_of, number_of};
 pub use fold::{fold, nfc};
-pub use period::{Month, Period};
+pub use period::{Month, Period, is_plausible_day};
 pub use rate::{Bound, Comparator, Rate};

@@ -73,6 +73,11 @@ impl Month {
     }
 }
 
+/// Days lie in the centuries that periods are of.
+pub fn is_plausible_day(day: NaiveDate) -> bool {
+    (FIRST_YEAR..=LAST_YEAR).contains(&day.year())
+}
+
 fn last_day_of_span(first: NaiveDate, months: u32) -> NaiveDate {
     first
         .checked_add_months(Months::new(months))
@@ -231,6 +236,13 @@ mod tests {
         ] {
             assert!(bad.parse::<Period>().is_err(), "{bad} must be refused");
         }
+    }
+
+    #[test]
+    fn days_have_bounds() {
+        let plausible = |text: &str| is_plausible_day(text.parse().unwrap());
+        assert!(plausible("1900-01-01") && plausible("2199-12-31"));
+        assert!(!plausible("1899-12-31") && !plausible("2200-01-01") && !plausible("-10000-01-01"));
     }
 
     #[test]

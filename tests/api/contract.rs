@@ -178,3 +178,23 @@ async fn answers_are_private_and_hardened() {
         .await
         .expect_problem(400, "INVALID_HEADER");
 }
+
+#[actix_web::test]
+async fn a_forged_cursor_and_an_impossible_day_are_the_callers_fault() {
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let service = TestService::start().await;
+    let token = service.token("coordinator").await;
+    let page = service.get("audit-events?limit=1").as_(&token).send().await.expect(200).json();
+    let cursor = URL_SAFE_NO_PAD.decode(page["page"]["next_cursor"].as_str().unwrap()).unwrap();
+    let mut cursor: Value = serde_json::from_slice(&cursor).unwrap();
+    cursor["k"] = json!(["no uuid"]);
+    let forged = URL_SAFE_NO_PAD.encode(cursor.to_string());
+    let answer = service.get(&format!("audit-events?limit=1&cursor={forged}")).as_(&token).send().await;
+    answer.expect_problem(400, "INVALID_CURSOR");
+    let answer = service.get("agencies?active_on=-10000-01-01").as_(&token).send().await;
+    answer.expect_problem(400, "VALUE_OUT_OF_RANGE");
+    let mut early = agency("A1");
+    early["valid_from"] = json!("-10000-01-01");
+    service.post("agencies", early).as_(&token).send().await.expect_problem(422, "INVALID_RANGE");
+}
