@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use actix_web::{patch, post};
-use chrono::{Datelike, NaiveDate};
+use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
