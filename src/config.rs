@@ -13,8 +13,6 @@ pub struct Config {
     /// `host:port` to listen on.
     pub bind_address: String,
     pub token_key_file: PathBuf,
-    /// Reported by `/statistics/*`; `None` while reads go to the primary.
-    pub replica_url: Option<String>,
     pub password_cost: PasswordCost,
 }
 
@@ -71,9 +69,8 @@ impl Config {
             memory_kib: number(env, "PASSWORD_MEMORY_KIB", 19_456, 19_456..=1_048_576, &mut faults),
             iterations: number(env, "PASSWORD_ITERATIONS", 2, 1..=20, &mut faults),
         };
-        let replica_url = env.get("DATABASE_REPLICA_URL").map(str::to_owned);
         if faults.is_empty() {
-            Ok(Self { db, bind_address, token_key_file, replica_url, password_cost })
+            Ok(Self { db, bind_address, token_key_file, password_cost })
         } else {
             Err(faults)
         }

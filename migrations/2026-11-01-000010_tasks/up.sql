@@ -87,18 +87,19 @@ cross join lateral (
         select n.role, a.id
         from task_parties n
         left join agency_groups g on g.code = n.group_code
-        join agencies a on a.id = n.agency_id or a.kind = any (g.kinds)
+        join agencies a on a.id = n.agency_id
+            or (a.kind = any (g.kinds) and daterange(a.valid_from, a.valid_to) && w.days)
             or exists (select 1 from agency_group_members l where l.group_code = n.group_code and l.agency_id = a.id)
-        where n.task_code = t.code and daterange(a.valid_from, a.valid_to) && w.days
+        where n.task_code = t.code
         union
-        select m.role, s.id
+        -- Also of those that ended before the task began: who was named then is answered for by the successor.
+        select m.role, l.successor_id
         from members m
         join agencies a on a.id = m.agency_id and a.valid_to <= w.last_day
         join agency_successors l on l.agency_id = a.id
-        join agencies s on s.id = l.successor_id
-        where daterange(s.valid_from, s.valid_to) && w.days
     )
-    select role, agency_id from members
+    select m.role, m.agency_id from members m
+    join agencies a on a.id = m.agency_id and daterange(a.valid_from, a.valid_to) && w.days
 ) m;
 comment on view task_agencies is 'Leads and coordinators of a task at its dates: groups are their members, and who ends meanwhile is followed by the successors.';
 

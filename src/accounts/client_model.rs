@@ -40,7 +40,7 @@ pub async fn lock_client(conn: &mut Conn, client_id: &str) -> QueryResult<Option
         .await
 }
 
-/// `false` when the id is taken.
+/// `false` when the id is taken. The epoch begins with the time: tokens of a deleted client of that name do not come to life.
 pub async fn insert_client(
     conn: &mut Conn,
     client_id: &str,
@@ -48,10 +48,9 @@ pub async fn insert_client(
     scopes: Vec<String>,
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
-    let rows = sql(
-        "insert into clients (client_id, name, scopes, created_at, updated_at) values ($1, $2, $3, $4, $4) \
-         on conflict (client_id) do nothing",
-    )
+    let rows = sql("insert into clients (client_id, name, scopes, epoch, created_at, updated_at) \
+         values ($1, $2, $3, extract(epoch from $4)::int, $4, $4) \
+         on conflict (client_id) do nothing")
     .bind(client_id.to_owned())
     .bind(name.to_owned())
     .bind(scopes)

@@ -8,7 +8,7 @@ pub mod model;
 pub mod oauth;
 pub mod routes;
 pub mod rules;
-mod session_model;
+pub mod session_model;
 pub mod sessions;
 pub mod throttle;
 pub mod users;

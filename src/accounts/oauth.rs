@@ -18,6 +18,7 @@ use crate::db::Conn;
 use crate::http::Problem;
 use crate::http::json::read_body;
 use crate::http::listing::{from_pairs, pairs};
+use crate::ids::is_code;
 use crate::state::State;
 
 const MOST_BYTES: usize = 8 * 1024;
@@ -118,6 +119,9 @@ pub async fn token(
 async fn grant(request: &HttpRequest, state: &State, payload: web::Payload) -> Result<ClientToken, Refusal> {
     let form = form(request, payload).await?;
     let (client_id, secret) = credentials(request, &form)?;
+    if !is_code(&client_id) {
+        return Err(invalid_client());
+    }
     match form.grant_type.as_deref() {
         Some("client_credentials") => {}
         Some(_) => return Err(bad("unsupported_grant_type", "only client_credentials is supported")),

@@ -6,23 +6,31 @@ use uuid::Uuid;
 use super::rules::SESSION_SECONDS;
 use crate::db::{Conn, QueryResult, sql};
 
-/// Opens a session and its first refresh token.
+/// Opens a session and its first refresh token; `None` when the account has changed since its credentials were read.
 pub async fn open_session(
     conn: &mut Conn,
     user: Uuid,
+    epoch: i32,
     refresh_hash: Vec<u8>,
     now: DateTime<Utc>,
-) -> QueryResult<Uuid> {
+) -> QueryResult<Option<Uuid>> {
     let session = Uuid::now_v7();
-    sql("insert into sessions (id, user_id, created_at, expires_at) values ($1, $2, $3, $4)")
-        .bind(session)
-        .bind(user)
-        .bind(now)
-        .bind(now + Duration::seconds(SESSION_SECONDS))
-        .run(conn)
-        .await?;
+    let opened = sql(
+        "insert into sessions (id, user_id, created_at, expires_at) select $1, u.id, $4, $5 from users u \
+         where u.id = $2 and u.epoch = $3 and u.disabled_at is null for share",
+    )
+    .bind(session)
+    .bind(user)
+    .bind(epoch)
+    .bind(now)
+    .bind(now + Duration::seconds(SESSION_SECONDS))
+    .run(conn)
+    .await?;
+    if opened == 0 {
+        return Ok(None);
+    }
     add_refresh_token(conn, session, refresh_hash, now).await?;
-    Ok(session)
+    Ok(Some(session))
 }
 
 pub async fn add_refresh_token(
@@ -85,4 +93,9 @@ pub async fn revoke_session(
         .run(conn)
         .await?;
     Ok(())
+}
+
+/// Forgets sessions that ended a day ago or more, with their tokens.
+pub async fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
+    sql("delete from sessions where expires_at < $1").bind(now - Duration::days(1)).run(conn).await
 }

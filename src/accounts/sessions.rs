@@ -105,9 +105,10 @@ pub async fn login(
         .db()
         .transaction(async move |conn: &mut Conn| {
             attempt.succeeded(conn).await?;
-            Ok::<_, Problem>(session_model::open_session(conn, id, refresh_hash, now).await?)
+            Ok::<_, Problem>(session_model::open_session(conn, id, epoch, refresh_hash, now).await?)
         })
-        .await?;
+        .await?
+        .ok_or_else(|| Problem::unauthenticated(Code::InvalidCredentials))?;
     let access_token =
         state.keys().sign(&Subject::User { id, session, epoch }, now).map_err(Problem::internal)?;
     Ok(token_answer(&tokens(access_token, first)))
@@ -163,6 +164,7 @@ pub async fn refresh_tokens(
                 return Ok(None);
             };
             if row.used_at.is_some() {
+                log::warn!(target: "security", session = row.session_id.to_string().as_str(); "a refresh token was used twice: its session ends");
                 // Someone else holds a copy: the whole family ends. The answer comes after the commit.
                 session_model::revoke_session(conn, row.session_id, "reuse", now).await?;
                 return Ok(None);

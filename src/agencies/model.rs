@@ -78,7 +78,9 @@ pub async fn ids_of(conn: &mut Conn, codes: Vec<String>) -> QueryResult<HashMap<
 }
 
 /// Whether making `parent` the parent of `agency` would close a circle.
+/// Changes of parents wait for each other: two that lock different rows could close a circle together.
 pub async fn would_cycle(conn: &mut Conn, agency: AgencyId, parent: AgencyId) -> QueryResult<bool> {
+    sql("select pg_advisory_xact_lock(3322)").run(conn).await?;
     sql(
         "with recursive up as (select $2::int as id union select a.parent_id from agencies a join up on a.id = up.id where a.parent_id is not null) \
          select exists (select 1 from up where id = $1) as value",

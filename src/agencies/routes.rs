@@ -58,7 +58,7 @@ async fn get_agency(access: Access<ReadAgencies>, code: PathOf<AgencyCode>) -> R
     let code = code.0;
     let found = access.read(async move |conn| Ok(model::find(conn, &code.0).await?)).await?;
     let row = found.ok_or_else(Problem::not_found)?;
-    Reply::resource(&access.conditions, &EntityTag::of_version(row.version), || Agency::from(row))
+    Reply::resource(&access.conditions, &tag_of(&row), || Agency::from(row))
 }
 
 /// Create an agency
@@ -81,10 +81,18 @@ async fn create_agency(access: Access<WriteAgencies>, body: ValidJson<NewAgency>
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("agency", &code, &row)).await?;
-            let tag = EntityTag::of_version(row.version);
+            let tag = tag_of(&row);
             Ok(Reply::created(format!("/api/v1/agencies/{code}"), &Agency::from(row))?.tagged(&tag))
         })
         .await
+}
+
+/// Who it took over from is written at other agencies: part of what is shown, not of its version.
+fn tag_of(row: &AgencyRow) -> EntityTag {
+    EntityTag::of_variant(
+        row.version,
+        &[&row.predecessors.join(","), &row.successors.join(","), row.parent.as_deref().unwrap_or("")],
+    )
 }
 
 fn taken(code: &str) -> Problem {
@@ -183,7 +191,7 @@ async fn update_agency(
             model::update(conn, before.id, write, &actor).await?;
             let after = model::find(conn, &code.0).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::update("agency", &code.0, &before, &after)).await?;
-            let tag = EntityTag::of_version(after.version);
+            let tag = tag_of(&after);
             Ok(Reply::ok(&Agency::from(after))?.tagged(&tag))
         })
         .await

@@ -19,7 +19,7 @@ use crate::state::State;
 const GRACE: Duration = Duration::from_millis(500);
 /// Requests in flight get this long to end.
 const SHUTDOWN_SECONDS: u64 = 20;
-/// A head or a body that does not come is not waited for.
+/// A head that does not come is not waited for (a body neither: `http::json::read_body`).
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEY_RELOAD: Duration = Duration::from_secs(5);
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
@@ -99,6 +99,7 @@ async fn forget_old(state: &State) {
         .read(async move |conn: &mut Conn| {
             crate::http::idempotency::forget_old(conn, now).await?;
             crate::accounts::throttle::forget_old(conn, now).await?;
+            crate::accounts::session_model::forget_old(conn, now).await?;
             Ok::<_, Problem>(())
         })
         .await;

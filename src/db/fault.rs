@@ -80,11 +80,16 @@ fn sqlstate(error: &Error) -> Option<String> {
     None
 }
 
-/// Texts of PostgreSQL for passing conditions and for values it cannot hold, for the errors whose code diesel drops. `lc_messages` is set to C per connection.
+/// Texts of PostgreSQL for passing conditions and for values it cannot hold, for the errors whose code diesel drops. They are those of a server that speaks English (`lc_messages`).
 fn state_of_message(message: &str) -> Option<&'static str> {
-    const KNOWN: [(&str, &str); 11] = [
+    const KNOWN: [(&str, &str); 16] = [
         ("out of range", "22003"),
         ("invalid input syntax", "22P02"),
+        ("invalid byte sequence", "22021"),
+        ("value too long", "22001"),
+        ("numeric field overflow", "22003"),
+        ("out of memory", "53200"),
+        ("out of shared memory", "53200"),
         ("canceling statement due to lock timeout", "55P03"),
         ("canceling statement due to statement timeout", "57014"),
         ("canceling statement due to user request", "57014"),

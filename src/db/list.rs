@@ -119,11 +119,14 @@ impl List {
         self.conditions.push(condition.to_owned());
     }
 
-    /// Every word of `folded` (see [`crate::values::fold`]) must occur in the column.
+    /// Every word of `folded` (see [`crate::values::fold`]) must occur in the column. One condition for any number of words:
+    /// the statement's text, under which it stays prepared, does not grow with what is searched for.
     pub fn search(&mut self, column: &str, folded: &str) {
-        for word in folded.split_whitespace() {
-            self.filter(&format!("position({{}} in {column}) > 0"), word.to_owned());
-        }
+        let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
+        let condition = format!(
+            "(select coalesce(bool_and(position(word in {column}) > 0), true) from unnest({{}}::text[]) as word)"
+        );
+        self.filter(&condition, words);
     }
 
     /// Reads the page, and the count of all rows if the window asks for it.

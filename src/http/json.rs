@@ -77,8 +77,22 @@ fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
     }
 }
 
-/// Reads at most `most` bytes.
-pub async fn read_body(mut payload: Payload, most: usize) -> Result<Bytes, Problem> {
+/// A body that does not come is not waited for longer than this; actix's own limit is about heads alone.
+const BODY_SECONDS: u64 = 15;
+
+/// Reads at most `most` bytes, without waiting for ever.
+#[allow(clippy::disallowed_methods, reason = "no database work is inside")]
+pub async fn read_body(payload: Payload, most: usize) -> Result<Bytes, Problem> {
+    let limit = std::time::Duration::from_secs(BODY_SECONDS);
+    tokio::time::timeout(limit, collect(payload, most)).await.unwrap_or_else(|_| {
+        Err(Problem::with(
+            Code::MalformedBody,
+            Msg::fixed("Nội dung không đến trong 15 giây.", "The body did not arrive within 15 seconds."),
+        ))
+    })
+}
+
+async fn collect(mut payload: Payload, most: usize) -> Result<Bytes, Problem> {
     let mut body = BytesMut::new();
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|_| Problem::new(Code::MalformedBody))?;
@@ -128,7 +142,8 @@ fn holds_escaped_nul(text: &str) -> bool {
     false
 }
 
-/// `\u0301` and its kind are written out, so that composition sees combining marks sent as escapes.
+/// Letters and marks sent as escapes are written out, so that composition sees them however they were sent. Quotes, backslashes
+/// and control characters stay escaped.
 fn compose_escapes(text: &str) -> std::borrow::Cow<'_, str> {
     if !text.contains("\\u") {
         return text.into();
@@ -143,7 +158,7 @@ fn compose_escapes(text: &str) -> std::borrow::Cow<'_, str> {
             .and_then(|hex| hex.get(..4))
             .and_then(|hex| u32::from_str_radix(hex, 16).ok())
             .and_then(char::from_u32)
-            .filter(|c| unicode_normalization::char::is_combining_mark(*c));
+            .filter(|c| c.is_ascii_alphanumeric() || (*c as u32) >= 0x80);
         let taken = match decoded {
             Some(mark) => {
                 out.push(mark);
@@ -270,6 +285,16 @@ mod tests {
         assert!(plain.parts.is_empty());
         let escaped: Body = parse(br#"{"name":"Hoa\u0300"}"#).unwrap();
         assert_eq!(escaped.name, "Ho\u{00e0}");
+        for text in [
+            r#"{"name":"Vi\u00ea\u0323t"}"#,
+            "{\"name\":\"Vi\u{ea}\\u0323t\"}",
+            r#"{"name":"V\u0069\u0065\u0302\u0323t"}"#,
+        ] {
+            let read: Body = parse(text.as_bytes()).unwrap();
+            assert_eq!(read.name, "Vi\u{1ec7}t", "{text}");
+        }
+        let quoted: Body = parse(br#"{"name":"\u0022\u005c\ud83d\ude00"}"#).unwrap();
+        assert_eq!(quoted.name, "\"\\\u{1f600}");
         let backslash: Body = parse(br#"{"name":"a\\u0000b\n"}"#).unwrap();
         assert_eq!(backslash.name, "a\\u0000b\n");
     }

@@ -134,6 +134,9 @@ impl<F> Listing<F> {
                 let known = keys.iter().map(|k| k.name).collect::<Vec<_>>().join(", ");
                 return Err(invalid("sort", msg!("Chỉ sắp xếp theo: {known}.", "Sort keys are: {known}.")));
             };
+            if order.iter().any(|earlier: &Order| earlier.key.name == key.name) {
+                return Err(invalid("sort", Msg::fixed("Khóa sắp xếp bị lặp.", "A sort key occurs twice.")));
+            }
             order.push(Order { key: *key, descending: *descending });
         }
         if order.is_empty() {

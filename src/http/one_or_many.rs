@@ -1,5 +1,6 @@
 //! Bodies that replace by natural key: one thing, or a list of them under a name.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -7,7 +8,10 @@ use serde::de::value::{MapAccessDeserializer, StringDeserializer};
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Check, Violations};
+use super::{Check, Code, Violations};
+
+/// Things in one body: each is compared, written and audited by itself.
+const MOST: usize = 200;
 
 /// A thing that can be sent alone or as a list.
 pub trait Listed {
@@ -43,14 +47,26 @@ impl<T> OneOrMany<T> {
 
 impl<T: CheckAt> Check for OneOrMany<T> {
     fn check(&self, faults: &mut Violations) {
-        for (pointer, one) in self.with_pointers() {
+        let all = self.with_pointers();
+        if all.len() > MOST {
+            let detail = msg!("Tối đa {MOST} mục.", "At most {MOST} items.");
+            return faults.add(Code::InvalidLength, "/items", detail);
+        }
+        let mut keys = HashSet::new();
+        for (pointer, one) in all {
             one.check_at(&pointer, faults);
+            if !keys.insert(one.key()) {
+                faults.add(Code::DuplicateEntry, pointer, Code::DuplicateEntry.title());
+            }
         }
     }
 }
 
 /// As [`Check`], for a thing that stands at `pointer` in the body.
 pub trait CheckAt {
+    /// The natural key that it replaces by; the same twice in one body is a mistake.
+    fn key(&self) -> String;
+
     fn check_at(&self, pointer: &str, faults: &mut Violations);
 }
 

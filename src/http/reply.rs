@@ -116,7 +116,7 @@ fn json<T: Serialize>(body: &T) -> Result<Vec<u8>, Problem> {
 impl Responder for Reply {
     type Body = BoxBody;
 
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut builder = HttpResponse::build(status);
         let is_csv = self.content_type.as_deref() == Some(CSV);
@@ -124,7 +124,7 @@ impl Responder for Reply {
             (header::CONTENT_TYPE, self.content_type),
             (header::ETAG, self.etag),
             if is_csv {
-                (header::LINK, self.location.map(|cursor| format!("<?cursor={cursor}>; rel=\"next\"")))
+                (header::LINK, self.location.map(|cursor| next_link(request.query_string(), cursor)))
             } else {
                 (header::LOCATION, self.location)
             },
@@ -137,4 +137,12 @@ impl Responder for Reply {
         }
         if self.body.is_empty() { builder.finish() } else { builder.body(self.body) }
     }
+}
+
+/// The same request with another cursor.
+fn next_link(query: &str, cursor: String) -> String {
+    let mut pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap_or_default();
+    pairs.retain(|(name, _)| name != "cursor");
+    pairs.push(("cursor".into(), cursor));
+    format!("<?{}>; rel=\"next\"", serde_urlencoded::to_string(pairs).unwrap_or_default())
 }

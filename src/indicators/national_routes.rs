@@ -166,6 +166,10 @@ impl Listed for NewNationalResult {
 }
 
 impl CheckAt for NewNationalResult {
+    fn key(&self) -> String {
+        format!("{}/{}", self.index_year, self.node)
+    }
+
     fn check_at(&self, pointer: &str, faults: &mut Violations) {
         faults.code(&format!("{pointer}/node"), &self.node);
         faults.length(&format!("{pointer}/source"), self.source.trim(), 1, 300);

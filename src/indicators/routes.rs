@@ -119,7 +119,10 @@ async fn get_indicator(
             Ok((row, model::baselines(conn, &code).await?))
         })
         .await?;
-    let tag = EntityTag::of_version(row.version);
+    // Frameworks and earlier figures are not written at the indicator: part of what is shown, not of its version.
+    let known =
+        baselines.iter().map(|b| format!("{} {} {}", b.year, b.value, b.unit)).collect::<Vec<_>>().join(",");
+    let tag = EntityTag::of_variant(row.version, &[&row.frameworks.join(","), &known]);
     let baselines = baselines.into_iter().map(Baseline::from).collect();
     Reply::resource(&access.conditions, &tag, || IndicatorDetail { indicator: row.into(), baselines })
 }

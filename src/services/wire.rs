@@ -1,5 +1,7 @@
 //! Procedures and their levels on the wire.
 
+use std::collections::HashSet;
+
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -207,8 +209,9 @@ impl NewService {
             let detail = msg!("Tối đa {MOST_AGENCIES} cơ quan.", "At most {MOST_AGENCIES} agencies.");
             faults.add(Code::InvalidLength, format!("{at}/agencies"), detail);
         }
-        for (i, agency) in self.agencies.iter().enumerate() {
-            if self.agencies.iter().take(i).any(|earlier| earlier == agency) {
+        let mut seen = HashSet::new();
+        for (i, agency) in self.agencies.iter().enumerate().take(MOST_AGENCIES) {
+            if !seen.insert(agency) {
                 let detail = msg!("Cơ quan `{agency}` bị lặp.", "The agency `{agency}` occurs twice.");
                 faults.add(Code::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
             }

@@ -13,7 +13,8 @@ use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Listing, Problem, Reply};
-use crate::values::{Period, nfc};
+use crate::services::wire::fields_of;
+use crate::values::Period;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(dossier_rates);
@@ -121,7 +122,7 @@ async fn dossier_rates(
 ) -> Result<Reply, Problem> {
     let metrics = params.filter.metrics()?;
     let RateParams { period, group_by, agency, field, .. } = params.filter;
-    let fields = field.map(|any| any.0.iter().map(|field| nfc(field.trim())).collect());
+    let fields = field.as_ref().map(fields_of);
     let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields };
     let ids = metrics.iter().map(|metric| metric.id.to_owned()).collect();
     let (agencies, groups, aims) = access

@@ -196,6 +196,11 @@ impl Listed for NewTarget {
 }
 
 impl CheckAt for NewTarget {
+    fn key(&self) -> String {
+        let agency = self.agency.as_deref().unwrap_or_default();
+        format!("{}/{}/{}/{agency}/{}", self.subject.as_str(), self.code, self.scope.as_str(), self.year)
+    }
+
     fn check_at(&self, pointer: &str, faults: &mut Violations) {
         faults.length(&format!("{pointer}/source"), self.source.trim(), 1, 300);
         if let Some(unit) = &self.unit {

@@ -43,7 +43,7 @@ impl Decimal {
         }
         if let Some((_, exponent)) = text.split_once(['e', 'E']) {
             let exponent: i64 = exponent.parse().map_err(|_| NumberFault::OutOfRange)?;
-            if exponent.abs() > MAX_INTEGER_DIGITS + MAX_SCALE {
+            if exponent.unsigned_abs() > (MAX_INTEGER_DIGITS + MAX_SCALE).unsigned_abs() {
                 return Err(NumberFault::OutOfRange);
             }
         }
@@ -164,6 +164,7 @@ mod tests {
         assert_eq!(number_of(&json!(null)), Err(NumberFault::NotANumber));
         assert_eq!(number_of(&serde_json::from_str("1e400").unwrap()), Err(NumberFault::OutOfRange));
         assert_eq!(number_of(&serde_json::from_str("1e-999999999").unwrap()), Err(NumberFault::OutOfRange));
+        assert_eq!(Decimal::parse("1e-9223372036854775808"), Err(NumberFault::OutOfRange));
         assert_eq!(integer_of(&serde_json::from_str("1.155").unwrap()), Err(NumberFault::NotAnInteger));
         assert_eq!(integer_of(&serde_json::from_str("1155.0").unwrap()), Ok(1155));
         assert_eq!(integer_of(&serde_json::from_str("-3").unwrap()), Ok(-3));

@@ -92,13 +92,19 @@ impl Rate {
         })
     }
 
-    /// Percentage points still missing to the bound's value, rounded; negative when it is passed.
+    /// Percentage points still missing to keep the bound, rounded; negative (for `between`: 0) when it is kept.
     pub fn gap(self, bound: &Bound) -> Option<Decimal> {
         if self.denominator == 0 {
             return None;
         }
-        let lacks = BigDecimal::new(self.lacks(&bound.value)?.into(), 6);
-        Some(Decimal::rounded(&(lacks / BigDecimal::from(self.denominator)), 2))
+        let below = self.lacks(&bound.value)?;
+        let missing = match (bound.comparator, &bound.value_to) {
+            (Comparator::Lte, _) => -below,
+            (Comparator::Between, Some(to)) => below.max(-self.lacks(to)?).max(0),
+            _ => below,
+        };
+        let points = BigDecimal::new(missing.into(), 6) / BigDecimal::from(self.denominator);
+        Some(Decimal::rounded(&points, 2))
     }
 
     /// `value * denominator - 100 * numerator`, times a million: above zero, the rate is below the value.
@@ -189,6 +195,21 @@ mod tests {
         let above = Bound { comparator: Comparator::Gt, ..at_least("60") };
         assert_eq!(Rate::new(60, 100).needed(&above), Some(1));
         assert_eq!(Rate::new(60, 100).to_shift(&above), Some(1));
+    }
+
+    #[test]
+    fn gaps_are_what_is_missing_whichever_way_the_bound_looks() {
+        let gap = |numerator, comparator, to: Option<&str>| {
+            let value_to = to.map(|to| to.parse().unwrap());
+            let bound = Bound { comparator, value: "40".parse().unwrap(), value_to };
+            Rate::new(numerator, 100).gap(&bound).unwrap().0.normalized().to_string()
+        };
+        assert_eq!(gap(30, Comparator::Gte, None), "10");
+        assert_eq!(gap(30, Comparator::Lte, None), "-10");
+        assert_eq!(gap(50, Comparator::Lte, None), "10");
+        assert_eq!(gap(95, Comparator::Between, Some("60")), "35");
+        assert_eq!(gap(50, Comparator::Between, Some("60")), "0");
+        assert_eq!(gap(30, Comparator::Between, Some("60")), "10");
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Delivery {
             distinct.into_iter().cloned().collect()
         };
         let (agencies, services) = (codes(|row| row.agency.as_ref()), codes(|row| row.service.as_ref()));
-        let mut known = store::known(conn, agencies, services, &self.reach.scope).await?;
+        let mut known = store::known(conn, agencies, services, &self.source, &self.reach.scope).await?;
         let ids = known.agencies.values().map(|agency| agency.id.0).collect();
         store::lock_agencies(conn, ids, self.month).await?;
         store::note_other_sources(conn, &mut known, &self.source, self.month).await?;

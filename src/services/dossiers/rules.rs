@@ -193,10 +193,11 @@ impl Place<'_> {
         };
         if !agency.in_scope {
             let detail = msg!(
-                "Cơ quan `{code}` nằm ngoài phạm vi của tài khoản.",
-                "The agency `{code}` is outside the caller's scope."
+                "Cơ quan `{code}` nằm ngoài phạm vi của tài khoản hoặc của nguồn số liệu.",
+                "The agency `{code}` is outside the scope of the caller or of the source."
             );
             self.add(Code::OutsideScope, FIELD, detail);
+            return None;
         }
         let month = frame.month;
         if !agency.validity.overlaps(month.first_day(), month.last_day()) {

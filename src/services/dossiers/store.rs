@@ -80,22 +80,29 @@ row! {
         valid_from: Option<NaiveDate>,
         valid_to: Option<NaiveDate>,
         dossier_source: Option<String>,
+        of_source: bool,
     }
 }
 
-/// The agencies and procedures that the codes name; who else reports the agencies is asked later, behind their locks.
+/// The agencies and procedures that the codes name. A source that is an agency reports itself and those below it, whoever
+/// sends it, so that replacing its month never removes another's figures. Who else reports the agencies is asked later, behind their locks.
 pub async fn known(
     conn: &mut Conn,
     agencies: Vec<String>,
     services: Vec<String>,
+    source: &str,
     scope: &Scope,
 ) -> QueryResult<Known> {
     let found: Vec<Reference> = sql(
-        "select true as is_agency, code, id, valid_from, valid_to, dossier_source from agencies where code = any($1) \
-         union all select false, code, id, null, null, null from services where code = any($2)",
+        "with recursive own as (select id from agencies where code = $3 \
+           union select a.id from agencies a join own on a.parent_id = own.id) \
+         select true as is_agency, code, id, valid_from, valid_to, dossier_source, \
+                not exists (select 1 from own) or id in (select id from own) as of_source from agencies where code = any($1) \
+         union all select false, code, id, null, null, null, true from services where code = any($2)",
     )
     .bind(agencies)
     .bind(services)
+    .bind(source.to_owned())
     .rows(conn)
     .await?;
     let mut known = Known::default();
@@ -106,7 +113,7 @@ pub async fn known(
                 validity: Validity { from: one.valid_from, until: one.valid_to },
                 decided_source: one.dossier_source,
                 other_source: None,
-                in_scope: scope.holds(AgencyId(one.id)),
+                in_scope: one.of_source && scope.holds(AgencyId(one.id)),
             };
             known.agencies.insert(one.code, agency);
         } else {
@@ -146,7 +153,7 @@ row! {
     pub struct Break {
         pub row: i64,
         pub carried_in: i32,
-        pub in_progress_before: i32,
+        pub in_progress_before: i64,
         pub total: i64,
     }
 }
@@ -156,7 +163,7 @@ pub async fn breaks(conn: &mut Conn, rows: &[CountRow], month: Month) -> QueryRe
     // A full join is always hashed or merged, which no misjudged size turns into nested loops; the filter stays outside, as it
     // would make a left join of it.
     let text = format!(
-        "with before as materialized (select agency_id, service_id, channel, in_progress_on_time + in_progress_overdue as left_over \
+        "with before as materialized (select agency_id, service_id, channel, in_progress_on_time::bigint + in_progress_overdue as left_over \
            from dossier_counts where month = $12), \
          joined as materialized (select i.place, i.agency_id, i.carried_in, coalesce(b.left_over, 0) as left_over \
            from {SENT} full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel) \

@@ -95,7 +95,7 @@ pub struct Warning {
     pub pointer: String,
     pub carried_in: i32,
     /// What the month before left in progress for the same agency, procedure and channel.
-    pub in_progress_before: i32,
+    pub in_progress_before: i64,
 }
 
 impl From<&Break> for Warning {
