@@ -1,124 +1,23 @@
 //! Targets over HTTP.
 
 use actix_web::{get, put};
-use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::model::{self, TargetQuery, TargetRow, TargetWrite};
-use super::rules::{Subject, TargetScope, indicator_of, is_metric};
+use super::model::{self, TargetWrite};
+use super::rules::{Subject, indicator_of};
+use super::wire::{NewTarget, Target, TargetFilter, Targets, TargetsBody};
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadTargets, WriteTargets};
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
 use crate::db::list::Order;
-use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::one_or_many::{CheckAt, Listed, OneOrMany};
+use crate::http::one_or_many::OneOrMany;
 use crate::http::{
-    Code, EntityTag, ListParams, Listing, Msg, Page, Preconditions, Problem, Reply, ValidJson, Violations,
+    Code, EntityTag, ListParams, Listing, Page, Preconditions, Problem, Reply, ValidJson, Violations,
 };
-use crate::values::{Comparator, Decimal};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list_targets).service(put_targets);
-}
-
-/// What an indicator or a rate has to reach.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Target {
-    #[schema(value_type = Subject)]
-    pub subject: String,
-    /// Code of an indicator (perhaps with a breakdown after a colon), or the id of the rate it is tested against.
-    #[schema(example = "dossiers_level_3_resolved")]
-    pub code: String,
-    #[schema(value_type = TargetScope)]
-    pub scope: String,
-    /// With scope `agency`: code of the one it is for; null when it is for each.
-    pub agency: Option<String>,
-    #[schema(example = 2018)]
-    pub year: i32,
-    #[schema(value_type = Comparator)]
-    pub comparator: String,
-    /// In percent for a metric, else in the indicator's unit.
-    #[schema(example = 60)]
-    pub value: Decimal,
-    /// Upper end of `between`.
-    pub value_to: Option<Decimal>,
-    pub unit: Option<String>,
-    pub due: NaiveDate,
-    /// Where the plan says so.
-    pub source: String,
-    pub version: i32,
-}
-
-impl From<TargetRow> for Target {
-    fn from(row: TargetRow) -> Self {
-        Self {
-            subject: row.subject,
-            code: row.code,
-            scope: row.scope,
-            agency: row.agency,
-            year: row.year,
-            comparator: row.comparator,
-            value: row.value.into(),
-            value_to: row.value_to.map(Decimal::from),
-            unit: row.unit,
-            due: row.due,
-            source: row.source,
-            version: row.version,
-        }
-    }
-}
-
-impl CsvRow for Target {
-    const COLUMNS: &'static [&'static str] = &[
-        "subject",
-        "code",
-        "scope",
-        "agency",
-        "year",
-        "comparator",
-        "value",
-        "value_to",
-        "unit",
-        "due",
-        "source",
-        "version",
-    ];
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct TargetFilter {
-    /// `indicator` or `metric`, comma-separated.
-    #[param(value_type = Option<String>)]
-    subject: Option<AnyOf<Subject>>,
-    /// Codes, comma-separated.
-    #[param(value_type = Option<String>, example = "dossiers_level_3_resolved")]
-    code: Option<AnyOf<String>>,
-    /// `province` or `agency`, comma-separated.
-    #[param(value_type = Option<String>)]
-    scope: Option<AnyOf<TargetScope>>,
-    /// Codes of agencies, comma-separated.
-    #[param(value_type = Option<String>)]
-    agency: Option<AnyOf<String>>,
-    #[param(minimum = 1900, maximum = 2199)]
-    year: Option<i32>,
-}
-
-impl TargetFilter {
-    fn query(&self) -> TargetQuery {
-        TargetQuery {
-            subjects: self.subject.as_ref().map(|any| any.0.iter().map(|s| s.as_str().to_owned()).collect()),
-            codes: self.code.clone().map(|any| any.0),
-            scopes: self.scope.as_ref().map(|any| any.0.iter().map(|s| s.as_str().to_owned()).collect()),
-            agencies: self.agency.clone().map(|any| any.0),
-            years: self.year.map(|year| vec![year]),
-        }
-    }
 }
 
 /// List targets
@@ -138,113 +37,6 @@ async fn list_targets(access: Access<ReadTargets>, list: Listing<TargetFilter>) 
     let (query, window) = (list.filter.query(), list.window(&order)?);
     let slice = access.read(async move |conn| Ok(model::list(conn, query, &order, window).await?)).await?;
     Reply::page(&access.conditions, list.format, &list.page(slice, Target::from))
-}
-
-/// A target. Subject, code, scope, agency and year are its key.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct NewTarget {
-    subject: Subject,
-    #[schema(
-        example = "dossiers_level_3_resolved",
-        pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]*$",
-        min_length = 1,
-        max_length = 64
-    )]
-    code: String,
-    scope: TargetScope,
-    /// Only with scope `agency`; absent: for each agency.
-    agency: Option<String>,
-    #[schema(example = 2018, minimum = 2000, maximum = 2199)]
-    year: i32,
-    comparator: Comparator,
-    #[schema(example = 60)]
-    value: Decimal,
-    /// Needed with `between`, and only there.
-    value_to: Option<Decimal>,
-    #[schema(max_length = 40)]
-    unit: Option<String>,
-    due: NaiveDate,
-    #[schema(example = "IV.3.2.b", min_length = 1, max_length = 300)]
-    source: String,
-}
-
-/// Several targets at once.
-#[derive(Debug, Deserialize, ToSchema)]
-#[allow(dead_code, reason = "describes the body; it is read as OneOrMany")]
-pub struct NewTargets {
-    items: Vec<NewTarget>,
-}
-
-/// One target, or several under `items`.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(untagged)]
-#[allow(dead_code, reason = "describes the body; it is read as OneOrMany")]
-pub enum TargetsBody {
-    One(NewTarget),
-    Many(NewTargets),
-}
-
-/// Targets as they are now.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Targets {
-    pub items: Vec<Target>,
-}
-
-impl Listed for NewTarget {
-    const LIST_NAMES: &'static [&'static str] = &["items", "targets"];
-}
-
-impl CheckAt for NewTarget {
-    fn key(&self) -> String {
-        let agency = self.agency.as_deref().unwrap_or_default();
-        format!("{}/{}/{}/{agency}/{}", self.subject.as_str(), self.code, self.scope.as_str(), self.year)
-    }
-
-    fn check_at(&self, pointer: &str, faults: &mut Violations) {
-        faults.length(&format!("{pointer}/source"), self.source.trim(), 1, 300);
-        if let Some(unit) = &self.unit {
-            faults.length(&format!("{pointer}/unit"), unit.trim(), 1, 40);
-        }
-        if !(2000..=2199).contains(&self.year) {
-            let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
-            faults.add(Code::InvalidRange, format!("{pointer}/year"), detail);
-        }
-        faults.day(&format!("{pointer}/due"), self.due);
-        match self.subject {
-            Subject::Indicator => faults.code(&format!("{pointer}/code"), &self.code),
-            Subject::Metric if !is_metric(&self.code) => {
-                let detail = Msg::fixed(
-                    "Không có tỷ lệ này; ví dụ dossiers_level_3_resolved, services_level_3_4, on_time.",
-                    "There is no such rate; for example dossiers_level_3_resolved, services_level_3_4, on_time.",
-                );
-                faults.add(Code::UnknownReference, format!("{pointer}/code"), detail);
-            }
-            Subject::Metric => {}
-        }
-        self.check_values(pointer, faults);
-    }
-}
-
-impl NewTarget {
-    fn check_values(&self, pointer: &str, faults: &mut Violations) {
-        if self.agency.is_some() && self.scope == TargetScope::Province {
-            let detail = Msg::fixed("Chỉ dùng với scope = agency.", "Only with scope agency.");
-            faults.add(Code::InvalidValue, format!("{pointer}/agency"), detail);
-        }
-        let possible = match (self.comparator, &self.value_to) {
-            (Comparator::Between, Some(to)) => self.value <= *to,
-            (Comparator::Between, None) => false,
-            (_, to) => to.is_none(),
-        };
-        if !possible {
-            let detail = Msg::fixed(
-                "value_to cần có và không nhỏ hơn value khi comparator là between, và chỉ khi đó.",
-                "value_to goes with between, and is not below value.",
-            );
-            faults.add(Code::InvalidRange, format!("{pointer}/value_to"), detail);
-        }
-    }
 }
 
 /// Store targets

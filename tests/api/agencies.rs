@@ -15,6 +15,17 @@ async fn the_plan_names_37_agencies_and_5_groups() {
     let groups =
         service.get("agency-groups?active_on=2018-01-01").as_(&token).send().await.expect(200).json();
     assert_eq!(groups["items"].as_array().unwrap().len(), 5);
+    let tag = service.get("agencies/SO-GTVTXD").as_(&token).send().await.expect(200).etag();
+    let other = service.get("agencies/SO-CT").as_(&token).send().await.expect(200).etag();
+    let ends = json!({"successors": ["SO-GTVTXD"]});
+    service.patch("agencies/SO-CT", ends).as_(&token).if_match(&other).send().await.expect(200);
+    let seen =
+        service.get("agencies/SO-GTVTXD").as_(&token).header("If-None-Match", &tag).send().await.expect(200);
+    assert_eq!(
+        seen.json()["predecessors"],
+        json!(["SO-CT", "SO-GTVT", "SO-XD"]),
+        "a derived member changes the tag"
+    );
     let cqnn = &groups["items"][0];
     assert_eq!(cqnn["code"], "CQNN");
     let members: Vec<&str> =
@@ -96,6 +107,7 @@ async fn a_cursor_belongs_to_its_query() {
     }
     let lowered = service.get("agencies?limit=5000").as_(&token).send().await.expect(200).json();
     assert_eq!(lowered["page"]["limit"], 200);
+    service.get("agencies?sort=code,-code").as_(&token).send().await.expect_problem(400, "INVALID_PARAMETER");
     service.get("agencies?limit=0").as_(&token).send().await.expect_problem(400, "INVALID_PARAMETER");
 }
 

@@ -273,6 +273,18 @@ async fn stocks_carried_over_are_compared_with_the_month_before() {
 }
 
 #[actix_web::test]
+async fn the_largest_stocks_do_not_break_the_next_month() {
+    let (service, token) = start().await;
+    let mut huge = row("SO-YT", "S1", "online", 2_147_483_647, 2_147_483_647);
+    huge["carried_in"] = json!(2_147_483_647);
+    huge["in_progress_overdue"] = json!(2_147_483_647);
+    put(&service, &token, "vnpt/2018-01", &[huge]).await.expect(200);
+    let next =
+        put(&service, &token, "vnpt/2018-02", &[row("SO-YT", "S1", "online", 1, 0)]).await.expect(200).json();
+    assert_eq!(next["warnings"][0]["in_progress_before"], 4_294_967_294_i64);
+}
+
+#[actix_web::test]
 async fn hostile_figures_are_all_told_with_their_place() {
     let (service, token) = start().await;
     let mut rows: Vec<Value> = (0..4).map(|_| row("SO-YT", "S1", "online", 1, 0)).collect();
@@ -406,6 +418,12 @@ async fn a_machine_writes_its_own_feed_and_an_officer_the_agencies_in_scope() {
     let foreign = [row("SO-YT", "S1", "online", 1, 0), row("SO-TC", "S1", "online", 1, 0)];
     let problem = put(&service, &officer, "SO-YT/2018-02", &foreign).await.expect(422);
     assert_eq!(errors(&problem), [error("OUTSIDE_SCOPE", "/rows/1/agency")]);
+    let problem = put(&service, &coordinator, "SO-YT/2018-02", &foreign).await.expect(422);
+    assert_eq!(
+        errors(&problem),
+        [error("OUTSIDE_SCOPE", "/rows/1/agency")],
+        "a source that is an agency reports itself alone: replacing its month never removes another's figures"
+    );
     let monitor = service.token("monitor").await;
     put(&service, &monitor, "vnpt/2018-02", &rows).await.expect_problem(403, "FORBIDDEN");
     let portal = service.client_token("portal").await;

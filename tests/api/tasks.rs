@@ -653,7 +653,14 @@ async fn a_plan_and_its_tasks_are_made_and_changed() {
         made["leads"][1],
         json!({"type": "group", "code": "UBND-HUYEN-TP", "name": "UBND các huyện, thành phố"})
     );
-    assert_eq!(agencies(&made).len(), 9, "an agency that ended before the task begins does not lead it");
+    let leading = agencies(&made);
+    assert_eq!(
+        leading.len(),
+        10,
+        "nine districts, and the successor of an agency that ended before the task begins"
+    );
+    let has = |code: &str| leading.iter().any(|agency| *agency == code);
+    assert!(has("SO-GTVTXD") && !has("SO-GTVT"));
     assert_eq!(service.codes(&token, "quarter=2019-Q1").await, ["N01"].map(Value::from));
     assert_eq!(
         service.codes(&token, "plan=KH-1-2019,KH-332-2017&lead=UBND-080&quarter=2019-Q2").await.len(),
