@@ -31,7 +31,7 @@ pub struct Violation {
 pub struct Problem {
     pub code: Code,
     pub detail: Option<Msg>,
-    /// The first [`MOST_ERRORS`] of them.
+    /// The first 100 of them.
     pub errors: Vec<Violation>,
     /// How many more there are that nobody is shown.
     more_errors: u32,
@@ -180,7 +180,7 @@ pub struct ViolationBody {
     pub extra: Map<String, Value>,
 }
 
-/// Collects all that is wrong before it is said. Keeps the first [`MOST_ERRORS`] and counts the rest: a batch can break
+/// Collects all that is wrong before it is said. Keeps the first 100 and counts the rest: a batch can break
 /// a million rules.
 #[derive(Debug, Default)]
 pub struct Violations {

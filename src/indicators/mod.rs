@@ -1,6 +1,6 @@
 //! The index: frameworks as trees of data, the indicators they rest on, and the results published for the province.
 //!
-//! Others use [`model::known`] and [`rules::Unit`].
+//! Others use [`model::known`].
 
 pub mod frameworks;
 pub mod model;
