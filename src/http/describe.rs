@@ -147,6 +147,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         }
         add_parameter(operation, tags_header("If-Match", description));
     }
+    for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        tell_example(parameter);
+    }
     for status in problems {
         add_response(operation, status, problem_response(status));
     }
@@ -165,6 +168,23 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     }
 }
 
+/// Swagger UI fills examples in as if they were asked for: those of optional parameters are told in words instead.
+fn tell_example(parameter: &mut Value) {
+    let Some(parameter) = parameter.as_object_mut() else { return };
+    if parameter.get("required") == Some(&json!(true)) {
+        return;
+    }
+    let inner = parameter
+        .get_mut("schema")
+        .and_then(Value::as_object_mut)
+        .and_then(|schema| schema.remove("example"));
+    let Some(example) = parameter.remove("example").or(inner) else { return };
+    let shown = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
+    let told = parameter.get("description").and_then(Value::as_str).unwrap_or_default();
+    let description = format!("{told} Example: `{shown}`.");
+    parameter.insert("description".into(), json!(description.trim_start()));
+}
+
 fn header(name: &str, description: &str) -> Value {
     json!({"name": name, "in": "header", "description": description, "required": false, "schema": {"type": "string"}})
 }
@@ -176,7 +196,7 @@ fn tags_header(name: &str, description: &str) -> Value {
         "in": "header",
         "description": description,
         "required": false,
-        "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[!#-~]*\"(, *(W/)?\"[!#-~]*\")*)$", "example": "\"3\""}
+        "schema": {"type": "string", "pattern": "^(\\*|(W/)?\"[!#-~]*\"(, *(W/)?\"[!#-~]*\")*)$"}
     })
 }
 

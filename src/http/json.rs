@@ -113,6 +113,14 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         Problem::with(Code::MalformedBody, Msg::fixed("Nội dung không phải UTF-8.", "The body is not UTF-8."))
     })?;
     let text = normalised(text)?;
+    // serde would read an array into a struct by position: names, and the refusal of unknown ones, would mean nothing.
+    if text.trim_start().starts_with('[') {
+        return Err(Problem::at(
+            Code::WrongType,
+            "",
+            Msg::fixed("Cần một đối tượng JSON.", "Expected a JSON object."),
+        ));
+    }
     let mut deserializer = serde_json::Deserializer::from_str(&text);
     let value = serde_path_to_error::deserialize(&mut deserializer)
         .map_err(|error| syntax_problem(&pointer(error.path()), error.inner()))?;
@@ -272,6 +280,7 @@ mod tests {
             fault(r#"{"name":"a","parts":[{"n":1,"m":2}]}"#),
             (Code::UnknownField, "/parts/0/m".into())
         );
+        assert_eq!(fault(r#"["a", []]"#).0, Code::WrongType);
         assert_eq!(fault(r#"{"name":"#).0, Code::MalformedBody);
         assert_eq!(fault(r#"{"name":"a"} x"#).0, Code::MalformedBody);
         assert_eq!(fault("{\"name\":\"\\u0000\"}").0, Code::InvalidText);

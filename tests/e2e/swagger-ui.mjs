@@ -40,8 +40,9 @@ const call = async (operation, picture) => {
   const block = page.locator(`#operations-${operation}`);
   if (!(await block.locator(".opblock-body").count())) await block.locator(".opblock-summary-control").click();
   if (await block.locator(".try-out__btn:not(.cancel)").count()) await block.locator(".try-out__btn").click();
+  if (await block.locator(".btn-clear").count()) await block.locator(".btn-clear").click();
   await block.locator(".execute").click();
-  const status = block.locator(".live-responses-table .response-col_status").first();
+  const status = block.locator(".live-responses-table tr.response .response-col_status").first();
   await status.waitFor();
   await block.scrollIntoViewIfNeeded();
   await page.waitForTimeout(300);
