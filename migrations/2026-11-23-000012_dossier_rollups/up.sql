@@ -12,8 +12,7 @@ create table dossier_agency_rollups (
     online_resolved bigint not null,
     constraint dossier_agency_rollups_pkey primary key (grain, period, agency_id, level),
     constraint dossier_agency_rollups_grain_check check (grain in (1, 3, 12)),
-    constraint dossier_agency_rollups_level_check check (level between 0 and 4),
-    constraint dossier_agency_rollups_values_check check (least(rows, received, resolved, in_time, online_received, online_resolved) >= 0)
+    constraint dossier_agency_rollups_level_check check (level between 0 and 4)
 ) with (fillfactor = 50);
 comment on table dossier_agency_rollups is 'Dossiers of an agency in a period by the level that their procedures have on its last day.';
 comment on column dossier_agency_rollups.grain is 'Length of the period in months: 1, 3 or 12.';
@@ -34,10 +33,35 @@ create table dossier_service_rollups (
     online_received bigint not null,
     online_resolved bigint not null,
     constraint dossier_service_rollups_pkey primary key (grain, period, service_id),
-    constraint dossier_service_rollups_grain_check check (grain in (1, 3, 12)),
-    constraint dossier_service_rollups_values_check check (least(rows, received, resolved, in_time, online_received, online_resolved) >= 0)
+    constraint dossier_service_rollups_grain_check check (grain in (1, 3, 12))
 ) with (fillfactor = 50);
 comment on table dossier_service_rollups is 'Dossiers of a procedure in a period, over all agencies; columns as in dossier_agency_rollups.';
+
+-- What is there already.
+with sums as (
+    select p.grain, p.period, c.agency_id, c.service_id, count(*) as rows, sum(c.received) as received,
+        sum(c.resolved_early::bigint + c.resolved_on_time + c.resolved_late) as resolved,
+        sum(c.resolved_early::bigint + c.resolved_on_time) as in_time,
+        coalesce(sum(c.received) filter (where c.channel = 1), 0) as online_received,
+        coalesce(sum(c.resolved_early::bigint + c.resolved_on_time + c.resolved_late) filter (where c.channel = 1), 0) as online_resolved
+    from dossier_counts c cross join lateral (values
+        (1::smallint, c.month),
+        (3::smallint, date_trunc('quarter', c.month::timestamp)::date),
+        (12::smallint, date_trunc('year', c.month::timestamp)::date)) as p (grain, period)
+    group by p.grain, p.period, c.agency_id, c.service_id
+), of_agencies as (
+    insert into dossier_agency_rollups
+    select s.grain, s.period, s.agency_id, coalesce(l.level, 0), sum(s.rows), sum(s.received), sum(s.resolved), sum(s.in_time),
+        sum(s.online_received), sum(s.online_resolved)
+    from sums s left join lateral (
+        select v.level from service_levels v
+        where v.service_id = s.service_id and v.effective_from < s.period + make_interval(months => s.grain)
+        order by v.effective_from desc limit 1) as l on true
+    group by s.grain, s.period, s.agency_id, coalesce(l.level, 0)
+)
+insert into dossier_service_rollups
+select grain, period, service_id, sum(rows), sum(received), sum(resolved), sum(in_time), sum(online_received), sum(online_resolved)
+from sums group by grain, period, service_id;
 
 -- Rows of a batch on their way in: copied here first, so that an upload of any length holds neither a lock nor a transaction.
 -- Not logged: what a crash leaves here was not accepted yet. A delivery takes one of them for itself.
