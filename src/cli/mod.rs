@@ -3,6 +3,7 @@
 
 mod healthcheck;
 mod serve;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,12 @@ enum Command {
         /// Also demo accounts, machine clients and a year of invented, labelled data
         #[arg(long)]
         demo: bool,
+    },
+    /// Count all facts again and compare with the sums that statistics read; fails when they differ
+    Verify {
+        /// Make differing sums anew from the facts
+        #[arg(long)]
+        repair: bool,
     },
     /// Print the OpenAPI description
     Openapi,
@@ -85,6 +92,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve { migrate } => return serve::run(&env, migrate),
         Command::Migrate => (migrate(&env), 1),
         Command::Seed { demo } => (seed_all(&env, demo), 1),
+        Command::Verify { repair } => (verify::run(&env, repair), 1),
         Command::Openapi => (print_openapi(), 1),
         Command::Healthcheck => (healthcheck::run(&env), 1),
         Command::User(UserCommand::Add { username, role, agency, display_name }) => {

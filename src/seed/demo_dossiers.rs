@@ -7,6 +7,7 @@ use crate::audit::{self, Event};
 use crate::auth::Actor;
 use crate::db::{Conn, QueryResult, sql};
 use crate::http::Problem;
+use crate::services::dossiers::rollups;
 use crate::values::Month;
 
 const SOURCE: &str = "vnpt";
@@ -70,6 +71,9 @@ pub async fn load(conn: &mut Conn, actor: &Actor) -> Result<(), Problem> {
         return Ok(());
     }
     sql(counts_text()).bind(SOURCE).bind(YEAR).run(conn).await?;
+    let day = |month, day| NaiveDate::from_ymd_opt(YEAR, month, day).unwrap_or_default();
+    rollups::lock_levels(conn).await?;
+    rollups::repair(conn, day(1, 1), day(12, 31)).await?;
     for batch in batches(conn, actor).await? {
         let key = format!("{SOURCE}/{}", Month::of(batch.month));
         let after = json!({"revision": 1, "rows": batch.rows, "received": batch.received});

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
+use super::dossiers::rollups::{self, Move};
 use super::merge::{Change, LevelChange, Levels};
 use super::model::{COLUMNS, FROM, LevelRow, ServiceRow, search_text};
 use super::rules::SINCE_EVER;
@@ -122,11 +123,16 @@ pub async fn update(conn: &mut Conn, changes: &[Change], actor: &Actor) -> Query
     Ok(())
 }
 
-/// Stores levels; one that begins on the same day as another takes its place.
+/// Stores levels and moves the sums of dossiers to them; one that begins on the same day as another takes its place.
 pub async fn set_levels(conn: &mut Conn, levels: &[LevelChange], actor: &Actor) -> QueryResult<()> {
     if levels.is_empty() {
         return Ok(());
     }
+    let codes: Vec<String> = levels.iter().map(|level| level.code.clone()).collect();
+    let from = levels.iter().map(|level| level.after.effective_from).min().unwrap_or_default();
+    rollups::lock_levels(conn).await?;
+    let services = rollups::counted(conn, codes).await?;
+    rollups::relevel(conn, &services, from, Move::Out).await?;
     let rows = levels.iter().map(|level| {
         json!({
             "code": level.code,
@@ -146,5 +152,5 @@ pub async fn set_levels(conn: &mut Conn, levels: &[LevelChange], actor: &Actor) 
     .bind(actor.now)
     .run(conn)
     .await?;
-    Ok(())
+    rollups::relevel(conn, &services, from, Move::In).await
 }

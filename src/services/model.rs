@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
+use super::dossiers::rollups::{self, Move};
 use super::rules::SINCE_EVER;
 use crate::auth::Actor;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
@@ -243,8 +244,11 @@ pub async fn levels(
 
 row! { struct Id { id: ServiceId } }
 
-/// Adds a level and counts the procedure's version up; `false` when one begins on that day already.
+/// Adds a level, moves the sums of dossiers to it, and counts the procedure's version up; `false` when one begins on that day already.
 pub async fn add_level(conn: &mut Conn, id: ServiceId, level: LevelRow, actor: &Actor) -> QueryResult<bool> {
+    rollups::lock_levels(conn).await?;
+    rollups::relevel(conn, &[id], level.effective_from, Move::Out).await?;
+    let from = level.effective_from;
     let changed = sql(
         "with new as (insert into service_levels (service_id, effective_from, level, decision, created_at) \
          values ($1, $2, $3, $4, $5) on conflict (service_id, effective_from) do nothing returning service_id) \
@@ -257,5 +261,6 @@ pub async fn add_level(conn: &mut Conn, id: ServiceId, level: LevelRow, actor: &
     .bind(actor.now)
     .run(conn)
     .await?;
+    rollups::relevel(conn, &[id], from, Move::In).await?;
     Ok(changed > 0)
 }

@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::coverage::Expected;
 use super::levels::LevelGroupBy;
 use crate::db::{Conn, QueryResult, sql};
 use crate::values::Period;
@@ -15,23 +16,15 @@ pub struct LevelQuery {
     pub fields: Option<Vec<String>>,
 }
 
-row! {
-    #[derive(Debug)]
-    pub struct AgencyRow {
-        pub code: String,
-        pub has_services: bool,
-    }
-}
-
 /// The agencies asked for; else those that should have procedures on the last day of the period, and those that have.
-pub async fn agencies(conn: &mut Conn, query: &LevelQuery) -> QueryResult<Vec<AgencyRow>> {
+pub async fn agencies(conn: &mut Conn, query: &LevelQuery) -> QueryResult<Vec<Expected>> {
     sql(
         "with days(day) as (select $1::date), \
          active as (select distinct sa.agency_id from days d cross join services s \
                     join lateral (select t.status from service_statuses t where t.service_id = s.id and t.effective_from <= d.day \
                                   order by t.effective_from desc limit 1) t on t.status = 'in_force' \
                     join service_agencies sa on sa.service_id = s.id) \
-         select a.code, active.agency_id is not null as has_services \
+         select a.code, active.agency_id is not null as reported, false as in_part \
          from days d cross join agencies a left join active on active.agency_id = a.id \
          where case when $2::text[] is not null then a.code = any($2) \
                else active.agency_id is not null or (a.kind in ('department', 'district', 'commune') \
@@ -84,30 +77,42 @@ const COUNTS: &str = "count(st.id) as total, \
 const MONTH: &str = "to_char(d.day, 'YYYY-MM') as code, to_char(d.day, '\"Tháng\" FMMM/YYYY') as name";
 
 /// What makes a procedure active in a span (which its first day stands for): an online dossier received, of any agency for the
-/// province, of its own for an agency. A span is a month or all of the period, so the facts need no join to find theirs.
+/// province, of its own for an agency. A span is a month or all of the period, so the counts need no join to find theirs.
 /// `in` over distinct rows becomes a hash lookup, whatever the planner thinks of the numbers of rows.
-fn marked(group_by: Option<LevelGroupBy>) -> String {
-    let (found, columns, links) = match group_by {
-        None | Some(LevelGroupBy::Field) => ("$5::date as first, c.service_id", "state.first, state.id", ""),
-        Some(LevelGroupBy::Month) => ("c.month as first, c.service_id", "state.first, state.id", ""),
-        Some(LevelGroupBy::Agency) => (
-            "$5::date as first, c.service_id, c.agency_id",
-            "state.first, state.id, sa.agency_id",
-            "join service_agencies sa on sa.service_id = state.id and ($3 is null or sa.agency_id in (select id from chosen))",
-        ),
+fn marked(query: &LevelQuery) -> String {
+    let by_agency = query.group_by == Some(LevelGroupBy::Agency);
+    let by_month = query.group_by == Some(LevelGroupBy::Month);
+    let first = if by_month { "c.month" } else { "$5::date" };
+    let (agency, of_agency, links) = if by_agency {
+        let links = "join service_agencies sa on sa.service_id = state.id and ($3 is null or sa.agency_id in (select id from chosen))";
+        (", c.agency_id", ", sa.agency_id", links)
+    } else {
+        ("", "", "")
     };
-    let agency = if links.is_empty() { "" } else { ", sa.agency_id" };
+    // Over all agencies the sums tell it: those by procedure, of the months.
+    let online = if by_agency || query.agencies.is_some() {
+        format!(
+            "select distinct {first} as first, c.service_id{agency} from dossier_counts c \
+             where c.month between $5 and $6 and c.channel = 1 and c.received > 0 \
+             and ($3 is null or c.agency_id in (select id from chosen))"
+        )
+    } else {
+        format!(
+            "select distinct {first} as first, c.service_id from (select period as month, service_id, online_received \
+               from dossier_service_rollups where grain = 1) c \
+             where c.month between $5 and $6 and c.online_received > 0"
+        )
+    };
     format!(
-        "online as materialized (select distinct {found} from dossier_counts c \
-         where c.month between $5 and $6 and c.channel = 1 and c.received > 0 \
-         and ($3 is null or c.agency_id in (select id from chosen))), \
-         marked as materialized (select state.*{agency}, ({columns}) in (select * from online) as active from state {links})"
+        "online as materialized ({online}), \
+         marked as materialized (select state.*{of_agency}, (state.first, state.id{of_agency}) in (select * from online) as active \
+           from state {links})"
     )
 }
 
 /// The rows of each grouping.
-fn text(group_by: Option<LevelGroupBy>) -> String {
-    let rows = match group_by {
+fn text(query: &LevelQuery) -> String {
+    let rows = match query.group_by {
         None | Some(LevelGroupBy::Month) => format!(
             "select {MONTH}, {COUNTS} from days d left join marked st on st.day = d.day group by d.day order by d.day"
         ),
@@ -120,7 +125,7 @@ fn text(group_by: Option<LevelGroupBy>) -> String {
              group by a.id order by a.name collate \"vi-x-icu\", a.code"
         ),
     };
-    let marked = marked(group_by);
+    let marked = marked(query);
     format!("with {STATE}, {marked} {rows}")
 }
 
@@ -133,7 +138,7 @@ pub async fn count(conn: &mut Conn, query: LevelQuery) -> QueryResult<Vec<LevelR
         _ => vec![(query.period.first_day(), query.period.last_day())],
     };
     let (first, last): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
-    sql(text(query.group_by))
+    sql(text(&query))
         .planned_each_time()
         .bind(first)
         .bind(last)

@@ -6,12 +6,12 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::level_counts::{self, LevelQuery, LevelRow};
 use super::rules::Rate;
-use super::targets::{Aims, metric_bounds};
+use super::targets::{self, Aims};
 use super::wire::{Counting, Coverage, Group, GroupType, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
-use crate::http::listing::{AnyOf, invalid};
+use crate::http::listing::AnyOf;
 use crate::http::{Listing, Problem, Reply};
 use crate::services::wire::fields_of;
 use crate::values::{Decimal, Period};
@@ -92,23 +92,23 @@ impl LevelItem {
         let exact = LevelCounts { one: row.exact_1, two: row.exact_2, three: row.exact_3, four: row.exact_4 };
         let at_least = exact.at_least();
         let mut rates = Vec::with_capacity(11);
-        let mut rate = |metric: String, counting, n, of, aim: Option<&str>| {
-            let aim = aim.and_then(|code| aims.get(code));
+        let mut rate = |metric: String, counting, n, of, aims_at: &[&str]| {
+            let aim = aims_at.iter().find_map(|code| aims.find(code, &group));
             rates.push(RateItem::of(metric, Some(counting), &group, Rate::new(n, of), aim, false));
         };
         for (level, n) in exact.each() {
-            rate(format!("services_level_{level}"), Counting::Exact, n, row.total, None);
+            rate(format!("services_level_{level}"), Counting::Exact, n, row.total, &[]);
         }
         for (level, n) in at_least.each() {
             // The index counts services "at level n", and its targets mean: at least.
-            let indicator = format!("UD.DV.0{level}");
-            rate(format!("services_level_{level}"), Counting::AtLeast, n, row.total, Some(&indicator));
+            let (metric, indicator) = (format!("services_level_{level}"), format!("UD.DV.0{level}"));
+            rate(metric.clone(), Counting::AtLeast, n, row.total, &[&metric, &indicator]);
         }
         let reached = "services_level_3_4";
-        rate(reached.into(), Counting::AtLeast, at_least.three, row.total, Some(reached));
+        rate(reached.into(), Counting::AtLeast, at_least.three, row.total, &[reached]);
         for (level, active, of) in [(3, row.active_3, exact.three), (4, row.active_4, exact.four)] {
             let metric = format!("services_active_level_{level}");
-            rate(metric.clone(), Counting::Exact, active, of, Some(&metric));
+            rate(metric.clone(), Counting::Exact, active, of, &[&metric]);
         }
         Self { group, exact, at_least, total: row.total, rates }
     }
@@ -159,6 +159,13 @@ impl CsvRow for LevelLine<'_> {
     ];
 }
 
+/// What targets of these rates may be set for.
+fn aimed_at() -> Vec<String> {
+    let of_levels = (1..=4).flat_map(|n| [format!("services_level_{n}"), format!("UD.DV.0{n}")]);
+    let others = ["services_level_3_4", "services_active_level_3", "services_active_level_4"];
+    of_levels.chain(others.map(str::to_owned)).collect()
+}
+
 /// Procedures by online level
 ///
 /// Procedures in force on the last day of the period, by the level in force on that day: neither a later decision nor a later
@@ -188,10 +195,8 @@ pub async fn service_levels(
     let (coverage, rows, aims) = access
         .read(async move |conn| {
             let agencies = level_counts::agencies(conn, &query).await?;
-            known(query.agencies.as_deref(), &agencies)?;
-            let coverage =
-                Coverage::of(agencies.into_iter().map(|agency| (agency.code, agency.has_services)));
-            let aims = metric_bounds(conn, period.year()).await?;
+            let coverage = Coverage::of(agencies, query.agencies.as_deref())?;
+            let aims = targets::aims(conn, period.year(), aimed_at()).await?;
             Ok((coverage, level_counts::count(conn, query).await?, aims))
         })
         .await?;
@@ -199,17 +204,6 @@ pub async fn service_levels(
     let whole = Statistic::new(period, coverage, access.now(), items);
     let lines: Vec<_> = whole.items.iter().map(|item| item.line(period)).collect();
     whole.reply(&access.conditions, params.format, &lines)
-}
-
-/// A filter by an agency that does not exist is a mistake, not an empty answer.
-fn known(asked: Option<&[String]>, agencies: &[level_counts::AgencyRow]) -> Result<(), Problem> {
-    let unknown = asked.unwrap_or_default().iter().find(|code| !agencies.iter().any(|a| a.code == **code));
-    match unknown {
-        None => Ok(()),
-        Some(code) => {
-            Err(invalid("agency", msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.")))
-        }
-    }
 }
 
 fn group_of(group_by: Option<LevelGroupBy>, row: &LevelRow) -> Group {
@@ -246,7 +240,7 @@ mod tests {
             active_3: 4,
             active_4: 0,
         };
-        let item = LevelItem::of(Group::province(), &row, &Aims::new());
+        let item = LevelItem::of(Group::province(), &row, &Aims::default());
         let told: Vec<_> = item
             .rates
             .iter()

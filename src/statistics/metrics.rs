@@ -47,15 +47,14 @@ impl Add for Tally {
 }
 
 impl Tally {
-    /// Dossiers of one level and kind of channel.
-    pub fn of(level: Option<i16>, online: bool, cell: Cell) -> Self {
+    /// Dossiers of one level: of every channel, and those of them that came online.
+    pub fn of(level: i16, all: Cell, online: Cell) -> Self {
         let mut tally = Self::default();
-        let place = level.and_then(|level| usize::try_from(level).ok()).unwrap_or(0);
-        if let Some(all) = tally.all.get_mut(place) {
-            *all = cell;
-        }
-        if online && let Some(one) = tally.online.get_mut(place) {
-            *one = cell;
+        let place = usize::try_from(level).unwrap_or(0);
+        for (cells, cell) in [(&mut tally.all, all), (&mut tally.online, online)] {
+            if let Some(one) = cells.get_mut(place) {
+                *one = cell;
+            }
         }
         tally
     }
@@ -142,6 +141,11 @@ mod tests {
         Cell { received, resolved, in_time }
     }
 
+    /// Dossiers of one kind of channel.
+    fn of(level: Option<i16>, online: bool, cell: Cell) -> Tally {
+        Tally::of(level.unwrap_or(0), cell, if online { cell } else { Cell::default() })
+    }
+
     fn rate(id: &str, tally: &Tally) -> (i64, i64) {
         let rate = Metric::parse(id).unwrap().rate(tally);
         (rate.numerator, rate.denominator)
@@ -149,11 +153,11 @@ mod tests {
 
     #[test]
     fn numerators_are_online_and_denominators_every_channel() {
-        let tally = Tally::of(Some(3), true, cell(55, 50, 40))
-            + Tally::of(Some(3), false, cell(45, 40, 30))
-            + Tally::of(Some(4), true, cell(7, 5, 5))
-            + Tally::of(Some(2), true, cell(1, 1, 0))
-            + Tally::of(None, false, cell(100, 104, 99));
+        let tally = of(Some(3), true, cell(55, 50, 40))
+            + of(Some(3), false, cell(45, 40, 30))
+            + of(Some(4), true, cell(7, 5, 5))
+            + of(Some(2), true, cell(1, 1, 0))
+            + of(None, false, cell(100, 104, 99));
         assert_eq!(rate("dossiers_level_3_received", &tally), (55, 100));
         assert_eq!(rate("dossiers_level_3_resolved", &tally), (50, 90));
         assert_eq!(rate("dossiers_level_4_received", &tally), (7, 7));
@@ -176,7 +180,7 @@ mod tests {
     fn any_tally() -> impl Strategy<Value = Tally> {
         let counts = (0i64..1_000, 0i64..1_000, 0i64..1_000);
         (proptest::option::of(1i16..5), any::<bool>(), counts)
-            .prop_map(|(level, online, (received, a, b))| Tally::of(level, online, cell(received, a + b, a)))
+            .prop_map(|(level, online, (received, a, b))| of(level, online, cell(received, a + b, a)))
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! Level statistics and dossier rates: what the portal and VNPT read all day. Counting is decided once, in `rules`.
 
+mod coverage;
+mod fact_counts;
 mod level_counts;
 pub mod levels;
 pub mod metrics;

@@ -1,18 +1,20 @@
 //! Rates of dossiers handled online, per group.
 
 use actix_web::get;
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::metrics::Metric;
-use super::rate_counts::{self, AgencyRow, RateQuery};
+use super::rate_counts::{self, RateQuery};
+use super::targets;
 use super::wire::{Coverage, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
-use crate::http::{Listing, Problem, Reply};
+use crate::http::{Listing, Msg, Problem, Reply};
 use crate::services::wire::fields_of;
 use crate::values::Period;
 
@@ -49,6 +51,9 @@ pub struct RateParams {
     /// Fields, comma-separated, each in full: only dossiers of their procedures.
     #[param(value_type = Option<String>, example = "Đất đai")]
     field: Option<AnyOf<String>>,
+    /// The counts as they stood at this instant: corrections made later are not in it. Procedures, levels and targets are today's.
+    #[param(example = "2019-01-15T00:00:00Z")]
+    as_of: Option<DateTime<Utc>>,
 }
 
 impl RateParams {
@@ -121,19 +126,22 @@ async fn dossier_rates(
     params: Listing<RateParams>,
 ) -> Result<Reply, Problem> {
     let metrics = params.filter.metrics()?;
-    let RateParams { period, group_by, agency, field, .. } = params.filter;
+    let RateParams { period, group_by, agency, field, as_of, .. } = params.filter;
     let fields = field.as_ref().map(fields_of);
-    let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields };
+    if as_of.is_some_and(|instant| instant > access.now()) {
+        let detail = Msg::fixed("Thời điểm chưa đến.", "This instant has not come yet.");
+        return Err(invalid("as_of", detail));
+    }
+    let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of };
     let ids = metrics.iter().map(|metric| metric.id.to_owned()).collect();
-    let (agencies, groups, aims) = access
+    let (coverage, groups, aims) = access
         .read(async move |conn| {
             let agencies = rate_counts::agencies(conn, &query).await?;
-            known(query.agencies.as_deref(), &agencies)?;
-            let aims = rate_counts::aims(conn, period.year(), ids).await?;
-            Ok((agencies, rate_counts::count(conn, query).await?, aims))
+            let coverage = Coverage::of(agencies, query.agencies.as_deref())?;
+            let aims = targets::aims(conn, period.year(), ids).await?;
+            Ok((coverage, rate_counts::count(conn, query).await?, aims))
         })
         .await?;
-    let coverage = Coverage::of(agencies.into_iter().map(|agency| (agency.code, agency.reported)));
     let mut items = Vec::with_capacity(groups.len() * metrics.len());
     for (group, tally) in &groups {
         for metric in &metrics {
@@ -141,17 +149,7 @@ async fn dossier_rates(
             items.push(RateItem::of(metric.id, None, group, metric.rate(tally), aim, true));
         }
     }
-    let whole = Statistic::new(period, coverage, access.now(), items);
+    let whole = Statistic::new(period, coverage, as_of.unwrap_or(access.now()), items);
     let lines: Vec<_> = whole.items.iter().map(|item| RateLine { period, item }).collect();
     whole.reply(&access.conditions, params.format, &lines)
-}
-
-/// A filter by an agency that does not exist is a mistake, not an empty answer.
-fn known(asked: Option<&[String]>, agencies: &[AgencyRow]) -> Result<(), Problem> {
-    match asked.unwrap_or_default().iter().find(|code| !agencies.iter().any(|a| a.code == **code)) {
-        None => Ok(()),
-        Some(code) => {
-            Err(invalid("agency", msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.")))
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The province's targets that rates are measured against.
+//! The targets that rates are measured against.
 
 use std::collections::HashMap;
 
@@ -6,21 +6,43 @@ use bigdecimal::BigDecimal;
 use chrono::NaiveDate;
 
 use super::rules::{Bound, Comparator};
+use super::wire::{Group, GroupType};
 use crate::db::{Conn, QueryResult, sql};
 
-/// A target of the province: the bound and the day it is due.
+/// A target: the bound and the day it is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aim {
     pub bound: Bound,
     pub due: NaiveDate,
 }
 
-/// Targets by the id of the rate (`services_level_3_4`) or the code of the indicator (`UD.DV.01`) they are set for.
-pub type Aims = HashMap<String, Aim>;
+/// Targets of a year by the id of the rate (`services_level_3_4`) or the code of the indicator (`UD.DV.01`) they are set for: the
+/// province's, and those of agencies where there are any.
+#[derive(Debug, Default)]
+pub struct Aims {
+    province: HashMap<String, Aim>,
+    every_agency: HashMap<String, Aim>,
+    one_agency: HashMap<(String, String), Aim>,
+}
+
+impl Aims {
+    /// An agency is measured against its own target, else that of every agency, else the province's.
+    pub fn find(&self, code: &str, group: &Group) -> Option<&Aim> {
+        let of_agency = || {
+            self.one_agency
+                .get(&(group.code.clone(), code.to_owned()))
+                .or_else(|| self.every_agency.get(code))
+        };
+        let own = if group.r#type == GroupType::Agency { of_agency() } else { None };
+        own.or_else(|| self.province.get(code))
+    }
+}
 
 row! {
     struct AimRow {
         code: String,
+        of_agency: bool,
+        agency: Option<String>,
         comparator: String,
         value: BigDecimal,
         value_to: Option<BigDecimal>,
@@ -28,18 +50,47 @@ row! {
     }
 }
 
-/// The province's targets of a year.
-pub async fn metric_bounds(conn: &mut Conn, year: i32) -> QueryResult<Aims> {
+/// Targets of these rates and indicators in a year.
+pub async fn aims(conn: &mut Conn, year: i32, codes: Vec<String>) -> QueryResult<Aims> {
     let rows: Vec<AimRow> = sql(
-        "select code, comparator, value, value_to, due from targets where scope = 'province' and year = $1",
+        "select t.code, t.scope = 'agency' as of_agency, a.code as agency, t.comparator, t.value, t.value_to, t.due \
+         from targets t left join agencies a on a.id = t.agency_id where t.year = $1 and t.code = any($2)",
     )
     .bind(year)
+    .bind(codes)
     .rows(conn)
     .await?;
-    let aims = rows.into_iter().filter_map(|row| {
-        let comparator = Comparator::parse(&row.comparator)?;
-        let bound = Bound { comparator, value: row.value, value_to: row.value_to };
-        Some((row.code, Aim { bound, due: row.due }))
-    });
-    Ok(aims.collect())
+    let mut aims = Aims::default();
+    for row in rows {
+        let Some(comparator) = Comparator::parse(&row.comparator) else { continue };
+        let aim = Aim { bound: Bound { comparator, value: row.value, value_to: row.value_to }, due: row.due };
+        match (row.of_agency, row.agency) {
+            (true, Some(agency)) => drop(aims.one_agency.insert((agency, row.code), aim)),
+            (true, None) => drop(aims.every_agency.insert(row.code, aim)),
+            (false, _) => drop(aims.province.insert(row.code, aim)),
+        }
+    }
+    Ok(aims)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_agency_is_measured_against_its_own_target_first() {
+        let aim = |percent: &str| Aim {
+            bound: Bound { comparator: Comparator::Gte, value: percent.parse().unwrap(), value_to: None },
+            due: NaiveDate::from_ymd_opt(2018, 12, 31).unwrap(),
+        };
+        let mut aims = Aims::default();
+        aims.province.insert("x".into(), aim("40"));
+        aims.every_agency.insert("x".into(), aim("50"));
+        aims.one_agency.insert(("SO-YT".into(), "x".into()), aim("60"));
+        let agency = |code: &str| Group::new(GroupType::Agency, code, "");
+        assert_eq!(aims.find("x", &agency("SO-YT")), Some(&aim("60")));
+        assert_eq!(aims.find("x", &agency("SO-TC")), Some(&aim("50")));
+        assert_eq!(aims.find("x", &Group::province()), Some(&aim("40")));
+        assert_eq!(aims.find("y", &agency("SO-YT")), None);
+    }
 }

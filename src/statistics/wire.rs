@@ -54,21 +54,8 @@ pub struct Coverage {
     pub reported: usize,
     /// Codes of the others.
     pub missing: Vec<String>,
-}
-
-impl Coverage {
-    /// From the expected agencies, each with whether it has data.
-    pub fn of(agencies: impl IntoIterator<Item = (String, bool)>) -> Self {
-        let (mut expected, mut missing) = (0, Vec::new());
-        for (code, has_data) in agencies {
-            expected += 1;
-            if !has_data {
-                missing.push(code);
-            }
-        }
-        missing.sort_unstable();
-        Self { expected, reported: expected - missing.len(), missing }
-    }
+    /// Codes of those whose data lack a month of the period that other agencies reported.
+    pub partial: Vec<String>,
 }
 
 /// How levels are counted.
@@ -181,7 +168,7 @@ pub struct Statistic<T> {
     pub period: Period,
     pub level_at: LevelAt,
     pub coverage: Coverage,
-    /// When it was computed. Not part of the `ETag`: figures that did not change keep theirs.
+    /// When it was computed, or the instant that was asked for. Not part of the `ETag`: figures that did not change keep theirs.
     pub as_of: DateTime<Utc>,
     pub items: Vec<T>,
 }
@@ -239,12 +226,5 @@ mod tests {
         let services = RateItem::of("x", None, &group, rate, Some(&aim), false);
         assert_eq!((services.dossiers_needed, services.dossiers_to_shift), (None, None));
         assert_eq!(serde_json::to_value(&services).unwrap()["gap"], 5);
-    }
-
-    #[test]
-    fn coverage_names_who_is_missing() {
-        let coverage = Coverage::of([("B".into(), false), ("C".into(), true), ("A".into(), false)]);
-        assert_eq!((coverage.expected, coverage.reported), (3, 1));
-        assert_eq!(coverage.missing, ["A", "B"]);
     }
 }

@@ -624,8 +624,7 @@ async fn a_batch_takes_a_few_statements_however_many_rows() {
     let many = send(many).await;
     few.1.expect(200);
     many.1.expect(200);
-    assert_eq!(few.0, many.0);
-    assert!(many.0 <= 12 + 2, "{} statements, with BEGIN and COMMIT", many.0);
+    assert_eq!(few.0 + 1, many.0, "one more clears the sums of what was removed");
 }
 
 #[actix_web::test]

@@ -19,6 +19,7 @@ mod dossiers;
 mod indicators;
 mod months;
 mod rates;
+mod recount;
 mod schema;
 mod services;
 mod statistics;

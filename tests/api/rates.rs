@@ -163,7 +163,7 @@ async fn an_agency_without_data_is_named_and_not_imputed() {
     assert_eq!(coverage["expected"], json!(missing.len() + 1));
 
     let two = rates(&service, &token, "period=2018-02&agency=SO-YT,SO-TC").await;
-    assert_eq!(two["coverage"], json!({"expected": 2, "reported": 1, "missing": ["SO-TC"]}));
+    assert_eq!(two["coverage"], json!({"expected": 2, "reported": 1, "missing": ["SO-TC"], "partial": []}));
     service
         .get("statistics/dossier-rates?period=2018-02&agency=SO-YT,KHONG-CO")
         .as_(&token)
@@ -409,4 +409,69 @@ async fn rates_take_four_statements_and_refuse_what_they_do_not_know() {
     }
     let officer = service.token("officer.so-yt").await;
     service.get("statistics/dossier-rates?period=2018").as_(&officer).send().await.expect(200);
+}
+
+#[actix_web::test]
+async fn an_earlier_state_can_be_read_after_corrections() {
+    let (service, _) = start().await;
+    let deliver = async |at: &str, rows: &[Value]| {
+        service.at(at);
+        let token = service.token("coordinator").await;
+        service.put("dossier-batches/vnpt/2018-02", batch(rows)).as_(&token).send().await.expect(200);
+    };
+    deliver(
+        "2018-03-01T02:00:00Z",
+        &[row("SO-YT", "L3", "online", 40, 0), row("SO-YT", "L3", "in_person", 60, 0)],
+    )
+    .await;
+    deliver(
+        "2018-03-05T02:00:00Z",
+        &[row("SO-YT", "L3", "online", 50, 0), row("SO-YT", "L3", "in_person", 60, 0)],
+    )
+    .await;
+    deliver(
+        "2018-03-09T02:00:00Z",
+        &[row("SO-YT", "L3", "in_person", 60, 0), row("SO-TC", "L3", "online", 5, 0)],
+    )
+    .await;
+    let token = service.token("coordinator").await;
+    let figures = async |query: &str| {
+        let query = format!("metric=dossiers_level_3_received&period=2018-02{query}");
+        let answer = rates(&service, &token, &query).await;
+        let item = &answer["items"][0];
+        let missing = answer["coverage"]["missing"].as_array().unwrap();
+        (item["numerator"].clone(), item["denominator"].clone(), missing.contains(&json!("SO-TC")))
+    };
+    assert_eq!(figures("&as_of=2018-02-28T00:00:00Z").await, (json!(0), json!(0), true));
+    assert_eq!(figures("&as_of=2018-03-02T00:00:00Z").await, (json!(40), json!(100), true));
+    assert_eq!(figures("&as_of=2018-03-05T02:00:00Z").await, (json!(50), json!(110), true));
+    let now = (json!(5), json!(65), false);
+    assert_eq!(figures("&as_of=2018-03-09T02:00:00Z").await, now);
+    assert_eq!(figures("").await, now, "without it: what is known now");
+    assert_eq!(figures("&agency=SO-YT&as_of=2018-03-02T00:00:00%2B07:00").await.0, json!(40));
+    let ahead = "statistics/dossier-rates?period=2018-02&as_of=2030-01-01T00:00:00Z";
+    service.get(ahead).as_(&token).send().await.expect_problem(400, "INVALID_PARAMETER");
+}
+
+#[actix_web::test]
+async fn an_agency_that_lacks_a_month_is_named() {
+    let (service, token) = start().await;
+    for (month, rows) in [
+        ("2018-01", vec![row("SO-YT", "L3", "online", 1, 0), row("SO-TC", "L3", "online", 1, 0)]),
+        ("2018-02", vec![row("SO-YT", "L3", "online", 1, 0)]),
+    ] {
+        let path = format!("dossier-batches/vnpt/{month}");
+        service.put(&path, batch(&rows)).as_(&token).send().await.expect(200);
+    }
+    let coverage = async |query: &str| {
+        let coverage = rates(&service, &token, query).await["coverage"].clone();
+        (coverage["reported"].clone(), coverage["partial"].clone())
+    };
+    assert_eq!(
+        coverage("period=2018-Q1").await,
+        (json!(2), json!(["SO-TC"])),
+        "March: nobody reported it yet"
+    );
+    assert_eq!(coverage("period=2018-01").await, (json!(2), json!([])));
+    assert_eq!(coverage("period=2018-02").await, (json!(1), json!([])));
 }

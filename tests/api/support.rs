@@ -21,6 +21,8 @@ use ict_index::clock::Clock;
 use ict_index::db::{Conn, Db, DbSettings, Sql, migrations, sql};
 use ict_index::http::Problem;
 use ict_index::seed;
+use ict_index::services::dossiers::rollups::Difference;
+use ict_index::services::dossiers::verify::verify;
 use ict_index::state::State;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -255,6 +257,18 @@ impl TestService {
         self.state
             .db()
             .transaction(async move |conn: &mut Conn| Ok::<_, Problem>(statement.run(conn).await?))
+            .await
+            .map_err(describe)
+            .unwrap()
+    }
+
+    /// What a recount of all facts finds to be wrong; `repair` makes it right.
+    pub async fn verify(&self, repair: bool) -> Vec<Difference> {
+        self.state
+            .db()
+            .transaction(async move |conn: &mut Conn| {
+                Ok::<_, Problem>(verify(conn, repair).await?.differences)
+            })
             .await
             .map_err(describe)
             .unwrap()

@@ -55,15 +55,25 @@ impl Delivery {
             None => self.conditions.match_absent()?,
         }
         let rows = self.check_rows(conn).await?;
-        let breaks = store::breaks(conn, &rows, self.month).await?;
+        interim_stage(conn, &rows).await?;
+        let breaks = store::breaks(conn, STAGE, self.month).await?;
         let before = latest.as_ref().map_or(0, |latest| latest.revision);
         let revision = Revision {
             source: &self.source,
             month: self.month,
             number: before + 1,
             reason: self.reason.as_deref().map(|reason| reason.trim().to_owned()),
+            parked_changed: false,
         };
-        let changes = store::replace(conn, &revision, &rows, &self.actor).await?;
+        let changes = store::replace(
+            conn,
+            STAGE,
+            &revision,
+            self.control.received.number().unwrap_or_default(),
+            0,
+            &self.actor,
+        )
+        .await?;
         if changes.stored {
             audit::record(conn, &self.actor, self.event(latest, &revision, changes, &rows)).await?;
         }
@@ -136,4 +146,23 @@ impl Delivery {
             }
         }
     }
+}
+
+const STAGE: &str = "dossier_stage_1";
+async fn interim_stage(conn: &mut Conn, rows: &[CountRow]) -> Result<(), Problem> {
+    use crate::db::sql;
+    sql("select pg_advisory_xact_lock(3323, 1)").run(conn).await?;
+    sql("delete from dossier_stage_1").run(conn).await?;
+    let mut statement = sql("insert into dossier_stage_1 (place, agency_id, service_id, channel, received, resolved_early, resolved_on_time, resolved_late, withdrawn, carried_in, in_progress_on_time, in_progress_overdue) \
+        select place - 1, a, s, c, c1, c2, c3, c4, c5, c6, c7, c8 from unnest($1::int[], $2::int[], $3::smallint[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], \
+    $9::int[], $10::int[], $11::int[]) with ordinality as i (a,s,c,c1,c2,c3,c4,c5,c6,c7,c8,place)")
+        .bind(rows.iter().map(|row| row.agency.0).collect::<Vec<i32>>())
+        .bind(rows.iter().map(|row| row.service.0).collect::<Vec<i32>>())
+        .bind(rows.iter().map(|row| row.channel.number()).collect::<Vec<i16>>());
+    for at in 0..8 {
+        let column: Vec<i32> = rows.iter().filter_map(|row| row.counts.get(at).copied()).collect();
+        statement = statement.bind(column);
+    }
+    statement.run(conn).await?;
+    Ok(())
 }

@@ -6,7 +6,9 @@
 mod intake;
 pub mod model;
 pub mod raw;
+pub mod rollups;
 pub mod routes;
 pub mod rules;
 mod store;
+pub mod verify;
 pub mod wire;

@@ -5,36 +5,20 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::rules::{CountRow, Known, KnownAgency};
+use super::rollups;
+use super::rules::{Known, KnownAgency};
 use crate::agencies::rules::Validity;
 use crate::auth::{Actor, Scope};
-use crate::db::{Conn, QueryResult, Sql, sql};
+use crate::db::{Conn, QueryResult, sql};
 use crate::ids::{AgencyId, ServiceId};
-use crate::values::Month;
+use crate::values::{Month, Period};
 
 /// Columns of the counts, in the order of [`super::rules::COUNTS`].
 const COUNTS: &str = "received, resolved_early, resolved_on_time, resolved_late, withdrawn, carried_in, \
     in_progress_on_time, in_progress_overdue";
-/// The rows sent: arrays of keys from `$1`, then one array per count.
-const SENT: &str = "unnest($1::int[], $2::int[], $3::smallint[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], \
-    $9::int[], $10::int[], $11::int[]) with ordinality as i (agency_id, service_id, channel, received, resolved_early, \
-    resolved_on_time, resolved_late, withdrawn, carried_in, in_progress_on_time, in_progress_overdue, place)";
-
-fn bind_rows(statement: Sql, rows: &[CountRow]) -> Sql {
-    let mut statement = statement
-        .bind(rows.iter().map(|row| row.agency.0).collect::<Vec<i32>>())
-        .bind(rows.iter().map(|row| row.service.0).collect::<Vec<i32>>())
-        .bind(rows.iter().map(|row| row.channel.number()).collect::<Vec<i16>>());
-    for at in 0..8 {
-        let column: Vec<i32> = rows.iter().filter_map(|row| row.counts.get(at).copied()).collect();
-        statement = statement.bind(column);
-    }
-    statement
-}
-
-/// Batches of one source and month come one after the other, until the transaction ends.
+/// Batches of one source and month come one after the other, and levels stay, until the transaction ends.
 pub async fn lock_batch(conn: &mut Conn, source: &str, month: Month) -> QueryResult<()> {
-    sql("select pg_advisory_xact_lock(3321, hashtext($1))")
+    sql(format!("select pg_advisory_xact_lock(3321, hashtext($1)), {}", rollups::HOLD_LEVELS))
         .bind(format!("{source}/{month}"))
         .run(conn)
         .await
@@ -158,20 +142,20 @@ row! {
     }
 }
 
-/// The first hundred breaks between the months; agencies that did not report the month before have none.
-pub async fn breaks(conn: &mut Conn, rows: &[CountRow], month: Month) -> QueryResult<Vec<Break>> {
+/// The first hundred breaks between the months, of the rows in `stage`; agencies that did not report the month before have none.
+pub async fn breaks(conn: &mut Conn, stage: &'static str, month: Month) -> QueryResult<Vec<Break>> {
     // A full join is always hashed or merged, which no misjudged size turns into nested loops; the filter stays outside, as it
     // would make a left join of it.
     let text = format!(
         "with before as materialized (select agency_id, service_id, channel, in_progress_on_time::bigint + in_progress_overdue as left_over \
-           from dossier_counts where month = $12), \
+           from dossier_counts where month = $1), \
          joined as materialized (select i.place, i.agency_id, i.carried_in, coalesce(b.left_over, 0) as left_over \
-           from {SENT} full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel) \
-         select place - 1 as row, carried_in, left_over as in_progress_before, count(*) over () as total from joined \
+           from {stage} i full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel) \
+         select place::bigint as row, carried_in, left_over as in_progress_before, count(*) over () as total from joined \
          where place is not null and carried_in <> left_over \
          and agency_id = any(array(select distinct agency_id from before)) order by place limit 100"
     );
-    bind_rows(sql(text).planned_each_time(), rows).bind(month.previous().first_day()).rows(conn).await
+    sql(text).planned_each_time().bind(month.previous().first_day()).rows(conn).await
 }
 
 row! {
@@ -195,20 +179,26 @@ pub struct Revision<'a> {
     pub month: Month,
     pub number: i32,
     pub reason: Option<String>,
+    /// Rows that wait for their procedure to become known are other ones than before.
+    pub parked_changed: bool,
 }
 
-/// Makes the source's month what `rows` say: one statement compares, keeps the old figures, writes, and counts.
+/// Makes the source's month what the rows in `stage` with a known procedure say: one statement compares, keeps the old figures,
+/// writes, moves the sums, and counts. `received` and `parked` are totals of the delivery.
 ///
-/// The comparison is a full join (always hashed or merged) and rows are found again by their place on disk: no plan of
+/// Behind [`lock_batch`]. The comparison is a full join (always hashed or merged) and rows are found again by their place on disk: no plan of
 /// it is quadratic, even when the planner knows nothing of the sizes.
 pub async fn replace(
     conn: &mut Conn,
+    stage: &'static str,
     revision: &Revision<'_>,
-    rows: &[CountRow],
+    received: i64,
+    parked: i32,
     actor: &Actor,
 ) -> QueryResult<Changes> {
-    let received: i64 = rows.iter().map(|row| row.counts.first().copied().map_or(0, i64::from)).sum();
-    bind_rows(sql(replace_text()).planned_each_time(), rows)
+    let periods = rollups::periods_of(revision.month);
+    let changes: Changes = sql(replace_text(stage))
+        .planned_each_time()
         .bind(revision.source.to_owned())
         .bind(revision.month.first_day())
         .bind(revision.number)
@@ -216,43 +206,59 @@ pub async fn replace(
         .bind(revision.reason.clone())
         .bind(actor.name.clone())
         .bind(actor.now)
+        .bind(parked)
+        .bind(revision.parked_changed)
+        .bind(periods.map(Period::first_day).to_vec())
+        .bind(periods.map(Period::last_day).to_vec())
         .row(conn)
-        .await
+        .await?;
+    if changes.deleted > 0 {
+        rollups::prune(conn, periods.map(Period::first_day).into_iter().min().unwrap_or_default()).await?;
+    }
+    Ok(changes)
 }
 
-fn replace_text() -> String {
-    let prefixed = |prefix: &str| {
-        COUNTS.split(", ").map(|name| format!("{prefix}.{}", name.trim())).collect::<Vec<_>>().join(", ")
+fn replace_text(stage: &str) -> String {
+    let each = |write: fn(&str) -> String| {
+        COUNTS.split(", ").map(|name| write(name.trim())).collect::<Vec<_>>().join(", ")
     };
-    let (new, old, fresh) = (prefixed("i"), prefixed("o"), prefixed("excluded"));
+    let (new, old) = (each(|name| format!("i.{name}")), each(|name| format!("o.{name}")));
+    let kept = each(|name| format!("o.{name} as old_{name}"));
+    let changed = each(|name| format!("{name} = m.{name}"));
+    let sums = rollups::moved_by_batch("$10", "$11");
     format!(
         "with merged as materialized ( \
-           select i.agency_id, i.service_id, i.channel, {new}, o.place as old_place, \
+           select coalesce(i.agency_id, o.agency_id) as agency_id, coalesce(i.service_id, o.service_id) as service_id, \
+             coalesce(i.channel, o.channel) as channel, {new}, o.place as old_place, {kept}, \
              case when o.place is null then 'created' when i.place is null then 'deleted' \
                when ({new}) is distinct from ({old}) then 'updated' else 'unchanged' end as change \
-           from {SENT} full join (select ctid as place, agency_id, service_id, channel, {COUNTS} from dossier_counts \
-             where month = $13 and source = $12) o \
+           from (select * from {stage} where service_id is not null) i \
+           full join (select ctid as place, agency_id, service_id, channel, {COUNTS} from dossier_counts \
+             where month = $2 and source = $1) o \
            on o.agency_id = i.agency_id and o.service_id = i.service_id and o.channel = i.channel \
-         ), history as ( \
+         ), {sums}, history as ( \
            insert into dossier_count_history (month, agency_id, service_id, channel, source, {COUNTS}, revision, replaced_by) \
-           select month, agency_id, service_id, channel, source, {COUNTS}, revision, $14 from dossier_counts \
-           where month = $13 and ctid = any(array(select old_place from merged where change in ('updated', 'deleted'))) \
+           select month, agency_id, service_id, channel, source, {COUNTS}, revision, $3 from dossier_counts \
+           where month = $2 and ctid = any(array(select old_place from merged where change in ('updated', 'deleted'))) \
          ), removed as ( \
            delete from dossier_counts \
-           where month = $13 and ctid = any(array(select old_place from merged where change = 'deleted')) \
+           where month = $2 and ctid = any(array(select old_place from merged where change = 'deleted')) \
+         ), changed as ( \
+           update dossier_counts c set {changed}, revision = $3 \
+           from (select * from merged where change = 'updated') m where c.month = $2 and c.ctid = m.old_place \
          ), written as ( \
            insert into dossier_counts (month, agency_id, service_id, channel, source, {COUNTS}, revision) \
-           select $13, agency_id, service_id, channel, $12, {COUNTS}, $14 from merged where change in ('created', 'updated') \
-           on conflict (month, agency_id, service_id, channel) do update set ({COUNTS}, revision) = row({fresh}, excluded.revision) \
+           select $2, agency_id, service_id, channel, $1, {COUNTS}, $3 from merged where change = 'created' \
+           order by agency_id, service_id, channel \
          ), counted as ( \
            select (count(*) filter (where change = 'created'))::int as created, \
              (count(*) filter (where change = 'updated'))::int as updated, \
              (count(*) filter (where change = 'unchanged'))::int as unchanged, \
              (count(*) filter (where change = 'deleted'))::int as deleted from merged \
          ), batch as ( \
-           insert into dossier_batches (source, month, revision, rows, received, created, updated, unchanged, deleted, reason, actor, at) \
-           select $12, $13, $14, created + updated + unchanged, $15, created, updated, unchanged, deleted, $16, $17, $18 \
-           from counted where $14 = 1 or created + updated + deleted > 0 returning 1 \
+           insert into dossier_batches (source, month, revision, rows, received, created, updated, unchanged, deleted, reason, actor, at, parked) \
+           select $1, $2, $3, created + updated + unchanged + $8, $4, created, updated, unchanged, deleted, $5, $6, $7, $8 \
+           from counted where $3 = 1 or $9 or created + updated + deleted > 0 returning 1 \
          ) select created, updated, unchanged, deleted, exists (select 1 from batch) as stored from counted"
     )
 }

@@ -230,7 +230,10 @@ async fn coverage_names_the_agencies_without_procedures() {
         levels(&service, &token, "period=2018-07").await["coverage"]["missing"].to_string();
     assert!(after_the_merger.contains("SO-GTVTXD") && !after_the_merger.contains("\"SO-XD\""));
     let filtered = levels(&service, &token, "period=2018-06&agency=SO-YT,SO-TC&group_by=agency").await;
-    assert_eq!(filtered["coverage"], json!({"expected": 2, "reported": 1, "missing": ["SO-TC"]}));
+    assert_eq!(
+        filtered["coverage"],
+        json!({"expected": 2, "reported": 1, "missing": ["SO-TC"], "partial": []})
+    );
     assert_eq!(table(&filtered).len(), 1, "nothing is imputed");
 }
 
@@ -300,6 +303,7 @@ async fn a_procedure_is_active_when_a_dossier_came_online_in_the_period() {
     ] {
         assert_eq!(service.sql(counted).await, 1);
     }
+    service.verify(true).await;
     let active = |item: &Value| {
         [3, 4].map(|level| {
             let rate = rate(item, &format!("services_active_level_{level}"), "exact").clone();

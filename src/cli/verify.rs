@@ -1,0 +1,39 @@
+//! `ict-index verify`: whether what statistics read is what the facts make.
+
+use super::{Outcome, block_on, open_db, plain};
+use crate::config::Environment;
+use crate::db::Conn;
+use crate::http::Problem;
+use crate::services::dossiers::verify::verify;
+
+/// Differences that are printed; the rest are only counted.
+const MOST_SHOWN: usize = 20;
+
+pub fn run(env: &Environment, repair: bool) -> Outcome {
+    let db = open_db(env)?;
+    let found = block_on(async move {
+        db.transaction(async move |conn: &mut Conn| Ok::<_, Problem>(verify(conn, repair).await?))
+            .await
+            .map_err(plain)
+    })?;
+    let n = found.differences.len();
+    for difference in found.differences.iter().take(MOST_SHOWN) {
+        let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
+        let (kept, counted) = (text(&difference.kept), text(&difference.counted));
+        println!("{}: kept {kept}, the facts make {counted}", difference.place);
+    }
+    if n > MOST_SHOWN {
+        println!("and {} more", n - MOST_SHOWN);
+    }
+    println!("{} years counted again, {n} differences", found.years.len());
+    match (n, repair) {
+        (0, _) => Ok(()),
+        (_, false) => Err(vec!["`ict-index verify --repair` makes the sums anew".into()]),
+        (_, true) => {
+            println!(
+                "the sums were made anew; differences of `dossier_batches` are left for a person to look at"
+            );
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Who should have reported, and who did.
+
+use super::wire::Coverage;
+use crate::db::{Conn, QueryResult, Sql, sql};
+use crate::http::Problem;
+use crate::http::listing::invalid;
+
+row! {
+    /// An agency that should have data.
+    #[derive(Debug)]
+    pub struct Expected {
+        pub code: String,
+        pub reported: bool,
+        /// It reported some of the period's months that others reported, and not all.
+        pub in_part: bool,
+    }
+}
+
+/// The agencies asked for, else those that `expected` says: a condition on `a` (the agency) and `r.months` (the number of months of
+/// which it has data). `$1` holds the first days of the period's months, `$2` and `$3` its first and last day, `$4` the codes asked
+/// for. `reports` is a relation of `agency_id` and `month`.
+pub fn statement(with: &str, reports: &str, expected: &str) -> Sql {
+    // A probe per agency and month: whoever reported nothing costs no scan of all the others' rows.
+    sql(format!(
+        "with {with} months as (select m.month from unnest($1::date[]) as m(month) \
+           where exists (select 1 from {reports} as d where d.month = m.month)) \
+         select a.code, r.months > 0 as reported, \
+           r.months > 0 and r.months < (select count(*) from months m \
+             where daterange(a.valid_from, a.valid_to) && daterange(m.month, (m.month + interval '1 month')::date)) as in_part \
+         from agencies a cross join lateral (select count(*) as months from months m \
+           where exists (select 1 from {reports} as d where d.month = m.month and d.agency_id = a.id)) as r \
+         where case when $4::text[] is not null then a.code = any($4) else {expected} end"
+    ))
+}
+
+/// The agencies that `statement` finds.
+pub async fn agencies(conn: &mut Conn, statement: Sql) -> QueryResult<Vec<Expected>> {
+    statement.rows(conn).await
+}
+
+impl Coverage {
+    /// A filter by an agency that does not exist is a mistake, not an empty answer.
+    pub fn of(expected: Vec<Expected>, asked: Option<&[String]>) -> Result<Self, Problem> {
+        let unknown =
+            asked.unwrap_or_default().iter().find(|code| !expected.iter().any(|a| a.code == **code));
+        if let Some(code) = unknown {
+            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
+            return Err(invalid("agency", detail));
+        }
+        let named = |which: fn(&Expected) -> bool| {
+            let mut codes: Vec<String> =
+                expected.iter().filter(|a| which(a)).map(|a| a.code.clone()).collect();
+            codes.sort_unstable();
+            codes
+        };
+        let missing = named(|agency| !agency.reported);
+        let reported = expected.len() - missing.len();
+        Ok(Self { expected: expected.len(), reported, missing, partial: named(|agency| agency.in_part) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn coverage_names_who_is_missing_and_who_is_not_complete() {
+        let agency = |code: &str, reported, in_part| Expected { code: code.into(), reported, in_part };
+        let expected = || vec![agency("B", false, false), agency("C", true, true), agency("A", false, false)];
+        let coverage = Coverage::of(expected(), None).unwrap();
+        assert_eq!((coverage.expected, coverage.reported), (3, 1));
+        assert_eq!(coverage.missing, ["A", "B"]);
+        assert_eq!(coverage.partial, ["C"]);
+        assert!(Coverage::of(expected(), Some(&["A".into()])).is_ok());
+        assert!(Coverage::of(expected(), Some(&["A".into(), "X".into()])).is_err());
+    }
+}
