@@ -9,11 +9,11 @@ use crate::db::{Sql, sql};
 pub fn as_of(first: &str, last: &str, instant: &str) -> String {
     const COLUMNS: &str = "c.month, c.agency_id, c.service_id, c.channel, c.received, c.resolved_early, c.resolved_on_time, c.resolved_late";
     format!(
-        "then as (select source, month, max(revision) as revision from dossier_batches \
+        "past as (select source, month, max(revision) as revision from dossier_batches \
            where month between {first} and {last} and at <= {instant} group by source, month), \
-         facts as (select {COLUMNS} from dossier_counts c join then t on t.source = c.source and t.month = c.month \
+         facts as (select {COLUMNS} from dossier_counts c join past t on t.source = c.source and t.month = c.month \
            where c.month between {first} and {last} and c.revision <= t.revision \
-           union all select {COLUMNS} from dossier_count_history c join then t on t.source = c.source and t.month = c.month \
+           union all select {COLUMNS} from dossier_count_history c join past t on t.source = c.source and t.month = c.month \
            where c.month between {first} and {last} and c.revision <= t.revision and c.replaced_by > t.revision)"
     )
 }
