@@ -50,40 +50,60 @@ const OF_SERVICES: Rollup = Rollup { table: "dossier_service_rollups", key: "gra
 impl Rollup {
     /// `leveled` summed by the key.
     fn summed(self) -> String {
-        let (key, sums) = (self.key, SUMS.map(|sum| format!("sum({sum}) as {sum}")).join(", "));
+        let (key, sums) = (self.key, summed(""));
         format!("select {key}, {sums} from leveled group by {key}")
     }
 
-    /// Adds `leveled` to what is there. Rows are taken in the order of the key, so that no two transactions wait for each other
-    /// in a circle.
-    fn add(self) -> String {
+    /// Adds the rows of `source` (key and sums) to what is there. Rows are taken in the order of the key, so that no two
+    /// transactions wait for each other in a circle.
+    fn add(self, source: &str) -> String {
         let Self { table, key } = self;
-        let (columns, summed) = (SUMS.join(", "), self.summed());
+        let columns = SUMS.join(", ");
         let added = SUMS.map(|sum| format!("{sum} = r.{sum} + excluded.{sum}")).join(", ");
         format!(
-            "insert into {table} as r ({key}, {columns}) {summed} order by {key} on conflict ({key}) do update set {added}"
+            "insert into {table} as r ({key}, {columns}) select {key}, {columns} from ({source}) as added order by {key} \
+             on conflict ({key}) do update set {added}"
         )
     }
 }
 
+/// `sum(received) as received` and so on, of the columns of `of` (with its dot).
+fn summed(of: &str) -> String {
+    SUMS.map(|sum| format!("sum({of}{sum}) as {sum}")).join(", ")
+}
+
 /// Statements within a batch's own: from `merged` (rows with `change` and, in `old_…` and by plain name, counts before and
-/// after) the sums move by the differences. `periods` names the parameters with the first and last days of the month, its
-/// quarter and its year.
+/// after) the sums move by the differences. `first` and `last` name the parameters with the first and last days of the month,
+/// its quarter and its year. Rows are added up before they are taken for each of the three: that is most of the work.
 pub(super) fn moved_by_batch(first: &str, last: &str) -> String {
     let moved = |count: &str| format!("coalesce({count}, 0)::bigint - coalesce(old_{count}, 0)");
     let (received, late) = (moved("received"), moved("resolved_late"));
     let in_time = format!("{} + {}", moved("resolved_early"), moved("resolved_on_time"));
+    let level = |at: u8| {
+        format!(
+            "coalesce((array_agg(level order by effective_from desc) filter (where effective_from <= ({last}::date[])[{at}]))[1], 0::smallint)"
+        )
+    };
+    let (month, quarter, year) = (level(1), level(2), level(3));
+    let sums = summed("m.");
+    let of_agencies = OF_AGENCIES.add(&format!(
+        "select p.grain, p.period, b.agency_id, (b.levels)[p.place] as level, {} from by_levels b cross join periods p group by 1, 2, 3, 4",
+        summed("b.")
+    ));
+    let of_services = OF_SERVICES
+        .add(&format!("select p.grain, p.period, m.* from (select service_id, {sums} from moved m group by 1) m cross join periods p"));
     format!(
-        "moved as (select agency_id, service_id, sum(case change when 'created' then 1 when 'deleted' then -1 else 0 end)::int as rows, \
+        "periods as (select * from unnest('{{1,3,12}}'::smallint[], {first}::date[]) with ordinality as p (grain, period, place)), \
+         moved as materialized (select agency_id, service_id, \
+           sum(case change when 'created' then 1 when 'deleted' then -1 else 0 end)::int as rows, \
            sum({received}) as received, sum({in_time} + {late}) as resolved, sum({in_time}) as in_time, \
            coalesce(sum({received}) filter (where channel = 1), 0) as online_received, \
            coalesce(sum({in_time} + {late}) filter (where channel = 1), 0) as online_resolved \
            from merged where change <> 'unchanged' group by agency_id, service_id), \
-         touched as (select p.grain, p.period, p.last_day, m.* from moved m \
-           cross join unnest('{{1,3,12}}'::smallint[], {first}::date[], {last}::date[]) as p (grain, period, last_day)), \
-         {LEVELED}, of_agencies as ({}), of_services as ({})",
-        OF_AGENCIES.add(),
-        OF_SERVICES.add()
+         levels as (select service_id, array[{month}, {quarter}, {year}] as levels from service_levels group by service_id), \
+         by_levels as materialized (select m.agency_id, coalesce(l.levels, '{{0,0,0}}') as levels, {sums} \
+           from moved m left join levels l using (service_id) group by 1, 2), \
+         of_agencies as ({of_agencies}), of_services as ({of_services})"
     )
 }
 
@@ -132,7 +152,7 @@ pub async fn relevel(
     }
     let sign = if direction == Move::Out { "-1" } else { "1" };
     let sums = sums_of_facts(sign);
-    let add = OF_AGENCIES.add();
+    let add = OF_AGENCIES.add(&OF_AGENCIES.summed());
     let text = format!(
         "with touched as (select g.grain, g.period, e.last_day, c.agency_id, c.service_id, {sums} \
            from dossier_counts c {PERIODS_OF_FACT} \

@@ -18,11 +18,15 @@ const COUNTS: &str = "received, resolved_early, resolved_on_time, resolved_late,
     in_progress_on_time, in_progress_overdue";
 /// Batches of one source and month come one after the other, and levels stay, until the transaction ends.
 pub async fn lock_batch(conn: &mut Conn, source: &str, month: Month) -> QueryResult<()> {
-    sql(format!("select pg_advisory_xact_lock(3321, hashtext($1)), {}", rollups::HOLD_LEVELS))
-        .bind(format!("{source}/{month}"))
-        .run(conn)
-        .await
-        .map(|_| ())
+    // The statements of a batch sort and hash all its rows.
+    sql(format!(
+        "select pg_advisory_xact_lock(3321, hashtext($1)), {}, set_config('work_mem', '64MB', true)",
+        rollups::HOLD_LEVELS
+    ))
+    .bind(format!("{source}/{month}"))
+    .run(conn)
+    .await
+    .map(|_| ())
 }
 
 /// Of two sources that report an agency's month for the first time, one comes first. Locks are taken in their order, so
@@ -224,7 +228,7 @@ fn replace_text(stage: &str) -> String {
     };
     let (new, old) = (each(|name| format!("i.{name}")), each(|name| format!("o.{name}")));
     let kept = each(|name| format!("o.{name} as old_{name}"));
-    let changed = each(|name| format!("{name} = m.{name}"));
+    let changed = each(|name| format!("{name} = excluded.{name}"));
     let sums = rollups::moved_by_batch("$10", "$11");
     format!(
         "with merged as materialized ( \
@@ -244,8 +248,9 @@ fn replace_text(stage: &str) -> String {
            delete from dossier_counts \
            where month = $2 and ctid = any(array(select old_place from merged where change = 'deleted')) \
          ), changed as ( \
-           update dossier_counts c set {changed}, revision = $3 \
-           from (select * from merged where change = 'updated') m where c.month = $2 and c.ctid = m.old_place \
+           insert into dossier_counts (month, agency_id, service_id, channel, source, {COUNTS}, revision) \
+           select $2, agency_id, service_id, channel, $1, {COUNTS}, $3 from merged where change = 'updated' \
+           on conflict (month, agency_id, service_id, channel) do update set {changed}, revision = excluded.revision \
          ), written as ( \
            insert into dossier_counts (month, agency_id, service_id, channel, source, {COUNTS}, revision) \
            select $2, agency_id, service_id, channel, $1, {COUNTS}, $3 from merged where change = 'created' \
