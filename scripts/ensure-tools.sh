@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sees to it that the project can be built here: installs what Debian's packages offer, says what to do about the rest.
+# Sees to it that the project can be built here (with --test also: tested): installs what Debian's packages offer, says what to do
+# about the rest.
 # PostgreSQL is seen to by postgres.sh.
 set -euo pipefail
 # shellcheck source=scripts/common.sh
@@ -12,6 +13,8 @@ need() { what+=("$1"); packages+=("${@:2}"); }
 cc -x c -fsyntax-only - <<<'#include <stdlib.h>' 2>/dev/null || need 'a C compiler' gcc libc6-dev
 command -v make >/dev/null || need make make
 command -v curl >/dev/null || need curl curl
+# The tests run the clients in examples/.
+[[ ${1:-} != --test ]] || command -v python3 >/dev/null || need 'Python 3' python3
 # The TLS library's C sources come with what a plain compiler needs for these two; elsewhere they are built by cmake.
 case $(uname -sm) in
   'Linux x86_64' | 'Linux aarch64') ;;

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 
-scripts/ensure-tools.sh
+scripts/ensure-tools.sh --test
 if [[ -z ${TEST_DATABASE_URL:-} ]]; then
   mkdir -p target
   lock target/test.lock --wait

@@ -96,6 +96,14 @@ pub struct TestService {
     pub clock: Clock,
     database: String,
     app: App,
+    key_file: Option<std::path::PathBuf>,
+}
+
+/// A file with new token keys.
+fn key_file() -> std::path::PathBuf {
+    let path = std::env::temp_dir().join(format!("token-{}.keys", Uuid::now_v7()));
+    TokenKeys::rotate(&path, Utc::now()).expect("a key file");
+    path
 }
 
 async fn application(state: State) -> App {
@@ -108,6 +116,9 @@ async fn application(state: State) -> App {
 
 impl Drop for TestService {
     fn drop(&mut self) {
+        if let Some(file) = &self.key_file {
+            let _ = std::fs::remove_file(file);
+        }
         let database = self.database.clone();
         // Off this runtime: a test's own is ending.
         std::thread::spawn(move || {
@@ -179,6 +190,10 @@ pub struct Call<'s> {
 impl TestService {
     /// A service on a copy of the seeded template, with its clock at [`NOW`].
     pub async fn start() -> Self {
+        Self::start_with(Clock::fixed(NOW.parse().unwrap()), None).await
+    }
+
+    async fn start_with(clock: Clock, key_file: Option<std::path::PathBuf>) -> Self {
         let _ = env_logger::builder().is_test(true).filter_level(log::LevelFilter::Error).try_init();
         let template = template().await;
         let database = format!("test_{}", Uuid::now_v7().simple());
@@ -187,13 +202,39 @@ impl TestService {
         settings.max_connections = 6;
         // A loaded machine is not a failing one.
         settings.checkout_timeout_ms = 20_000;
-        let clock = Clock::fixed(NOW.parse().unwrap());
-        let keys = KeyRing::new(TokenKeys::generate(clock.now()), None);
+        let keys = match &key_file {
+            Some(file) => TokenKeys::load(file).unwrap(),
+            None => TokenKeys::generate(clock.now()),
+        };
+        let keys = KeyRing::new(keys, None);
         let state =
             app::state(Db::new(&settings).unwrap(), clock.clone(), keys, Passwords::new(CHEAP).unwrap())
                 .unwrap();
         let app = application(state.clone()).await;
-        Self { state, clock, database, app }
+        Self { state, clock, database, app, key_file }
+    }
+
+    /// As [`TestService::start`], with the system's time and token keys in a file, for tests that also run the binary.
+    pub async fn start_on_system_time() -> Self {
+        Self::start_with(Clock::System, Some(key_file())).await
+    }
+
+    /// The file that the service has its token keys from.
+    pub fn key_file(&self) -> &std::path::Path {
+        self.key_file.as_deref().expect("this service was started with a key file")
+    }
+
+    /// Listens on a free port until the test ends; answers the URL.
+    pub fn listen(&self) -> String {
+        let state = self.state.clone();
+        let server = actix_web::HttpServer::new(move || app::build(state.clone()))
+            .workers(1)
+            .disable_signals()
+            .bind("127.0.0.1:0")
+            .expect("a free port");
+        let url = format!("http://{}", server.addrs()[0]);
+        actix_web::rt::spawn(server.run());
+        url
     }
 
     pub fn url(&self) -> String {
