@@ -13,7 +13,7 @@ mod support;
 mod accounts;
 mod agencies;
 mod architecture;
-// mod clients;
+mod clients;
 mod contract;
 mod description;
 mod dossiers;
