@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::levels::LevelGroupBy;
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{QueryResult, Reader, sql};
 use crate::values::Period;
 
 /// What is counted.
@@ -24,7 +24,7 @@ row! {
 }
 
 /// The agencies asked for; else those that should have procedures on the last day of the period, and those that have.
-pub async fn agencies(conn: &mut Conn, query: &LevelQuery) -> QueryResult<Vec<AgencyRow>> {
+pub async fn agencies(conn: &mut Reader<'_>, query: &LevelQuery) -> QueryResult<Vec<AgencyRow>> {
     sql(
         "with days(day) as (select $1::date), \
          active as (select distinct sa.agency_id from days d cross join services s \
@@ -125,7 +125,7 @@ fn text(group_by: Option<LevelGroupBy>) -> String {
 }
 
 /// Counts the procedures in force on the last day of each span by the level in force on that day.
-pub async fn count(conn: &mut Conn, query: LevelQuery) -> QueryResult<Vec<LevelRow>> {
+pub async fn count(conn: &mut Reader<'_>, query: LevelQuery) -> QueryResult<Vec<LevelRow>> {
     let spans: Vec<(NaiveDate, NaiveDate)> = match query.group_by {
         Some(LevelGroupBy::Month) => {
             query.period.months().into_iter().map(|month| (month.first_day(), month.last_day())).collect()

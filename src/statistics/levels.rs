@@ -186,13 +186,13 @@ pub async fn service_levels(
         fields: field.as_ref().map(fields_of),
     };
     let (coverage, rows, aims) = access
-        .read(async move |conn| {
+        .fetch_figures(async |conn| {
             let agencies = level_counts::agencies(conn, &query).await?;
             known(query.agencies.as_deref(), &agencies)?;
             let coverage =
                 Coverage::of(agencies.into_iter().map(|agency| (agency.code, agency.has_services)));
             let aims = metric_bounds(conn, period.year()).await?;
-            Ok((coverage, level_counts::count(conn, query).await?, aims))
+            Ok((coverage, level_counts::count(conn, query.clone()).await?, aims))
         })
         .await?;
     let items = rows.into_iter().map(|row| LevelItem::of(group_of(group_by, &row), &row, &aims)).collect();

@@ -10,7 +10,7 @@ use super::rates::RateGroupBy;
 use super::rules::{Bound, Comparator};
 use super::targets::Aim;
 use super::wire::{Group, GroupType};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{QueryResult, Reader, sql};
 use crate::values::Period;
 
 /// What is counted.
@@ -31,7 +31,7 @@ row! {
 }
 
 /// The agencies asked for; else those that exist in the period and should report, and those that do.
-pub async fn agencies(conn: &mut Conn, query: &RateQuery) -> QueryResult<Vec<AgencyRow>> {
+pub async fn agencies(conn: &mut Reader<'_>, query: &RateQuery) -> QueryResult<Vec<AgencyRow>> {
     // A probe per agency and month: whoever reported nothing costs no scan of all the others' rows.
     sql(
         "select a.code, r.reported from agencies a cross join lateral (select exists (select 1 from unnest($1::date[]) as m(month) \
@@ -115,7 +115,7 @@ fn count_text(group_by: Option<RateGroupBy>) -> String {
 }
 
 /// Counts by group. Levels are those in force on the last day of the period, or of each month when grouped by month.
-pub async fn count(conn: &mut Conn, query: RateQuery) -> QueryResult<Vec<(Group, Tally)>> {
+pub async fn count(conn: &mut Reader<'_>, query: RateQuery) -> QueryResult<Vec<(Group, Tally)>> {
     let by_month = query.group_by == Some(RateGroupBy::Month);
     let rows: Vec<TallyRow> = sql(count_text(query.group_by))
         .planned_each_time()
@@ -206,7 +206,7 @@ row! {
 }
 
 /// Targets of these rates in a year.
-pub async fn aims(conn: &mut Conn, year: i32, metrics: Vec<String>) -> QueryResult<RateAims> {
+pub async fn aims(conn: &mut Reader<'_>, year: i32, metrics: Vec<String>) -> QueryResult<RateAims> {
     let rows: Vec<AimRow> = sql(
         "select t.code, t.scope = 'agency' as of_agency, a.code as agency, t.comparator, t.value, t.value_to, t.due \
          from targets t left join agencies a on a.id = t.agency_id \

@@ -124,13 +124,13 @@ async fn dossier_rates(
     let RateParams { period, group_by, agency, field, .. } = params.filter;
     let fields = field.as_ref().map(fields_of);
     let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields };
-    let ids = metrics.iter().map(|metric| metric.id.to_owned()).collect();
+    let ids: Vec<_> = metrics.iter().map(|metric| metric.id.to_owned()).collect();
     let (agencies, groups, aims) = access
-        .read(async move |conn| {
+        .fetch_figures(async |conn| {
             let agencies = rate_counts::agencies(conn, &query).await?;
             known(query.agencies.as_deref(), &agencies)?;
-            let aims = rate_counts::aims(conn, period.year(), ids).await?;
-            Ok((agencies, rate_counts::count(conn, query).await?, aims))
+            let aims = rate_counts::aims(conn, period.year(), ids.clone()).await?;
+            Ok((agencies, rate_counts::count(conn, query.clone()).await?, aims))
         })
         .await?;
     let coverage = Coverage::of(agencies.into_iter().map(|agency| (agency.code, agency.reported)));

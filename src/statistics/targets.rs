@@ -6,7 +6,7 @@ use bigdecimal::BigDecimal;
 use chrono::NaiveDate;
 
 use super::rules::{Bound, Comparator};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{QueryResult, Reader, sql};
 
 /// A target of the province: the bound and the day it is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ row! {
 }
 
 /// The province's targets of a year.
-pub async fn metric_bounds(conn: &mut Conn, year: i32) -> QueryResult<Aims> {
+pub async fn metric_bounds(conn: &mut Reader<'_>, year: i32) -> QueryResult<Aims> {
     let rows: Vec<AimRow> = sql(
         "select code, comparator, value, value_to, due from targets where scope = 'province' and year = $1",
     )
