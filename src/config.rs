@@ -14,6 +14,8 @@ pub struct Config {
     pub bind_address: String,
     pub token_key_file: PathBuf,
     pub password_cost: PasswordCost,
+    /// Answers of statistics kept in memory; 0: none.
+    pub answer_cache_mib: u64,
 }
 
 /// The environment as a map, so that tests can make one.
@@ -65,12 +67,18 @@ impl Config {
         let mut db = DbSettings::new(url);
         db.max_connections =
             number(env, "DATABASE_MAX_CONNECTIONS", db.max_connections, 1..=500, &mut faults);
+        db.replica_url = replica_url(env).unwrap_or_else(|fault| {
+            faults.push(fault);
+            None
+        });
+        let answer_cache_mib =
+            number(env, "ANSWER_CACHE_MIB", crate::http::answers::DEFAULT_MIB, 0..=65_536, &mut faults);
         let password_cost = PasswordCost {
             memory_kib: number(env, "PASSWORD_MEMORY_KIB", 19_456, 19_456..=1_048_576, &mut faults),
             iterations: number(env, "PASSWORD_ITERATIONS", 2, 1..=20, &mut faults),
         };
         if faults.is_empty() {
-            Ok(Self { db, bind_address, token_key_file, password_cost })
+            Ok(Self { db, bind_address, token_key_file, password_cost, answer_cache_mib })
         } else {
             Err(faults)
         }
@@ -82,17 +90,27 @@ pub fn database_url(env: &Environment) -> Result<String, String> {
     let url = env
         .get("DATABASE_URL")
         .ok_or("DATABASE_URL: missing, e.g. postgres://ict_index@127.0.0.1/ict_index")?;
+    with_password(env, "DATABASE_URL", url)
+}
+
+/// `DATABASE_REPLICA_URL`, with the same password where it has none.
+fn replica_url(env: &Environment) -> Result<Option<String>, String> {
+    let Some(url) = env.get("DATABASE_REPLICA_URL") else { return Ok(None) };
+    with_password(env, "DATABASE_REPLICA_URL", url).map(Some)
+}
+
+fn with_password(env: &Environment, name: &str, url: &str) -> Result<String, String> {
     let rest = url
         .strip_prefix("postgres://")
         .or_else(|| url.strip_prefix("postgresql://"))
-        .ok_or("DATABASE_URL: must begin with postgres://")?;
+        .ok_or_else(|| format!("{name}: must begin with postgres://"))?;
     let Some(file) = env.get("DATABASE_PASSWORD_FILE") else { return Ok(url.to_owned()) };
     let password = std::fs::read_to_string(file)
         .map_err(|e| format!("DATABASE_PASSWORD_FILE: cannot read {file}: {e}"))?;
     let (user, host) = rest
         .split_once('@')
         .filter(|(user, _)| !user.contains(':'))
-        .ok_or("DATABASE_URL: needs a user and no password when DATABASE_PASSWORD_FILE is set")?;
+        .ok_or_else(|| format!("{name}: needs a user and no password when DATABASE_PASSWORD_FILE is set"))?;
     let password: String = form_urlencoded::byte_serialize(password.trim().as_bytes()).collect();
     Ok(format!("postgres://{user}:{}@{host}", password.replace('+', "%20")))
 }
@@ -131,6 +149,8 @@ mod tests {
             ("BIND_ADDRESS", "nowhere"),
             ("PASSWORD_ITERATIONS", "0"),
             ("DATABASE_MAX_CONNECTIONS", "many"),
+            ("DATABASE_REPLICA_URL", "mysql://x"),
+            ("ANSWER_CACHE_MIB", "-1"),
         ]);
         let faults = Config::load(&env).unwrap_err();
         for name in [
@@ -139,6 +159,8 @@ mod tests {
             "TOKEN_KEY_FILE",
             "PASSWORD_ITERATIONS",
             "DATABASE_MAX_CONNECTIONS",
+            "DATABASE_REPLICA_URL",
+            "ANSWER_CACHE_MIB",
         ] {
             assert!(faults.iter().any(|f| f.starts_with(name)), "{name} is not among {faults:?}");
         }

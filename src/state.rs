@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::auth::{KeyRing, Passwords};
+use crate::auth::{KeyRing, Passwords, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::http::answers::Answers;
 use crate::http::describe::Description;
 use crate::http::metrics::Metrics;
 
@@ -22,11 +23,20 @@ struct Inner {
     passwords: Passwords,
     metrics: Metrics,
     description: Description,
+    tokens: Tokens,
+    answers: Answers,
     stopping: AtomicBool,
 }
 
 impl State {
-    pub fn new(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords, description: Description) -> Self {
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        keys: KeyRing,
+        passwords: Passwords,
+        description: Description,
+        answers: Answers,
+    ) -> Self {
         let inner = Inner {
             db,
             clock,
@@ -34,6 +44,8 @@ impl State {
             passwords,
             metrics: Metrics::default(),
             description,
+            tokens: Tokens::default(),
+            answers,
             stopping: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
@@ -62,6 +74,22 @@ impl State {
 
     pub fn description(&self) -> &Description {
         &self.inner.description
+    }
+
+    /// Tokens verified a moment ago.
+    pub fn tokens(&self) -> &Tokens {
+        &self.inner.tokens
+    }
+
+    /// Answers kept.
+    pub fn answers(&self) -> &Answers {
+        &self.inner.answers
+    }
+
+    /// The exposition format of all metrics.
+    pub fn render_metrics(&self) -> String {
+        let inner = &self.inner;
+        inner.metrics.render(&inner.db, inner.answers.counts(), inner.tokens.counts())
     }
 
     /// Readiness goes first: from now on `/readyz` answers 503.

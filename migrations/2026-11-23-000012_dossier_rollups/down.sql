@@ -8,7 +8,9 @@ drop trigger service_agencies_tell on service_agencies;
 drop trigger service_levels_tell on service_levels;
 drop trigger service_statuses_tell on service_statuses;
 drop trigger services_tell on services;
+drop trigger dossier_service_rollups_tell on dossier_service_rollups;
 drop trigger dossier_agency_rollups_tell on dossier_agency_rollups;
+drop trigger dossier_counts_tell on dossier_counts;
 drop trigger dossier_batches_tell on dossier_batches;
 drop function tell_change;
 

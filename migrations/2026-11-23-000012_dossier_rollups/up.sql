@@ -115,24 +115,30 @@ begin
 end
 $$;
 
--- The commit that changes what answers are made of tells every instance.
+-- The commit that changes what answers are made of tells every instance; the notice tells the one whose statement it was
+-- before the commit is answered (docs/adr/0011).
 create function tell_change() returns trigger language plpgsql as $$
 begin
     perform pg_notify('ict_index_changes', tg_argv[0]);
+    raise notice 'ict_index_changes' using detail = tg_argv[0];
     return null;
 end
 $$;
-comment on function tell_change is 'Tells listeners, at the commit, which kind of cached knowledge has changed.';
+comment on function tell_change is 'Tells listeners, at the commit, which kind of cached knowledge has changed; and the session at once.';
 
-create trigger dossier_batches_tell after insert on dossier_batches for each statement execute function tell_change('figures');
-create trigger dossier_agency_rollups_tell after insert or update or delete on dossier_agency_rollups for each statement execute function tell_change('figures');
-create trigger services_tell after insert or update or delete on services for each statement execute function tell_change('figures');
-create trigger service_statuses_tell after insert or update or delete on service_statuses for each statement execute function tell_change('figures');
-create trigger service_levels_tell after insert or update or delete on service_levels for each statement execute function tell_change('figures');
-create trigger service_agencies_tell after insert or update or delete on service_agencies for each statement execute function tell_change('figures');
-create trigger agencies_tell after insert or update or delete on agencies for each statement execute function tell_change('figures');
-create trigger targets_tell after insert or update or delete on targets for each statement execute function tell_change('figures');
-create trigger agencies_tell_scopes after insert or update or delete on agencies for each statement execute function tell_change('callers');
-create trigger users_tell after update or delete on users for each statement execute function tell_change('callers');
-create trigger clients_tell after update or delete on clients for each statement execute function tell_change('callers');
-create trigger sessions_tell after update of revoked_at on sessions for each statement execute function tell_change('callers');
+-- Everything that a statistic reads …
+create trigger dossier_batches_tell after insert or truncate on dossier_batches for each statement execute function tell_change('figures');
+create trigger dossier_counts_tell after insert or update or delete or truncate on dossier_counts for each statement execute function tell_change('figures');
+create trigger dossier_agency_rollups_tell after insert or update or delete or truncate on dossier_agency_rollups for each statement execute function tell_change('figures');
+create trigger dossier_service_rollups_tell after insert or update or delete or truncate on dossier_service_rollups for each statement execute function tell_change('figures');
+create trigger services_tell after insert or update or delete or truncate on services for each statement execute function tell_change('figures');
+create trigger service_statuses_tell after insert or update or delete or truncate on service_statuses for each statement execute function tell_change('figures');
+create trigger service_levels_tell after insert or update or delete or truncate on service_levels for each statement execute function tell_change('figures');
+create trigger service_agencies_tell after insert or update or delete or truncate on service_agencies for each statement execute function tell_change('figures');
+create trigger agencies_tell after insert or update or delete or truncate on agencies for each statement execute function tell_change('figures');
+create trigger targets_tell after insert or update or delete or truncate on targets for each statement execute function tell_change('figures');
+-- … and a principal. What is new changes nobody: no token was made for it yet.
+create trigger agencies_tell_scopes after insert or update or delete or truncate on agencies for each statement execute function tell_change('callers');
+create trigger users_tell after update or delete or truncate on users for each statement execute function tell_change('callers');
+create trigger clients_tell after update or delete or truncate on clients for each statement execute function tell_change('callers');
+create trigger sessions_tell after update of id, user_id, revoked_at, expires_at or delete or truncate on sessions for each statement execute function tell_change('callers');

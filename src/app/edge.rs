@@ -1,59 +1,121 @@
 //! The outermost layer: gives each request an id, writes problems in the caller's language, logs one line, measures,
 //! and sets the headers that every answer has.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VARY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap,
+    HeaderName, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
-use uuid::Uuid;
+use uuid::{Builder, NoContext, Timestamp, Uuid};
 
-use crate::http::request::{Caller, RequestId};
+use super::answers;
+use crate::auth::{Principal, authenticate, leave};
+use crate::http::request::RequestId;
 use crate::http::{Code, Locale, Problem};
 use crate::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// For everything but Swagger UI and the landing page: data needs no scripts and styles.
+const DATA_ONLY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+const OWN_PAGES: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'",
+);
 
+/// Everything around the handlers, in one middleware: each layer of actix's costs more than what most of this does.
 pub async fn edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
+    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
+        return Err(Problem::internal("no state in the application").into());
+    };
     let request_id = request_id(request.headers());
-    request.extensions_mut().insert(RequestId(request_id.clone()));
-    let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
-    let method = request.method().as_str().to_owned();
-
-    // Handlers' and extractors' errors are answers by now; an `Err` could only come from another middleware.
-    let response = next.call(request).await?.map_into_boxed_body();
-
-    let route = response.request().match_pattern().unwrap_or_else(|| "-".to_owned());
-    let mut response = render(response, locale, &request_id);
-    finish_headers(response.headers_mut(), &request_id, &route);
-    let elapsed = started.elapsed();
-    let status = response.status().as_u16();
-    if let Some(state) = response.request().app_data::<web::Data<State>>() {
-        state.metrics().observe(&method, &route, status, elapsed);
+    let caller = match request.path().starts_with("/api/") {
+        true => Some(authenticate(request.request(), &state).await),
+        false => None,
+    };
+    let principal = caller.as_ref().and_then(|caller| caller.as_ref().ok()).cloned();
+    if let Some(principal) = &principal
+        && let Some((answer, response)) = answers::kept(&request, &state, principal).await
+    {
+        let mut response = request.into_response(response);
+        let done = Done { state: &state, started, request_id: &request_id, caller: Some(principal) };
+        done.finish(&mut response, &answer.route);
+        return Ok(response);
     }
-    let caller =
-        response.request().extensions().get::<Caller>().map_or_else(|| "-".to_owned(), |c| c.0.clone());
-    let duration_ms = elapsed.as_secs_f64() * 1000.0;
-    log::info!(target: "access", method = method.as_str(), route = route.as_str(), status, duration_ms, request_id = request_id.as_str(), caller = caller.as_str(); "request");
+    if let Some(caller) = caller {
+        leave(request.request(), caller);
+    }
+    let mut response = handled(request, next, &state, &request_id, principal.as_deref()).await?;
+    let route = response.request().match_pattern();
+    let done = Done { state: &state, started, request_id: &request_id, caller: principal.as_ref() };
+    done.finish(&mut response, route.as_deref().unwrap_or("-"));
     Ok(response)
 }
 
+/// The answer of a handler, its problem written.
+async fn handled(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    state: &State,
+    request_id: &Arc<str>,
+    principal: Option<&Principal>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    request.extensions_mut().insert(RequestId(request_id.clone()));
+    let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
+    // Handlers' and extractors' errors are answers by now; an `Err` could only come from another middleware.
+    let response = match answers::concerns(&request) {
+        true => answers::through(request, next, state, principal).await?,
+        false => next.call(request).await?.map_into_boxed_body(),
+    };
+    Ok(render(response, locale, request_id))
+}
+
+/// A request that is answered: what is left to do is the same for all.
+struct Done<'r> {
+    state: &'r State,
+    started: Instant,
+    request_id: &'r str,
+    caller: Option<&'r Arc<Principal>>,
+}
+
+impl Done<'_> {
+    fn finish(&self, response: &mut ServiceResponse<BoxBody>, route: &str) {
+        finish_headers(response.headers_mut(), self.request_id, route);
+        let elapsed = self.started.elapsed();
+        let (method, status) = (response.request().method().as_str(), response.status().as_u16());
+        self.state.metrics().observe(method, route, status, elapsed);
+        let caller = self.caller.map_or("-", |principal| principal.name_ref());
+        let duration_ms = elapsed.as_secs_f64() * 1000.0;
+        log::info!(target: "access", method, route, status, duration_ms, request_id = self.request_id, caller; "request");
+    }
+}
+
 /// A client's id is kept when it is short and plain, so that it cannot forge log lines.
-fn request_id(headers: &HeaderMap) -> String {
+fn request_id(headers: &HeaderMap) -> Arc<str> {
     headers
         .get(&REQUEST_ID)
         .and_then(|v| v.to_str().ok())
         .filter(|id| (1..=64).contains(&id.len()))
         .filter(|id| id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'))
-        .map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+        .map_or_else(new_request_id, Arc::from)
+}
+
+/// UUIDv7 from this thread's generator: the usual way asks the kernel for each.
+fn new_request_id() -> Arc<str> {
+    let (seconds, nanos) = Timestamp::now(NoContext).to_unix();
+    let millis = seconds * 1000 + u64::from(nanos / 1_000_000);
+    let id = Builder::from_unix_timestamp_millis(millis, &rand::random()).into_uuid();
+    let mut text = Uuid::encode_buffer();
+    Arc::from(&*id.hyphenated().encode_lower(&mut text))
 }
 
 /// Writes the problem that the handler left, or makes one of an answer that actix wrote as plain text.
@@ -110,22 +172,12 @@ fn finish_headers(headers: &mut HeaderMap, request_id: &str, route: &str) {
     if let Ok(value) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, value);
     }
-    let fixed = [
-        ("x-content-type-options", "nosniff"),
-        ("x-frame-options", "DENY"),
-        ("referrer-policy", "no-referrer"),
-        ("cross-origin-resource-policy", "same-origin"),
-    ];
-    for (name, value) in fixed {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
-    }
-    // Swagger UI needs its own scripts and styles; everything else is data and needs nothing.
-    let policy = if route.starts_with("/docs") || route == "/" {
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; script-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'"
-    } else {
-        "default-src 'none'; frame-ancestors 'none'"
-    };
-    headers.insert(HeaderName::from_static("content-security-policy"), HeaderValue::from_static(policy));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    let own_page = route.starts_with("/docs") || route == "/";
+    headers.insert(CONTENT_SECURITY_POLICY, if own_page { OWN_PAGES } else { DATA_ONLY });
     if !headers.contains_key(CACHE_CONTROL) {
         // Answers depend on the caller: a shared cache must not keep them, a private one must ask.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));

@@ -61,5 +61,5 @@ pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, 
 pub async fn metrics(_: Public, state: web::Data<State>) -> HttpResponse {
     HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(state.metrics().render(state.db()))
+        .body(state.render_metrics())
 }

@@ -1,5 +1,6 @@
 //! Composition: the one list of routes, which is the description of the API, and the edge around it.
 
+mod answers;
 mod edge;
 mod frame;
 mod health;
@@ -12,9 +13,10 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, web};
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use crate::auth::{KeyRing, Passwords, authenticate};
+use crate::auth::{KeyRing, Passwords};
 use crate::clock::Clock;
 use crate::db::Db;
+use crate::http::answers::Answers;
 use crate::http::describe::Description;
 use crate::http::{Code, Problem};
 use crate::state::State;
@@ -50,13 +52,24 @@ pub fn build(
         .route("/openapi.json", web::get().to(openapi))
         .service(swagger)
         .default_service(web::to(unrouted))
-        .wrap(from_fn(authenticate))
         .wrap(from_fn(edge::edge))
 }
 
-/// The state of a service with these parts and this API.
+/// The state of a service with these parts and this API; it listens for changes from now on.
 pub fn state(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<State, String> {
-    Ok(State::new(db, clock, keys, passwords, description()?))
+    state_with_answers(db, clock, keys, passwords, crate::http::answers::DEFAULT_MIB)
+}
+
+/// As [`state`], keeping so many MiB of answers; 0: none.
+pub fn state_with_answers(
+    db: Db,
+    clock: Clock,
+    keys: KeyRing,
+    passwords: Passwords,
+    answers_mib: u64,
+) -> Result<State, String> {
+    db.listen();
+    Ok(State::new(db, clock, keys, passwords, description()?, Answers::new(answers_mib)))
 }
 
 /// The description of the API, complete.

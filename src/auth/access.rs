@@ -1,7 +1,11 @@
 //! The first parameter of every handler. Nothing of a request is looked at before it has decided.
 
+use std::cell::Cell;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -11,7 +15,8 @@ use super::authenticate::authenticated;
 use super::permission::Asks;
 use super::{Actor, Identity, Permission, Principal, Scope};
 use crate::clock::business_day;
-use crate::db::{Conn, Db};
+use crate::db::{Conn, Db, Reader};
+use crate::http::describe::Operation;
 use crate::http::idempotency::{self, Repeatable};
 use crate::http::request::RequestId;
 use crate::http::{Code, Msg, Preconditions, Problem, Reply, csv, listing};
@@ -20,7 +25,7 @@ use crate::state::State;
 /// An authenticated caller who holds `P`, and the only way to the database.
 #[derive(Debug)]
 pub struct Access<P> {
-    principal: Principal,
+    principal: Arc<Principal>,
     gate: Gate,
     pub conditions: Preconditions,
     asks: PhantomData<P>,
@@ -29,15 +34,32 @@ pub struct Access<P> {
 struct Gate {
     db: Db,
     now: DateTime<Utc>,
-    request_id: String,
+    request_id: RequestId,
+    repeat: Option<Repeat>,
+    lag: Option<ReplicaLag>,
+}
+
+/// What a repeated request is known by.
+struct Repeat {
+    key: String,
     method: String,
     target: String,
-    idempotency_key: Option<String>,
+}
+
+/// How far behind the standby was that an answer was read from; left with the request where there is a standby.
+#[derive(Clone, Debug, Default)]
+pub struct ReplicaLag(Rc<Cell<Option<Duration>>>);
+
+impl ReplicaLag {
+    /// Seconds; `None` when the primary answered.
+    pub fn seconds(&self) -> Option<f64> {
+        self.0.get().map(|lag| lag.as_secs_f64())
+    }
 }
 
 impl std::fmt::Debug for Gate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gate").field("request_id", &self.request_id).finish_non_exhaustive()
+        f.debug_struct("Gate").field("request_id", &self.request_id.0).finish_non_exhaustive()
     }
 }
 
@@ -59,19 +81,15 @@ impl<P: Asks> Access<P> {
             return Err(forbidden(P::PERMISSION));
         }
         check_request(request, &state)?;
+        let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
         Ok(Self {
             conditions: Preconditions::of(request)?,
             gate: Gate {
                 db: state.db().clone(),
                 now: state.clock().now(),
-                request_id: request
-                    .extensions()
-                    .get::<RequestId>()
-                    .map(|id| id.0.clone())
-                    .unwrap_or_default(),
-                method: request.method().to_string(),
-                target: request.uri().to_string(),
-                idempotency_key: idempotency::key_of(request)?,
+                request_id,
+                repeat: repeat_of(request)?,
+                lag: state.db().replica().map(|_| lag_of(request)),
             },
             principal,
             asks: PhantomData,
@@ -108,7 +126,11 @@ impl<P> Access<P> {
 
     /// Who does what this request does.
     pub fn actor(&self) -> Actor {
-        Actor { name: self.principal.name(), request_id: self.gate.request_id.clone(), now: self.gate.now }
+        Actor {
+            name: self.principal.name(),
+            request_id: self.gate.request_id.0.to_string(),
+            now: self.gate.now,
+        }
     }
 
     /// Reads that need no common snapshot.
@@ -121,6 +143,27 @@ impl<P> Access<P> {
             + 'static,
     {
         self.gate.db.read(work).await
+    }
+
+    /// Reads that need no common snapshot, over a connection that others read from at the same time. May be run twice: when
+    /// a connection had ended, or the standby could not answer.
+    pub async fn fetch<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
+    {
+        self.gate.db.fetch(work).await
+    }
+
+    /// As [`Access::fetch`], for statistics: from the standby, where there is one and it has every known change.
+    pub async fn fetch_figures<T, F>(&self, work: F) -> Result<T, Problem>
+    where
+        F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
+    {
+        let (answer, lag) = self.gate.db.fetch_figures(work).await?;
+        if let Some(told) = &self.gate.lag {
+            told.0.set(lag);
+        }
+        Ok(answer)
     }
 
     /// One transaction: committed when it answers `Ok`.
@@ -171,12 +214,12 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        let Some(key) = self.gate.idempotency_key.clone() else { return self.transaction(work).await };
+        let Some(repeat) = &self.gate.repeat else { return self.transaction(work).await };
         let repeatable = Repeatable::new(
             self.principal.name(),
-            key,
-            &self.gate.method,
-            &self.gate.target,
+            repeat.key.clone(),
+            &repeat.method,
+            &repeat.target,
             body_digest,
             self.gate.now,
         );
@@ -236,6 +279,17 @@ fn state_of(request: &HttpRequest) -> Result<web::Data<State>, Problem> {
         .ok_or_else(|| Problem::internal("no state in the application"))
 }
 
+fn repeat_of(request: &HttpRequest) -> Result<Option<Repeat>, Problem> {
+    let key = idempotency::key_of(request)?;
+    Ok(key.map(|key| Repeat { key, method: request.method().to_string(), target: request.uri().to_string() }))
+}
+
+fn lag_of(request: &HttpRequest) -> ReplicaLag {
+    let lag = ReplicaLag::default();
+    request.extensions_mut().insert(lag.clone());
+    lag
+}
+
 fn forbidden(permission: Permission) -> Problem {
     let name = permission.as_str();
     Problem::with(Code::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
@@ -244,17 +298,23 @@ fn forbidden(permission: Permission) -> Problem {
 /// What every operation refuses alike: parameters it does not know, formats it does not speak.
 fn check_request(request: &HttpRequest, state: &State) -> Result<(), Problem> {
     known_parameters(request, state)?;
-    if !csv::accepts_json(request) && !state.description().speaks_csv(request) {
+    if !csv::accepts_json(request)
+        && !state.description().operation(request).is_some_and(Operation::speaks_csv)
+    {
         return Err(Problem::new(Code::NotAcceptable));
     }
     Ok(())
 }
 
 fn known_parameters(request: &HttpRequest, state: &State) -> Result<(), Problem> {
+    if request.query_string().is_empty() {
+        return Ok(());
+    }
     let pairs = listing::pairs(request.query_string())?;
+    let operation = state.description().operation(request);
     let mut faults: Vec<_> = pairs
         .iter()
-        .filter(|(name, _)| !state.description().knows_parameter(request, name))
+        .filter(|(name, _)| !operation.is_some_and(|operation| operation.knows_parameter(name)))
         .map(|(name, _)| {
             let detail: Msg = msg!("Tham số `{name}` không tồn tại.", "There is no parameter `{name}`.");
             Problem::at(Code::UnknownParameter, format!("?{name}"), detail)

@@ -1,56 +1,56 @@
 //! Who sends a request: found out before any extractor runs, judged by [`super::Access`].
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::AUTHORIZATION;
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, web};
+use std::sync::Arc;
 
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{HttpMessage, HttpRequest};
+
+use super::tokens::Generations;
 use super::{Principal, model};
-use crate::db::Conn;
-use crate::http::request::Caller;
+use crate::db::Reader;
 use crate::http::{Code, Problem};
 use crate::state::State;
 
 /// The outcome, kept in the request's extensions.
 #[derive(Clone)]
-struct Authenticated(Result<Principal, Problem>);
+struct Authenticated(Result<Arc<Principal>, Problem>);
 
-/// Middleware: looks up the bearer of a token. It refuses nobody: public endpoints take no notice of it.
-pub async fn authenticate(
-    request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if request.path().starts_with("/api/") {
-        let outcome = principal_of(request.request()).await;
-        if let Ok(principal) = &outcome {
-            request.extensions_mut().insert(Caller(principal.name()));
-        }
-        request.extensions_mut().insert(Authenticated(outcome));
-    }
-    next.call(request).await
+/// Leaves the outcome for [`super::Access`].
+pub fn leave(request: &HttpRequest, outcome: Result<Arc<Principal>, Problem>) {
+    request.extensions_mut().insert(Authenticated(outcome));
 }
 
 /// The caller, or why there is none.
-pub fn authenticated(request: &HttpRequest) -> Result<Principal, Problem> {
+pub fn authenticated(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     let extensions = request.extensions();
     let outcome = extensions.get::<Authenticated>().map(|a| a.0.clone());
     outcome.unwrap_or_else(|| Err(Problem::unauthenticated(Code::Unauthenticated)))
 }
 
-async fn principal_of(request: &HttpRequest) -> Result<Principal, Problem> {
+/// The bearer of the request's token. Refuses nobody: public endpoints take no notice of it.
+pub async fn authenticate(request: &HttpRequest, state: &State) -> Result<Arc<Principal>, Problem> {
     let token = bearer(request)?;
     let invalid = || Problem::unauthenticated(Code::InvalidToken);
-    let state = request
-        .app_data::<web::Data<State>>()
-        .ok_or_else(|| Problem::internal("no state in the application"))?;
     let now = state.clock().now();
+    // Read before looking, so that what changes meanwhile is not kept.
+    let callers = state.db().changes().callers();
+    let generations = callers.map(|callers| Generations { callers, keys: state.keys().generation() });
+    if let Some(generations) = generations
+        && let Some(principal) = state.tokens().find(token, generations, now)
+    {
+        return Ok(principal);
+    }
     let claims = state.keys().verify(token, now).ok_or_else(invalid)?;
     let found = state
         .db()
-        .read(async move |conn: &mut Conn| Ok::<_, Problem>(model::principal(conn, &claims, now).await?))
+        .fetch(async |conn: &mut Reader<'_>| Ok::<_, Problem>(model::principal(conn, &claims, now).await?))
         .await?;
-    found.ok_or_else(invalid)
+    let (principal, until) = found.ok_or_else(invalid)?;
+    let principal = Arc::new(principal);
+    if let Some(generations) = generations {
+        state.tokens().keep(token, generations, &claims, until, principal.clone());
+    }
+    Ok(principal)
 }
 
 fn bearer(request: &HttpRequest) -> Result<&str, Problem> {

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
@@ -18,12 +19,12 @@ const ACTIVATION_SECONDS: i64 = 60;
 const KEPT: usize = 3;
 
 /// The file's content, newest key first.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenKeys {
     keys: Vec<TokenKey>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct TokenKey {
     kid: String,
     /// Base64.
@@ -124,23 +125,33 @@ impl TokenKey {
 #[derive(Clone, Debug)]
 pub struct KeyRing {
     keys: Arc<RwLock<TokenKeys>>,
+    /// Counts up when the keys change: what an older one verified must be verified again.
+    generation: Arc<AtomicU64>,
     path: Option<PathBuf>,
 }
 
 impl KeyRing {
     pub fn new(keys: TokenKeys, path: Option<PathBuf>) -> Self {
-        Self { keys: Arc::new(RwLock::new(keys)), path }
+        Self { keys: Arc::new(RwLock::new(keys)), generation: Arc::default(), path }
     }
 
     pub(super) fn read<T>(&self, look: impl FnOnce(&TokenKeys) -> T) -> T {
         look(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(super) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::SeqCst)
+    }
+
     /// Reads the file again; a broken one is reported and the keys in force stay.
     pub fn reload(&self) {
         let Some(path) = &self.path else { return };
         match TokenKeys::load(path) {
-            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
+            Ok(keys) if self.read(|held| *held == keys) => {}
+            Ok(keys) => {
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+                self.generation.fetch_add(1, Ordering::SeqCst);
+            }
             Err(fault) => log::error!(target: "keys", fault = fault.as_str(); "token keys not reloaded"),
         }
     }

@@ -11,11 +11,13 @@ mod password;
 pub mod permission;
 mod scope;
 mod token;
+mod tokens;
 
-pub use access::{Access, Public};
-pub use authenticate::authenticate;
+pub use access::{Access, Public, ReplicaLag};
+pub use authenticate::{authenticate, leave};
 pub use keys::{KeyRing, TokenKeys};
 pub use password::{Busy, PasswordCost, Passwords, Weakness, weakness};
 pub use permission::{ClientScope, Permission, Role};
 pub use scope::{Actor, Identity, Principal, Scope};
 pub use token::{ACCESS_TOKEN_SECONDS, Claims, Subject};
+pub use tokens::Tokens;

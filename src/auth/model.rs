@@ -1,9 +1,10 @@
 //! The caller behind a token, as stored now: one statement a request.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Claims, ClientScope, Identity, Principal, Role, Scope};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 
 row! {
@@ -12,6 +13,7 @@ row! {
         role: String,
         agency: Option<String>,
         scope_ids: Vec<i32>,
+        session_ends: DateTime<Utc>,
     }
 }
 
@@ -21,12 +23,16 @@ row! {
     }
 }
 
-/// The principal, unless the account, its session or its tokens have ended since the token was signed.
+/// A principal, and when its session ends.
+pub type Found = (Principal, Option<DateTime<Utc>>);
+
+/// The principal and when its session ends (a machine has none), unless the account, its session or its tokens have ended
+/// since the token was signed.
 pub async fn principal(
-    conn: &mut Conn,
+    conn: &mut Reader<'_>,
     claims: &Claims,
-    now: chrono::DateTime<chrono::Utc>,
-) -> QueryResult<Option<Principal>> {
+    now: DateTime<Utc>,
+) -> QueryResult<Option<Found>> {
     match (claims.sid, &claims.scope) {
         (Some(session), None) => user(conn, claims, session, now).await,
         (None, Some(granted)) => client(conn, claims, granted).await,
@@ -35,17 +41,17 @@ pub async fn principal(
 }
 
 async fn user(
-    conn: &mut Conn,
+    conn: &mut Reader<'_>,
     claims: &Claims,
     session: Uuid,
-    now: chrono::DateTime<chrono::Utc>,
-) -> QueryResult<Option<Principal>> {
+    now: DateTime<Utc>,
+) -> QueryResult<Option<Found>> {
     let Ok(id) = claims.sub.parse::<Uuid>() else { return Ok(None) };
     let row: Option<UserRow> = sql("with recursive own as ( \
            select agency_id as id from users where id = $1 and agency_id is not null \
            union select a.id from agencies a join own on a.parent_id = own.id) \
          select u.username, u.role, a.code as agency, \
-                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids \
+                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, s.expires_at as session_ends \
          from users u join sessions s on s.user_id = u.id left join agencies a on a.id = u.agency_id \
          where u.id = $1 and s.id = $2 and u.epoch = $3 and u.disabled_at is null \
            and s.revoked_at is null and s.expires_at > $4")
@@ -63,11 +69,11 @@ async fn user(
             _ => Scope::All,
         };
         let identity = Identity::User { id, username: row.username, role, agency: row.agency, session };
-        Some(Principal { identity, scope })
+        Some((Principal::new(identity, scope), Some(row.session_ends)))
     }))
 }
 
-async fn client(conn: &mut Conn, claims: &Claims, granted: &str) -> QueryResult<Option<Principal>> {
+async fn client(conn: &mut Reader<'_>, claims: &Claims, granted: &str) -> QueryResult<Option<Found>> {
     let row: Option<ClientRow> =
         sql("select scopes from clients where client_id = $1 and epoch = $2 and disabled_at is null")
             .bind(claims.sub.clone())
@@ -81,6 +87,6 @@ async fn client(conn: &mut Conn, claims: &Claims, granted: &str) -> QueryResult<
             .filter_map(ClientScope::parse)
             .collect();
         let identity = Identity::Client { client_id: claims.sub.clone(), scopes };
-        Principal { identity, scope: Scope::All }
+        (Principal::new(identity, Scope::All), None)
     }))
 }

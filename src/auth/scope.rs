@@ -1,5 +1,7 @@
 //! The caller as the service knows it, and the agencies whose data are theirs.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
@@ -43,9 +45,18 @@ pub enum Identity {
 pub struct Principal {
     pub identity: Identity,
     pub scope: Scope,
+    name: Arc<str>,
 }
 
 impl Principal {
+    pub fn new(identity: Identity, scope: Scope) -> Self {
+        let name = match &identity {
+            Identity::User { username, .. } => format!("user:{username}"),
+            Identity::Client { client_id, .. } => format!("client:{client_id}"),
+        };
+        Self { identity, scope, name: name.into() }
+    }
+
     pub fn holds(&self, permission: Permission) -> bool {
         match &self.identity {
             Identity::User { role, .. } => permission.roles().contains(role),
@@ -55,10 +66,12 @@ impl Principal {
 
     /// `user:admin` or `client:vnpt`: for logs, audit and the owner of an idempotency key.
     pub fn name(&self) -> String {
-        match &self.identity {
-            Identity::User { username, .. } => format!("user:{username}"),
-            Identity::Client { client_id, .. } => format!("client:{client_id}"),
-        }
+        self.name.to_string()
+    }
+
+    /// As [`Principal::name`], to look at.
+    pub fn name_ref(&self) -> &str {
+        &self.name
     }
 }
 

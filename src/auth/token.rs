@@ -43,6 +43,13 @@ pub enum Subject {
     Client { client_id: String, scope: String, epoch: i32 },
 }
 
+impl Claims {
+    /// In force from the first second to before the second, in seconds of the epoch.
+    pub fn validity(&self) -> (i64, i64) {
+        (self.nbf, self.exp)
+    }
+}
+
 impl KeyRing {
     /// Signs a token for `subject`.
     pub fn sign(&self, subject: &Subject, now: DateTime<Utc>) -> Result<String, String> {

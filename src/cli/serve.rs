@@ -42,7 +42,8 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Vec<String>> {
     }
     refuse_pending(&db).await?;
     let passwords = Passwords::new(config.password_cost).map_err(one)?;
-    let state = app::state(db, Clock::System, ring, passwords).map_err(one)?;
+    let state =
+        app::state_with_answers(db, Clock::System, ring, passwords, config.answer_cache_mib).map_err(one)?;
     let served = state.clone();
     let server = HttpServer::new(move || app::build(served.clone()))
         .client_request_timeout(CLIENT_TIMEOUT)

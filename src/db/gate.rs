@@ -9,14 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel::connection::InstrumentationEvent;
 use diesel_async::pooled_connection::deadpool::{Object, Pool};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 
-use super::Fault;
+use super::changes::{Changes, Place, Told, Watch};
+use super::replica::Replica;
+use super::shared::{Reader, Server};
+use super::{Fault, connect};
 
 /// A connection inside one piece of work.
 pub type Conn = AsyncPgConnection;
@@ -30,6 +32,8 @@ pub struct DbSettings {
     pub lock_timeout_ms: u64,
     /// How long a request waits for a free connection before it is told to come again.
     pub checkout_timeout_ms: u64,
+    /// A hot standby that statistics may be read from.
+    pub replica_url: Option<String>,
 }
 
 impl DbSettings {
@@ -40,6 +44,7 @@ impl DbSettings {
             statement_timeout_ms: 30_000,
             lock_timeout_ms: 5_000,
             checkout_timeout_ms: 900,
+            replica_url: None,
         }
     }
 }
@@ -52,6 +57,10 @@ pub struct Db {
 
 struct Inner {
     pool: Pool<AsyncPgConnection>,
+    primary: Server,
+    replica: Option<Replica>,
+    changes: Changes,
+    url: String,
     statements: Arc<AtomicU64>,
     runtime: Option<Runtime>,
 }
@@ -88,20 +97,88 @@ impl Db {
             .build()
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
+        let changes = Changes::default();
+        let setup = session_settings(settings);
+        let connecting = Duration::from_millis(settings.checkout_timeout_ms);
         let manager = AsyncDieselConnectionManager::new_with_config(
             &settings.url,
-            manager_config(session_settings(settings), statements.clone()),
+            manager_config(setup.clone(), connecting, statements.clone(), changes.clone()),
         );
-        let checkout = Some(Duration::from_millis(settings.checkout_timeout_ms));
         let pool = Pool::builder(manager)
             .max_size(settings.max_connections)
-            .wait_timeout(checkout)
-            .create_timeout(checkout)
-            .recycle_timeout(checkout)
+            .wait_timeout(Some(connecting))
+            .create_timeout(Some(connecting))
+            .recycle_timeout(Some(connecting))
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
-        Ok(Self { inner: Arc::new(Inner { pool, statements, runtime: Some(runtime) }) })
+        let server = |url: &str| Server::new(url, &setup, connecting, statements.clone());
+        let inner = Inner {
+            pool,
+            primary: server(&settings.url),
+            replica: settings.replica_url.as_deref().map(|url| Replica::new(url, server(url))),
+            changes,
+            url: settings.url.clone(),
+            statements: statements.clone(),
+            runtime: Some(runtime),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Begins to listen for changes that other processes commit (and to follow the standby, if there is one); until then,
+    /// and whenever the listener is cut off, nothing is answered from memory.
+    pub fn listen(&self) {
+        let Some(runtime) = &self.inner.runtime else { return };
+        if !self.inner.changes.claim() {
+            return;
+        }
+        runtime.spawn(self.inner.changes.clone().listen(self.inner.url.clone()));
+        if let Some(replica) = &self.inner.replica {
+            runtime.spawn(replica.follow(self.inner.url.clone(), self.inner.changes.clone()));
+        }
+    }
+
+    /// Generations of what is kept in memory.
+    pub fn changes(&self) -> &Changes {
+        &self.inner.changes
+    }
+
+    /// The standby, if there is one.
+    pub fn replica(&self) -> Option<&Replica> {
+        self.inner.replica.as_ref()
+    }
+
+    /// Reads over a connection that others read from at the same time. Stays on this thread and borrows what it likes;
+    /// is asked again, once, when the connection had ended.
+    pub async fn fetch<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<Fault>,
+        F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
+    {
+        let line = self.inner.primary.line().await?;
+        let answer = work(&mut line.reader()).await;
+        if answer.is_ok() || !line.has_ended() {
+            return answer;
+        }
+        let line = self.inner.primary.line().await?;
+        work(&mut line.reader()).await
+    }
+
+    /// As [`Db::fetch`], from the standby when that has everything this instance knows of; answers its lag then. What the
+    /// standby cannot answer, the primary is asked.
+    pub async fn fetch_figures<T, E, F>(&self, work: F) -> Result<(T, Option<Duration>), E>
+    where
+        E: From<Fault>,
+        F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
+    {
+        if let Some(replica) = &self.inner.replica
+            && let Some(lag) = replica.lag(&self.inner.changes)
+            && let Ok(line) = replica.server().line().await
+            && let Ok(answer) = work(&mut line.reader()).await
+        {
+            return Ok((answer, Some(lag)));
+        }
+        Ok((self.fetch(work).await?, None))
     }
 
     /// Runs `work` in one transaction: committed when it answers `Ok`, rolled back otherwise.
@@ -170,39 +247,43 @@ async fn checkout(pool: &Pool<AsyncPgConnection>) -> Result<Object<AsyncPgConnec
     pool.get().await.map_err(|error| Fault::Unavailable(error.to_string()))
 }
 
-/// Session settings go in with one round trip when a connection is opened.
+/// Session settings go in with one round trip when a connection is opened. Notices are how triggers tell of changes.
 fn session_settings(settings: &DbSettings) -> String {
     format!(
         "set application_name = 'ict-index'; set statement_timeout = {}; set lock_timeout = {}; \
-         set idle_in_transaction_session_timeout = 60000; set time zone 'UTC'",
+         set idle_in_transaction_session_timeout = 60000; set time zone 'UTC'; set client_min_messages = notice",
         settings.statement_timeout_ms, settings.lock_timeout_ms
     )
 }
 
-fn manager_config(setup: String, statements: Arc<AtomicU64>) -> ManagerConfig<AsyncPgConnection> {
+fn manager_config(
+    setup: String,
+    connecting: Duration,
+    statements: Arc<AtomicU64>,
+    changes: Changes,
+) -> ManagerConfig<AsyncPgConnection> {
     let mut config = ManagerConfig::default();
     // The default asks the server at each checkout; a dead connection shows at its first use anyway and is answered 503.
     config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(move |url| {
-        let (url, setup, statements) = (url.to_owned(), setup.clone(), statements.clone());
+        let (url, setup) = (url.to_owned(), setup.clone());
+        let told = Told::default();
+        let watch = Watch {
+            statements: statements.clone(),
+            told: told.clone(),
+            changes: changes.clone(),
+            place: Place::Outside,
+        };
         async move {
-            let mut conn = AsyncPgConnection::establish(&url).await?;
+            let opened = connect::open(&url, connecting, None, move |message| told.hear(&message)).await;
+            let opened =
+                opened.map_err(|fault| diesel::ConnectionError::BadConnection(format!("{fault:?}")))?;
+            let mut conn = AsyncPgConnection::try_from(opened.client).await?;
             conn.batch_execute(&setup).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-            conn.set_instrumentation(move |event: InstrumentationEvent<'_>| count(&statements, &event));
+            conn.set_instrumentation(watch);
             Ok(conn)
         }
         .boxed()
     });
     config
-}
-
-/// Statements without BEGIN, COMMIT and ROLLBACK, which are told both as queries and as what they are.
-fn count(statements: &AtomicU64, event: &InstrumentationEvent<'_>) {
-    match event {
-        InstrumentationEvent::StartQuery { .. } => statements.fetch_add(1, Ordering::Relaxed),
-        InstrumentationEvent::BeginTransaction { .. }
-        | InstrumentationEvent::CommitTransaction { .. }
-        | InstrumentationEvent::RollbackTransaction { .. } => statements.fetch_sub(1, Ordering::Relaxed),
-        _ => 0,
-    };
 }

@@ -9,7 +9,7 @@ use diesel::row::NamedRow;
 use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
-use super::{Bindable, Conn, Sql, sql};
+use super::{Bindable, Connected, Sql, sql};
 
 /// A column (or expression, never null) that a list can be sorted by.
 #[derive(Clone, Copy, Debug)]
@@ -130,7 +130,12 @@ impl List {
     }
 
     /// Reads the page, and the count of all rows if the window asks for it.
-    pub async fn page<R>(mut self, conn: &mut Conn, order: &[Order], window: Window) -> QueryResult<Slice<R>>
+    pub async fn page<R>(
+        mut self,
+        conn: &mut impl Connected,
+        order: &[Order],
+        window: Window,
+    ) -> QueryResult<Slice<R>>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
@@ -165,7 +170,7 @@ impl List {
     }
 
     /// All rows, for lists that are filtered further by what no SQL knows.
-    pub async fn all<R>(mut self, conn: &mut Conn, order: &str) -> QueryResult<Vec<R>>
+    pub async fn all<R>(mut self, conn: &mut impl Connected, order: &str) -> QueryResult<Vec<R>>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {

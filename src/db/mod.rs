@@ -1,14 +1,21 @@
-//! The way to PostgreSQL: one pool on a runtime of its own, statements that stay prepared, errors told apart by SQLSTATE.
+//! The way to PostgreSQL: one pool on a runtime of its own for work in transactions, shared connections for reads,
+//! statements that stay prepared, errors told apart by SQLSTATE, and what is known of others' changes.
 //!
 //! Others use [`Db`], [`sql`], `row!`, [`list`] and [`Fault`].
 
+pub mod changes;
+mod connect;
 mod fault;
 mod gate;
 pub mod list;
 pub mod migrations;
+mod replica;
+mod shared;
 mod statement;
 
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};
 pub use gate::{Conn, Db, DbSettings, Work};
-pub use statement::{Bindable, Sql, sql};
+pub use replica::Replica;
+pub use shared::Reader;
+pub use statement::{Bindable, Connected, Sql, sql};

@@ -63,6 +63,23 @@ where
     type St = sql_types::Nullable<T::St>;
 }
 
+/// What a statement that only reads can be run on: a connection of one's own, or a shared one.
+pub trait Connected {
+    fn shared(&self) -> &Conn;
+}
+
+impl Connected for Conn {
+    fn shared(&self) -> &Conn {
+        self
+    }
+}
+
+impl Connected for &Conn {
+    fn shared(&self) -> &Conn {
+        self
+    }
+}
+
 trait Bind: Send {
     fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, Pg>) -> QueryResult<()>;
 }
@@ -125,23 +142,23 @@ impl Sql {
     }
 
     /// All rows.
-    pub async fn rows<R>(self, conn: &mut Conn) -> QueryResult<Vec<R>>
+    pub async fn rows<R>(self, conn: &mut impl Connected) -> QueryResult<Vec<R>>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
-        self.load::<R>(conn).await
+        self.load::<R>(&mut conn.shared()).await
     }
 
     /// The one row; none is [`Error::NotFound`].
-    pub async fn row<R>(self, conn: &mut Conn) -> QueryResult<R>
+    pub async fn row<R>(self, conn: &mut impl Connected) -> QueryResult<R>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
-        self.load::<R>(conn).await?.into_iter().next().ok_or(Error::NotFound)
+        self.rows::<R>(conn).await?.into_iter().next().ok_or(Error::NotFound)
     }
 
     /// The row, if there is one.
-    pub async fn maybe<R>(self, conn: &mut Conn) -> QueryResult<Option<R>>
+    pub async fn maybe<R>(self, conn: &mut impl Connected) -> QueryResult<Option<R>>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
@@ -154,7 +171,7 @@ impl Sql {
     }
 
     /// The one value of a statement whose column is named `value`.
-    pub async fn value<T>(self, conn: &mut Conn) -> QueryResult<T>
+    pub async fn value<T>(self, conn: &mut impl Connected) -> QueryResult<T>
     where
         T: Bindable + FromSql<T::St, Pg>,
     {
@@ -162,7 +179,7 @@ impl Sql {
     }
 
     /// The values of a column named `value`.
-    pub async fn values<T>(self, conn: &mut Conn) -> QueryResult<Vec<T>>
+    pub async fn values<T>(self, conn: &mut impl Connected) -> QueryResult<Vec<T>>
     where
         T: Bindable + FromSql<T::St, Pg>,
     {

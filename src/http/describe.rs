@@ -10,26 +10,39 @@ use utoipa::openapi::OpenApi as Document;
 #[derive(Clone, Debug)]
 pub struct Description {
     text: String,
-    /// Query parameters by method and route template.
-    parameters: HashMap<(String, String), HashSet<String>>,
-    csv: HashSet<(String, String)>,
+    /// By route template, then by method.
+    operations: HashMap<String, HashMap<String, Operation>>,
+}
+
+/// What is enforced of an operation.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    parameters: HashSet<String>,
+    csv: bool,
+}
+
+impl Operation {
+    pub fn knows_parameter(&self, name: &str) -> bool {
+        self.parameters.contains(name)
+    }
+
+    pub fn speaks_csv(&self) -> bool {
+        self.csv
+    }
 }
 
 impl Description {
     pub fn of(document: &Document) -> Result<Self, String> {
         let mut value = serde_json::to_value(document).map_err(|e| e.to_string())?;
-        let mut parameters = HashMap::new();
-        let mut csv = HashSet::new();
+        let mut operations: HashMap<String, HashMap<String, Operation>> = HashMap::new();
         each_operation(&mut value, |path, method, operation| {
-            let key = (method.to_ascii_uppercase(), path.to_owned());
-            parameters.insert(key.clone(), query_parameters(operation));
-            if operation.pointer("/responses/200/content/text~1csv").is_some() {
-                csv.insert(key);
-            }
+            let csv = operation.pointer("/responses/200/content/text~1csv").is_some();
+            let enforced = Operation { parameters: query_parameters(operation), csv };
+            operations.entry(path.to_owned()).or_default().insert(method.to_ascii_uppercase(), enforced);
             complete(path, method, operation);
         });
         let text = serde_json::to_string_pretty(&value).map_err(|e| e.to_string())? + "\n";
-        Ok(Self { text, parameters, csv })
+        Ok(Self { text, operations })
     }
 
     /// The document as served at `/openapi.json`.
@@ -37,25 +50,22 @@ impl Description {
         &self.text
     }
 
-    pub fn knows_parameter(&self, request: &HttpRequest, name: &str) -> bool {
-        self.parameters.get(&key(request)).is_some_and(|known| known.contains(name))
+    /// The operation that a request is for.
+    pub fn operation(&self, request: &HttpRequest) -> Option<&Operation> {
+        self.operations.get(&request.match_pattern()?)?.get(request.method().as_str())
     }
 
     /// Methods of the operations at this path, whatever the request's own method.
     pub fn methods_at(&self, path: &str) -> Vec<&str> {
         let mut methods: Vec<&str> = self
-            .parameters
-            .keys()
-            .filter(|(_, template)| is_instance(template, path))
-            .map(|(method, _)| method.as_str())
+            .operations
+            .iter()
+            .filter(|(template, _)| is_instance(template, path))
+            .flat_map(|(_, methods)| methods.keys().map(String::as_str))
             .collect();
         methods.sort_unstable();
         methods.dedup();
         methods
-    }
-
-    pub fn speaks_csv(&self, request: &HttpRequest) -> bool {
-        self.csv.contains(&key(request))
     }
 }
 
@@ -68,10 +78,6 @@ fn is_instance(template: &str, path: &str) -> bool {
             _ => return false,
         }
     }
-}
-
-fn key(request: &HttpRequest) -> (String, String) {
-    (request.method().to_string(), request.match_pattern().unwrap_or_default())
 }
 
 fn each_operation(document: &mut Value, mut visit: impl FnMut(&str, &str, &mut Value)) {

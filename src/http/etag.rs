@@ -2,12 +2,14 @@
 //!
 //! A tag is `"<version>"`, or `"<version>.<variant>"` where the representation depends on more than the stored row (the
 //! date, the caller). `If-None-Match` compares all of it, `If-Match` the version alone: yesterday's tag of an unchanged
-//! task still lets its reader write.
+//! task still lets its reader write. A compressed form has a tag of its own, `"<tag>-br"` or `"<tag>-gzip"`: strong tags are
+//! for bytes. Who holds any form of a representation holds it, so `If-None-Match` looks past that ending.
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
+use super::encoding::Coding;
 use super::{Code, Msg, Problem};
 
 /// Strong tag of a representation.
@@ -29,8 +31,20 @@ impl EntityTag {
         Self(short_hash(bytes))
     }
 
+    /// The tag that a strong `ETag` holds.
+    pub fn of_header(value: &HeaderValue) -> Option<Self> {
+        let tag = value.to_str().ok()?.strip_prefix('"')?.strip_suffix('"')?;
+        Some(Self(tag.to_owned()))
+    }
+
     pub fn header_value(&self) -> HeaderValue {
-        HeaderValue::from_str(&format!("\"{}\"", self.0)).unwrap_or(HeaderValue::from_static("\"-\""))
+        self.header_value_of(Coding::Identity)
+    }
+
+    /// The tag of this representation in a compressed form.
+    pub fn header_value_of(&self, coding: Coding) -> HeaderValue {
+        HeaderValue::from_str(&format!("\"{}{}\"", self.0, coding.tag_suffix()))
+            .unwrap_or(HeaderValue::from_static("\"-\""))
     }
 }
 
@@ -82,12 +96,15 @@ impl Preconditions {
     pub fn is_fresh(&self, tag: &EntityTag) -> bool {
         self.if_none_match
             .as_ref()
-            .is_some_and(|tags| tags.iter().any(|t| t == "*" || t.trim_start_matches("W/") == quoted(&tag.0)))
+            .is_some_and(|tags| tags.iter().any(|held| held == "*" || uncoded(held) == tag.0))
     }
 }
 
-fn quoted(tag: &str) -> String {
-    format!("\"{tag}\"")
+/// The tag without weakness, quotes and the ending of a compressed form.
+fn uncoded(held: &str) -> &str {
+    let opaque = held.strip_prefix("W/").unwrap_or(held);
+    let tag = opaque.strip_prefix('"').and_then(|t| t.strip_suffix('"')).unwrap_or(opaque);
+    [Coding::Brotli, Coding::Gzip].iter().find_map(|c| tag.strip_suffix(c.tag_suffix())).unwrap_or(tag)
 }
 
 fn matches(tags: &[String], version: i32) -> Result<(), Problem> {
@@ -171,5 +188,11 @@ mod tests {
         assert!(conditions("If-None-Match", &text).unwrap().is_fresh(&tag));
         assert!(conditions("If-None-Match", &format!("W/{text}")).unwrap().is_fresh(&tag));
         assert!(!conditions("If-None-Match", "\"3\"").unwrap().is_fresh(&tag));
+        for coding in [Coding::Brotli, Coding::Gzip] {
+            let compressed = tag.header_value_of(coding).to_str().unwrap().to_owned();
+            assert_ne!(compressed, text, "other bytes, another strong tag");
+            assert!(conditions("If-None-Match", &compressed).unwrap().is_fresh(&tag));
+        }
+        assert_eq!(EntityTag::of_header(&tag.header_value()), Some(tag));
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Domains use [`Problem`], [`Code`], [`Violations`], [`ValidJson`], [`Listing`], [`Reply`] and [`PathOf`].
 
+pub mod answers;
 pub mod code;
 pub mod csv;
 pub mod describe;
+pub mod encoding;
 pub mod etag;
 pub mod idempotency;
 pub mod json;

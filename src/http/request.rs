@@ -1,9 +1,13 @@
 //! What travels with a request in its extensions.
 
+use std::sync::Arc;
+
 /// Id of the request, in the answer's `X-Request-Id` and in the log.
 #[derive(Clone, Debug)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub Arc<str>);
 
-/// Name of the caller for the log, put there by authentication.
-#[derive(Clone, Debug)]
-pub struct Caller(pub String);
+impl Default for RequestId {
+    fn default() -> Self {
+        Self("".into())
+    }
+}

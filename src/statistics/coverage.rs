@@ -1,7 +1,7 @@
 //! Who should have reported, and who did.
 
 use super::wire::Coverage;
-use crate::db::{Conn, QueryResult, Sql, sql};
+use crate::db::{QueryResult, Reader, Sql, sql};
 use crate::http::Problem;
 use crate::http::listing::invalid;
 
@@ -34,7 +34,7 @@ pub fn statement(with: &str, reports: &str, expected: &str) -> Sql {
 }
 
 /// The agencies that `statement` finds.
-pub async fn agencies(conn: &mut Conn, statement: Sql) -> QueryResult<Vec<Expected>> {
+pub async fn agencies(conn: &mut Reader<'_>, statement: Sql) -> QueryResult<Vec<Expected>> {
     statement.rows(conn).await
 }
 

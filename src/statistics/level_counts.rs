@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::coverage::Expected;
 use super::levels::LevelGroupBy;
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{QueryResult, Reader, sql};
 use crate::values::Period;
 
 /// What is counted.
@@ -17,7 +17,7 @@ pub struct LevelQuery {
 }
 
 /// The agencies asked for; else those that should have procedures on the last day of the period, and those that have.
-pub async fn agencies(conn: &mut Conn, query: &LevelQuery) -> QueryResult<Vec<Expected>> {
+pub async fn agencies(conn: &mut Reader<'_>, query: &LevelQuery) -> QueryResult<Vec<Expected>> {
     sql(
         "with days(day) as (select $1::date), \
          active as (select distinct sa.agency_id from days d cross join services s \
@@ -130,7 +130,7 @@ fn text(query: &LevelQuery) -> String {
 }
 
 /// Counts the procedures in force on the last day of each span by the level in force on that day.
-pub async fn count(conn: &mut Conn, query: LevelQuery) -> QueryResult<Vec<LevelRow>> {
+pub async fn count(conn: &mut Reader<'_>, query: &LevelQuery) -> QueryResult<Vec<LevelRow>> {
     let spans: Vec<(NaiveDate, NaiveDate)> = match query.group_by {
         Some(LevelGroupBy::Month) => {
             query.period.months().into_iter().map(|month| (month.first_day(), month.last_day())).collect()
@@ -138,12 +138,12 @@ pub async fn count(conn: &mut Conn, query: LevelQuery) -> QueryResult<Vec<LevelR
         _ => vec![(query.period.first_day(), query.period.last_day())],
     };
     let (first, last): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
-    sql(text(&query))
+    sql(text(query))
         .planned_each_time()
         .bind(first)
         .bind(last)
-        .bind(query.agencies)
-        .bind(query.fields)
+        .bind(query.agencies.clone())
+        .bind(query.fields.clone())
         .bind(query.period.first_day())
         .bind(query.period.last_day())
         .rows(conn)

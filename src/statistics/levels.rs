@@ -1,6 +1,7 @@
 //! Procedures by online level, as they stood on the last day of a period.
 
 use actix_web::get;
+use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -193,11 +194,14 @@ pub async fn service_levels(
         fields: field.as_ref().map(fields_of),
     };
     let (coverage, rows, aims) = access
-        .read(async move |conn| {
-            let agencies = level_counts::agencies(conn, &query).await?;
-            let coverage = Coverage::of(agencies, query.agencies.as_deref())?;
-            let aims = targets::aims(conn, period.year(), aimed_at()).await?;
-            Ok((coverage, level_counts::count(conn, query).await?, aims))
+        .fetch_figures(async |conn| {
+            let (mut first, mut second, mut third) = (*conn, *conn, *conn);
+            let (agencies, rows, aims) = try_join!(
+                level_counts::agencies(&mut first, &query),
+                level_counts::count(&mut second, &query),
+                targets::aims(&mut third, period.year(), aimed_at()),
+            )?;
+            Ok((Coverage::of(agencies, query.agencies.as_deref())?, rows, aims))
         })
         .await?;
     let items = rows.into_iter().map(|row| LevelItem::of(group_of(group_by, &row), &row, &aims)).collect();

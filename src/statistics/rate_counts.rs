@@ -9,7 +9,7 @@ use super::fact_counts;
 use super::metrics::{Cell, Tally};
 use super::rates::RateGroupBy;
 use super::wire::{Group, GroupType};
-use crate::db::{Conn, QueryResult, Sql, sql};
+use crate::db::{QueryResult, Reader, Sql, sql};
 use crate::values::{Month, Period};
 
 /// What is counted.
@@ -57,7 +57,7 @@ impl RateQuery {
 }
 
 /// Who should have counts of the period, and who has.
-pub async fn agencies(conn: &mut Conn, query: &RateQuery) -> QueryResult<Vec<Expected>> {
+pub async fn agencies(conn: &mut Reader<'_>, query: &RateQuery) -> QueryResult<Vec<Expected>> {
     const EXPECTED: &str = "r.months > 0 or daterange(a.valid_from, a.valid_to) && daterange($2, $3, '[]') \
         and (a.kind in ('department', 'district', 'commune') or exists (select 1 from service_agencies sa where sa.agency_id = a.id))";
     const KEPT: &str = "(select agency_id, period as month from dossier_agency_rollups where grain = 1)";
@@ -169,13 +169,13 @@ fn of_services(query: &RateQuery) -> Sql {
 }
 
 /// Counts by group. Levels are those in force on the last day of the period, or of each month when grouped by month.
-pub async fn count(conn: &mut Conn, query: RateQuery) -> QueryResult<Vec<(Group, Tally)>> {
+pub async fn count(conn: &mut Reader<'_>, query: &RateQuery) -> QueryResult<Vec<(Group, Tally)>> {
     let statement = match query.source() {
-        Source::AgencyRollups => of_agencies(&query),
-        Source::ServiceRollups => of_services(&query),
-        Source::Facts => fact_counts::statement(&query),
+        Source::AgencyRollups => of_agencies(query),
+        Source::ServiceRollups => of_services(query),
+        Source::Facts => fact_counts::statement(query),
     };
-    Ok(groups(&query, statement.rows(conn).await?))
+    Ok(groups(query, statement.rows(conn).await?))
 }
 
 /// The rows of each group added up. The province and the months of the period are there even when nothing was counted.

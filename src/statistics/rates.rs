@@ -2,6 +2,7 @@
 
 use actix_web::get;
 use chrono::{DateTime, Utc};
+use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -133,13 +134,17 @@ async fn dossier_rates(
         return Err(invalid("as_of", detail));
     }
     let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of };
-    let ids = metrics.iter().map(|metric| metric.id.to_owned()).collect();
     let (coverage, groups, aims) = access
-        .read(async move |conn| {
-            let agencies = rate_counts::agencies(conn, &query).await?;
-            let coverage = Coverage::of(agencies, query.agencies.as_deref())?;
-            let aims = targets::aims(conn, period.year(), ids).await?;
-            Ok((coverage, rate_counts::count(conn, query).await?, aims))
+        .fetch_figures(async |conn| {
+            // Sent one behind the other: one round trip.
+            let (mut first, mut second, mut third) = (*conn, *conn, *conn);
+            let ids = metrics.iter().map(|metric| metric.id.to_owned()).collect();
+            let (agencies, groups, aims) = try_join!(
+                rate_counts::agencies(&mut first, &query),
+                rate_counts::count(&mut second, &query),
+                targets::aims(&mut third, period.year(), ids),
+            )?;
+            Ok((Coverage::of(agencies, query.agencies.as_deref())?, groups, aims))
         })
         .await?;
     let mut items = Vec::with_capacity(groups.len() * metrics.len());

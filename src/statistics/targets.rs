@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::rules::{Bound, Comparator};
 use super::wire::{Group, GroupType};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{QueryResult, Reader, sql};
 
 /// A target: the bound and the day it is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ row! {
 }
 
 /// Targets of these rates and indicators in a year.
-pub async fn aims(conn: &mut Conn, year: i32, codes: Vec<String>) -> QueryResult<Aims> {
+pub async fn aims(conn: &mut Reader<'_>, year: i32, codes: Vec<String>) -> QueryResult<Aims> {
     let rows: Vec<AimRow> = sql(
         "select t.code, t.scope = 'agency' as of_agency, a.code as agency, t.comparator, t.value, t.value_to, t.due \
          from targets t left join agencies a on a.id = t.agency_id where t.year = $1 and t.code = any($2)",

@@ -18,6 +18,7 @@ use futures::future::LocalBoxFuture;
 use ict_index::app;
 use ict_index::auth::{KeyRing, PasswordCost, Passwords, TokenKeys};
 use ict_index::clock::Clock;
+use ict_index::db::changes::Kind;
 use ict_index::db::{Conn, Db, DbSettings, Sql, migrations, sql};
 use ict_index::http::Problem;
 use ict_index::seed;
@@ -83,6 +84,17 @@ async fn copy_database(database: &str, template: &str) {
     conn.batch_execute(&statement).await.expect("a copy of the template");
 }
 
+/// Looks again and again until it is so; a loaded machine gets its time, a broken one does not get forever.
+pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    for _ in 0..2_000 {
+        if so().await {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("it did not come about that {what}");
+}
+
 fn describe(problem: Problem) -> String {
     format!("{problem:?}")
 }
@@ -95,6 +107,8 @@ pub struct TestService {
     pub state: State,
     pub clock: Clock,
     database: String,
+    /// It made the database and drops it.
+    owns: bool,
     app: App,
     key_file: Option<std::path::PathBuf>,
 }
@@ -118,6 +132,9 @@ impl Drop for TestService {
     fn drop(&mut self) {
         if let Some(file) = &self.key_file {
             let _ = std::fs::remove_file(file);
+        }
+        if !self.owns {
+            return;
         }
         let database = self.database.clone();
         // Off this runtime: a test's own is ending.
@@ -198,20 +215,42 @@ impl TestService {
         let template = template().await;
         let database = format!("test_{}", Uuid::now_v7().simple());
         copy_database(&database, template).await;
-        let mut settings = DbSettings::new(url_of(&database));
-        settings.max_connections = 6;
-        // A loaded machine is not a failing one.
-        settings.checkout_timeout_ms = 20_000;
         let keys = match &key_file {
             Some(file) => TokenKeys::load(file).unwrap(),
             None => TokenKeys::generate(clock.now()),
         };
-        let keys = KeyRing::new(keys, None);
-        let state =
-            app::state(Db::new(&settings).unwrap(), clock.clone(), keys, Passwords::new(CHEAP).unwrap())
-                .unwrap();
+        let mut service = Self::on(database, true, clock, KeyRing::new(keys, None), None).await;
+        service.key_file = key_file;
+        service
+    }
+
+    /// Another service on the same database, with the same keys and clock: a second instance behind the same proxy.
+    pub async fn beside(&self) -> Self {
+        self.beside_with_replica(None).await
+    }
+
+    /// As [`TestService::beside`], with a standby.
+    pub async fn beside_with_replica(&self, replica_url: Option<String>) -> Self {
+        let (database, keys) = (self.database.clone(), self.state.keys().clone());
+        Self::on(database, false, self.clock.clone(), keys, replica_url).await
+    }
+
+    async fn on(
+        database: String,
+        owns: bool,
+        clock: Clock,
+        keys: KeyRing,
+        replica_url: Option<String>,
+    ) -> Self {
+        let mut settings = DbSettings::new(url_of(&database));
+        settings.max_connections = 6;
+        // A loaded machine is not a failing one.
+        settings.checkout_timeout_ms = 20_000;
+        settings.replica_url = replica_url;
+        let db = Db::new(&settings).unwrap();
+        let state = app::state(db, clock.clone(), keys, Passwords::new(CHEAP).unwrap()).unwrap();
         let app = application(state.clone()).await;
-        Self { state, clock, database, app, key_file }
+        Self { state, clock, database, owns, app, key_file: None }
     }
 
     /// As [`TestService::start`], with the system's time and token keys in a file, for tests that also run the binary.
@@ -235,6 +274,16 @@ impl TestService {
         let url = format!("http://{}", server.addrs()[0]);
         actix_web::rt::spawn(server.run());
         url
+    }
+
+    /// Waits until changes are heard of: before, nothing is answered from memory.
+    pub async fn listening(self) -> Self {
+        self.await_listening().await;
+        self
+    }
+
+    pub async fn await_listening(&self) {
+        until("changes are heard of", async || self.state.db().changes().is_trusted()).await;
     }
 
     pub fn url(&self) -> String {
@@ -315,8 +364,14 @@ impl TestService {
             .unwrap()
     }
 
-    /// Statements that `work` sends to the database.
+    /// Statements that `work` sends to the database when nothing is answered from memory.
     pub async fn statements_of(&self, work: impl Future<Output = Answer>) -> (u64, Answer) {
+        [Kind::Callers, Kind::Figures].into_iter().for_each(|kind| self.state.db().changes().bump(kind));
+        self.further_statements_of(work).await
+    }
+
+    /// Statements that `work` sends to the database.
+    pub async fn further_statements_of(&self, work: impl Future<Output = Answer>) -> (u64, Answer) {
         let before = self.state.db().statements();
         let answer = work.await;
         (self.state.db().statements() - before, answer)

@@ -1,0 +1,299 @@
+//! What this instance knows of changes to what it keeps in memory.
+//!
+//! A commit that changes what answers or principals are made of counts a generation up: of another process by
+//! notification, of this process before the commit is answered. What was made under an older generation is not used.
+//! See `docs/adr/0011-caches-that-do-not-lie.md`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent};
+use tokio_postgres::AsyncMessage;
+
+use super::{Fault, connect};
+
+const CHANNEL: &str = "ict_index_changes";
+/// A round trip on the listening connection this often …
+const HEARTBEAT: Duration = Duration::from_millis(250);
+/// … and nothing kept is used when the last one was sent longer ago.
+const TRUSTED: Duration = Duration::from_millis(700);
+/// A listening connection that answers nothing for this long is given up.
+const GIVEN_UP: Duration = Duration::from_secs(2);
+const CONNECTING: Duration = Duration::from_millis(900);
+
+/// What can change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// What statistics are made of.
+    Figures,
+    /// What principals are made of.
+    Callers,
+}
+
+impl Kind {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "figures" => Some(Self::Figures),
+            "callers" => Some(Self::Callers),
+            _ => None,
+        }
+    }
+
+    fn bit(self) -> u8 {
+        match self {
+            Self::Figures => 1,
+            Self::Callers => 2,
+        }
+    }
+}
+
+/// Generations of what is kept in memory, and whether they can be trusted. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Changes {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    figures: AtomicU64,
+    callers: AtomicU64,
+    began: Instant,
+    /// Milliseconds since `began` up to which the generations are known to be the present ones.
+    trusted_until: AtomicU64,
+    listening: AtomicBool,
+}
+
+impl Default for Changes {
+    fn default() -> Self {
+        let inner = Inner {
+            figures: AtomicU64::new(1),
+            callers: AtomicU64::new(1),
+            began: Instant::now(),
+            trusted_until: AtomicU64::new(0),
+            listening: AtomicBool::new(false),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+}
+
+impl Changes {
+    /// Generation of the figures; `None` while what is kept must be neither used nor filled.
+    pub fn figures(&self) -> Option<u64> {
+        let generation = self.counter(Kind::Figures).load(Ordering::SeqCst);
+        self.is_trusted().then_some(generation)
+    }
+
+    /// Generation of the callers; `None` as in [`Changes::figures`].
+    pub fn callers(&self) -> Option<u64> {
+        let generation = self.counter(Kind::Callers).load(Ordering::SeqCst);
+        self.is_trusted().then_some(generation)
+    }
+
+    /// Every change that is committed is known here, or was committed less than a second ago.
+    pub fn is_trusted(&self) -> bool {
+        self.since_began(Instant::now()) < self.inner.trusted_until.load(Ordering::SeqCst)
+    }
+
+    /// Something has changed, or may have: too often does no harm.
+    pub fn bump(&self, kind: Kind) {
+        self.counter(kind).fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn counter(&self, kind: Kind) -> &AtomicU64 {
+        match kind {
+            Kind::Figures => &self.inner.figures,
+            Kind::Callers => &self.inner.callers,
+        }
+    }
+
+    fn bump_bits(&self, bits: u8) {
+        [Kind::Figures, Kind::Callers]
+            .into_iter()
+            .filter(|kind| bits & kind.bit() != 0)
+            .for_each(|kind| self.bump(kind));
+    }
+
+    fn since_began(&self, instant: Instant) -> u64 {
+        let passed = instant.saturating_duration_since(self.inner.began);
+        u64::try_from(passed.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn trust(&self, from: Instant) {
+        self.inner.trusted_until.store(self.since_began(from + TRUSTED), Ordering::SeqCst);
+    }
+
+    fn distrust(&self) {
+        self.inner.trusted_until.store(0, Ordering::SeqCst);
+    }
+
+    fn hear(&self, message: &AsyncMessage) {
+        if let AsyncMessage::Notification(told) = message {
+            // A payload of a newer version's is better taken for everything than for nothing.
+            Kind::parse(told.payload()).map_or_else(|| self.bump_bits(u8::MAX), |kind| self.bump(kind));
+        }
+    }
+
+    /// The first who asks is to listen.
+    pub(super) fn claim(&self) -> bool {
+        !self.inner.listening.swap(true, Ordering::SeqCst)
+    }
+
+    /// Listens as long as the runtime lives.
+    pub(super) async fn listen(self, url: String) {
+        let mut told = false;
+        loop {
+            let was_up = self.is_trusted();
+            let Err(fault) = self.session(&url).await;
+            let lost = was_up || self.is_trusted();
+            self.distrust();
+            if lost || !told {
+                log::warn!(target: "changes", fault:? = fault; "not listening for changes: nothing is answered from memory");
+                told = true;
+            }
+            tokio::time::sleep(HEARTBEAT).await;
+        }
+    }
+
+    async fn session(&self, url: &str) -> Result<std::convert::Infallible, Fault> {
+        let passing = |error: tokio_postgres::Error| Fault::Unavailable(connect::told(&error));
+        let heard = self.clone();
+        let opened = connect::open(url, CONNECTING, None, move |message| heard.hear(&message)).await?;
+        let begin = format!("set application_name = 'ict-index changes'; listen {CHANNEL}");
+        opened.client.batch_execute(&begin).await.map_err(passing)?;
+        // Who did not listen knows nothing of the time before.
+        self.bump_bits(u8::MAX);
+        loop {
+            let asked = Instant::now();
+            tokio::select! {
+                // The server tells what was committed before it answers.
+                answer = opened.client.batch_execute("") => answer.map_err(passing)?,
+                () = tokio::time::sleep(GIVEN_UP) => return Err(Fault::Unavailable("no heartbeat".into())),
+            }
+            self.trust(asked);
+            tokio::time::sleep(HEARTBEAT).await;
+        }
+    }
+}
+
+/// What the statements of one connection have changed and not committed yet: triggers tell it in notices.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told(Arc<AtomicU8>);
+
+impl Told {
+    pub(super) fn hear(&self, message: &AsyncMessage) {
+        if let AsyncMessage::Notice(notice) = message
+            && notice.message() == CHANNEL
+        {
+            let bits = notice.detail().and_then(Kind::parse).map_or(u8::MAX, Kind::bit);
+            self.0.fetch_or(bits, Ordering::SeqCst);
+        }
+    }
+
+    fn take(&self) -> u8 {
+        self.0.swap(0, Ordering::SeqCst)
+    }
+}
+
+/// Sees every statement of a connection: counts them, and counts generations up when changes are committed.
+pub(super) struct Watch {
+    pub statements: Arc<AtomicU64>,
+    pub told: Told,
+    pub changes: Changes,
+    pub place: Place,
+}
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    #[default]
+    Outside,
+    Inside,
+    Committing,
+    RollingBack,
+}
+
+impl Watch {
+    /// Of a connection that only reads.
+    pub(super) fn of_reads(statements: Arc<AtomicU64>) -> Self {
+        Self { statements, told: Told::default(), changes: Changes::default(), place: Place::Outside }
+    }
+
+    /// A commit whose answer was lost counts as one: the caller cannot know better.
+    fn finished(&mut self) {
+        match self.place {
+            Place::Inside => return,
+            Place::RollingBack => drop(self.told.take()),
+            Place::Outside | Place::Committing => self.changes.bump_bits(self.told.take()),
+        }
+        self.place = Place::Outside;
+    }
+}
+
+impl Instrumentation for Watch {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        // BEGIN, COMMIT and ROLLBACK are told both as what they are and as queries, and not counted.
+        let (uncounted, place) = match event {
+            InstrumentationEvent::StartQuery { .. } => {
+                self.statements.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            InstrumentationEvent::FinishQuery { .. } => return self.finished(),
+            InstrumentationEvent::BeginTransaction { depth, .. } => (depth, Place::Inside),
+            InstrumentationEvent::CommitTransaction { depth, .. } => (depth, Place::Committing),
+            InstrumentationEvent::RollbackTransaction { depth, .. } => (depth, Place::RollingBack),
+            _ => return,
+        };
+        self.statements.fetch_sub(1, Ordering::Relaxed);
+        if uncounted.get() == 1 {
+            self.place = place;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch() -> Watch {
+        Watch {
+            statements: Arc::default(),
+            told: Told::default(),
+            changes: Changes::default(),
+            place: Place::Outside,
+        }
+    }
+
+    #[test]
+    fn what_is_committed_counts_and_what_is_rolled_back_does_not() {
+        let mut watch = watch();
+        let figures = |watch: &Watch| watch.changes.counter(Kind::Figures).load(Ordering::SeqCst);
+        watch.place = Place::Inside;
+        watch.told.0.store(Kind::Figures.bit(), Ordering::SeqCst);
+        watch.finished();
+        assert_eq!(figures(&watch), 1, "not before the commit");
+        watch.place = Place::Committing;
+        watch.finished();
+        assert_eq!((figures(&watch), watch.place), (2, Place::Outside));
+        watch.place = Place::RollingBack;
+        watch.told.0.store(Kind::Figures.bit(), Ordering::SeqCst);
+        watch.finished();
+        watch.finished();
+        assert_eq!(figures(&watch), 2);
+        watch.told.0.store(Kind::Callers.bit(), Ordering::SeqCst);
+        watch.finished();
+        assert_eq!((figures(&watch), watch.changes.counter(Kind::Callers).load(Ordering::SeqCst)), (2, 2));
+    }
+
+    #[test]
+    fn generations_are_told_only_while_somebody_listens() {
+        let changes = Changes::default();
+        assert_eq!(changes.figures(), None);
+        changes.trust(Instant::now());
+        assert_eq!(changes.figures(), Some(1));
+        changes.bump(Kind::Figures);
+        assert_eq!((changes.figures(), changes.callers()), (Some(2), Some(1)));
+        changes.distrust();
+        assert_eq!(changes.callers(), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! Opens a connection and drives it in a task of its own, so that what the server says unasked is heard.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
+
+use super::Fault;
+
+/// What is sent and not acknowledged for this long has gone nowhere: the connection ends.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
+/// A connection and whether it has ended.
+pub(super) struct Opened {
+    pub client: Client,
+    pub ended: Arc<AtomicBool>,
+}
+
+/// Connects within a time. `hear` gets notices and notifications before the statement that caused them is answered.
+/// The connection ends with `open`'s sender too, where there is one, whoever still holds its client.
+pub(super) async fn open(
+    url: &str,
+    within: Duration,
+    until: Option<watch::Receiver<()>>,
+    hear: impl FnMut(AsyncMessage) + Send + 'static,
+) -> Result<Opened, Fault> {
+    let mut config: Config =
+        url.parse().map_err(|error| Fault::Unavailable(format!("not a database URL: {error}")))?;
+    config.tcp_user_timeout(UNACKNOWLEDGED).keepalives_idle(UNACKNOWLEDGED);
+    // Nothing is under way on a connection that is not open yet: giving up leaves nothing behind.
+    let (client, connection) = tokio::select! {
+        opened = config.connect(NoTls) => opened.map_err(|error| Fault::Unavailable(told(&error)))?,
+        () = tokio::time::sleep(within) => return Err(Fault::Unavailable("connecting took too long".into())),
+    };
+    let ended = Arc::new(AtomicBool::new(false));
+    tokio::spawn(drive(Driver { connection, ended: ended.clone() }, until, hear));
+    Ok(Opened { client, ended })
+}
+
+/// With its cause: the outer text says no more than "db error".
+pub(super) fn told(error: &tokio_postgres::Error) -> String {
+    use std::error::Error;
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
+struct Driver {
+    connection: Connection<Socket, NoTlsStream>,
+    ended: Arc<AtomicBool>,
+}
+
+impl Drop for Driver {
+    /// Told before the connection goes, and with it the answers that are waited for.
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Release);
+    }
+}
+
+async fn drive(
+    mut driver: Driver,
+    until: Option<watch::Receiver<()>>,
+    mut hear: impl FnMut(AsyncMessage) + Send + 'static,
+) {
+    let over = async move {
+        match until {
+            // Nothing is ever sent: an answer means that the sender is gone.
+            Some(mut until) => drop(until.changed().await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(over);
+    loop {
+        tokio::select! {
+            message = poll_fn(|context| driver.connection.poll_message(context)) => match message {
+                Some(Ok(message)) => hear(message),
+                Some(Err(_)) | None => break,
+            },
+            () = &mut over => break,
+        }
+    }
+}

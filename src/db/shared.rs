@@ -1,0 +1,167 @@
+//! Read connections that many requests share: statements of all of them are under way at once, one behind the other.
+//!
+//! Each thread has its own few, driven by its own runtime, so that a read crosses no thread. There is never a transaction
+//! on them. See `docs/adr/0010-shared-pipelined-reads.md`.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use tokio::sync::watch;
+
+use super::changes::Watch;
+use super::{Conn, Fault, connect};
+
+/// A connection that others read from at the same time.
+pub type Reader<'c> = &'c Conn;
+
+/// Connections of a thread to one server.
+const LINES: usize = 2;
+/// After a failure the next attempt waits this long; who comes in between is told at once.
+const BACK_OFF: Duration = Duration::from_millis(200);
+
+/// How to reach one server.
+pub(super) struct Server {
+    id: u64,
+    url: String,
+    setup: String,
+    connecting: Duration,
+    statements: Arc<AtomicU64>,
+    /// Its connections, on whatever thread, end with it.
+    open: watch::Sender<()>,
+}
+
+impl Server {
+    pub fn new(url: &str, setup: &str, connecting: Duration, statements: Arc<AtomicU64>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            url: url.to_owned(),
+            setup: format!("{setup}; set default_transaction_read_only = on"),
+            connecting,
+            statements,
+            open: watch::channel(()).0,
+        }
+    }
+
+    /// A connection of this thread, opened if need be.
+    pub async fn line(&self) -> Result<Use, Fault> {
+        let slots = slots_of(self.id);
+        let Some(slot) = slots.iter().min_by_key(|slot| slot.in_use()) else {
+            return Err(Fault::Internal("no connection to choose".into()));
+        };
+        if let Some(line) = slot.line() {
+            return Ok(Use::of(line));
+        }
+        match self.open_in(slot).await {
+            Ok(line) => Ok(Use::of(line)),
+            // Another one may do: the server was out of connections, say.
+            Err(fault) => slots.iter().find_map(Slot::line).map(Use::of).ok_or(fault),
+        }
+    }
+
+    /// Opens one connection, however many ask for it.
+    async fn open_in(&self, slot: &Slot) -> Result<Rc<Line>, Fault> {
+        let _one = slot.opening.lock().await;
+        if let Some(line) = slot.line() {
+            return Ok(line);
+        }
+        if slot.refused.get().is_some_and(|at| at.elapsed() < BACK_OFF) {
+            return Err(Fault::Unavailable("the database cannot be reached".into()));
+        }
+        let opened = self.open().await;
+        match opened {
+            Ok(line) => {
+                let line = Rc::new(line);
+                *slot.line.borrow_mut() = Some(line.clone());
+                slot.refused.set(None);
+                Ok(line)
+            }
+            Err(fault) => {
+                slot.refused.set(Some(Instant::now()));
+                Err(fault)
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Line, Fault> {
+        let unavailable = |error: &dyn std::fmt::Display| Fault::Unavailable(error.to_string());
+        let until = Some(self.open.subscribe());
+        let opened = connect::open(&self.url, self.connecting, until, |_| ()).await?;
+        let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| unavailable(&e))?;
+        conn.batch_execute(&self.setup).await.map_err(|e| unavailable(&e))?;
+        conn.set_instrumentation(Watch::of_reads(self.statements.clone()));
+        Ok(Line { conn, ended: opened.ended, in_use: Cell::new(0) })
+    }
+}
+
+struct Line {
+    conn: Conn,
+    ended: Arc<AtomicBool>,
+    /// Pieces of work that go on.
+    in_use: Cell<usize>,
+}
+
+/// One piece of work's hold on a connection.
+pub(super) struct Use(Rc<Line>);
+
+impl Use {
+    fn of(line: Rc<Line>) -> Self {
+        line.in_use.set(line.in_use.get() + 1);
+        Self(line)
+    }
+
+    pub fn reader(&self) -> Reader<'_> {
+        &self.0.conn
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.0.ended.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        self.0.in_use.set(self.0.in_use.get().saturating_sub(1));
+    }
+}
+
+#[derive(Default)]
+struct Slot {
+    line: RefCell<Option<Rc<Line>>>,
+    opening: tokio::sync::Mutex<()>,
+    refused: Cell<Option<Instant>>,
+}
+
+impl Slot {
+    /// The connection, unless it has ended.
+    fn line(&self) -> Option<Rc<Line>> {
+        self.line.borrow().clone().filter(|line| !line.ended.load(Ordering::Acquire))
+    }
+
+    fn in_use(&self) -> usize {
+        self.line.borrow().as_ref().map_or(0, |line| line.in_use.get())
+    }
+}
+
+type Slots = Rc<[Slot; LINES]>;
+
+thread_local! {
+    static THIS_THREADS: RefCell<Vec<(u64, Slots)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn slots_of(server: u64) -> Slots {
+    THIS_THREADS.with_borrow_mut(|all| {
+        if let Some((_, slots)) = all.iter().find(|(id, _)| *id == server) {
+            return slots.clone();
+        }
+        // What is left of servers that are gone.
+        all.retain(|(_, slots)| slots.iter().any(|slot| slot.line().is_some()));
+        let slots = Slots::default();
+        all.push((server, slots.clone()));
+        slots
+    })
+}
