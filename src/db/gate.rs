@@ -17,6 +17,7 @@ use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 
 use super::Fault;
+use super::copy::Staging;
 
 /// A connection inside one piece of work.
 pub type Conn = AsyncPgConnection;
@@ -53,6 +54,7 @@ pub struct Db {
 struct Inner {
     pool: Pool<AsyncPgConnection>,
     statements: Arc<AtomicU64>,
+    staging: Staging,
     runtime: Option<Runtime>,
 }
 
@@ -101,7 +103,8 @@ impl Db {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
-        Ok(Self { inner: Arc::new(Inner { pool, statements, runtime: Some(runtime) }) })
+        let staging = Staging::new(settings, runtime.handle().clone(), statements.clone());
+        Ok(Self { inner: Arc::new(Inner { pool, statements, staging, runtime: Some(runtime) }) })
     }
 
     /// Runs `work` in one transaction: committed when it answers `Ok`, rolled back otherwise.
@@ -154,6 +157,11 @@ impl Db {
         }
     }
 
+    /// Where rows wait, copied in, for the transaction that takes them over.
+    pub fn staging(&self) -> Staging {
+        self.inner.staging.clone()
+    }
+
     /// Statements sent since the start, without BEGIN and COMMIT; tests count with it that no request asks row by row.
     pub fn statements(&self) -> u64 {
         self.inner.statements.load(Ordering::Relaxed)
@@ -171,7 +179,7 @@ async fn checkout(pool: &Pool<AsyncPgConnection>) -> Result<Object<AsyncPgConnec
 }
 
 /// Session settings go in with one round trip when a connection is opened.
-fn session_settings(settings: &DbSettings) -> String {
+pub(super) fn session_settings(settings: &DbSettings) -> String {
     format!(
         "set application_name = 'ict-index'; set statement_timeout = {}; set lock_timeout = {}; \
          set idle_in_transaction_session_timeout = 60000; set time zone 'UTC'",

@@ -2,6 +2,7 @@
 //!
 //! Others use [`Db`], [`sql`], `row!`, [`list`] and [`Fault`].
 
+pub mod copy;
 mod fault;
 mod gate;
 pub mod list;

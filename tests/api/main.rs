@@ -15,6 +15,7 @@ mod agencies;
 mod architecture;
 mod contract;
 mod description;
+mod dossier_feed;
 mod dossiers;
 mod indicators;
 mod months;
