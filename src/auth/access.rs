@@ -166,6 +166,11 @@ impl<P> Access<P> {
         Ok(answer)
     }
 
+    /// Where rows wait for the transaction that takes them over.
+    pub fn staging(&self) -> crate::db::copy::Staging {
+        self.gate.db.staging()
+    }
+
     /// One transaction: committed when it answers `Ok`.
     pub async fn transaction<T, F>(&self, work: F) -> Result<T, Problem>
     where

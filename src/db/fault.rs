@@ -50,6 +50,20 @@ impl From<Error> for Fault {
     }
 }
 
+/// Of connections that are not diesel's (see [`super::copy`]).
+impl From<tokio_postgres::Error> for Fault {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let text = error.to_string();
+        match error.code().map(tokio_postgres::error::SqlState::code) {
+            Some(state) if state.starts_with("22") => Self::BadValue(format!("{state}: {text}")),
+            Some(state) if !is_passing(state) => Self::Internal(format!("{state}: {text}")),
+            Some(state) => Self::Unavailable(format!("{state}: {text}")),
+            // No answer of the server at all: the connection is gone, or could not be made.
+            None => Self::Unavailable(text),
+        }
+    }
+}
+
 /// Diesel hides most SQLSTATEs behind `Unknown`; the cause underneath still carries the code.
 fn by_sqlstate(error: &Error) -> Fault {
     let text = error.to_string();

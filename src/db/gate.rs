@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use tokio::runtime::Runtime;
 
 use super::changes::{Changes, Place, Told, Watch};
+use super::copy::Staging;
 use super::replica::Replica;
 use super::shared::{Reader, Server};
 use super::{Fault, connect};
@@ -62,6 +63,7 @@ struct Inner {
     changes: Changes,
     url: String,
     statements: Arc<AtomicU64>,
+    staging: Staging,
     runtime: Option<Runtime>,
 }
 
@@ -119,6 +121,7 @@ impl Db {
             replica: settings.replica_url.as_deref().map(|url| Replica::new(url, server(url))),
             changes,
             url: settings.url.clone(),
+            staging: Staging::new(settings, runtime.handle().clone(), statements.clone()),
             statements: statements.clone(),
             runtime: Some(runtime),
         };
@@ -231,6 +234,11 @@ impl Db {
         }
     }
 
+    /// Where rows wait, copied in, for the transaction that takes them over.
+    pub fn staging(&self) -> Staging {
+        self.inner.staging.clone()
+    }
+
     /// Statements sent since the start, without BEGIN and COMMIT; tests count with it that no request asks row by row.
     pub fn statements(&self) -> u64 {
         self.inner.statements.load(Ordering::Relaxed)
@@ -248,7 +256,7 @@ async fn checkout(pool: &Pool<AsyncPgConnection>) -> Result<Object<AsyncPgConnec
 }
 
 /// Session settings go in with one round trip when a connection is opened. Notices are how triggers tell of changes.
-fn session_settings(settings: &DbSettings) -> String {
+pub(super) fn session_settings(settings: &DbSettings) -> String {
     format!(
         "set application_name = 'ict-index'; set statement_timeout = {}; set lock_timeout = {}; \
          set idle_in_transaction_session_timeout = 60000; set time zone 'UTC'; set client_min_messages = notice",

@@ -5,6 +5,7 @@
 
 pub mod changes;
 mod connect;
+pub mod copy;
 mod fault;
 mod gate;
 pub mod list;

@@ -66,7 +66,7 @@ fn media_type(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 /// Compressed bodies would get round the size limit, and no client needs them.
-fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
+pub(super) fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
     match request.headers().get(CONTENT_ENCODING) {
         None => Ok(()),
         Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),

@@ -3,6 +3,7 @@
 //! Domains use [`Problem`], [`Code`], [`Violations`], [`ValidJson`], [`Listing`], [`Reply`] and [`PathOf`].
 
 pub mod answers;
+mod cells;
 pub mod code;
 pub mod csv;
 pub mod describe;
@@ -19,6 +20,8 @@ pub mod path;
 pub mod problem;
 pub mod reply;
 pub mod request;
+pub mod row_reader;
+pub mod rows;
 
 pub use code::Code;
 pub use etag::{EntityTag, Preconditions};

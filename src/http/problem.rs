@@ -208,6 +208,13 @@ impl Violations {
         }
     }
 
+    /// Adds faults that were found elsewhere.
+    pub fn extend(&mut self, faults: impl IntoIterator<Item = Violation>) {
+        for Violation { code, pointer, detail, extra } in faults {
+            self.add_with(code, pointer, detail, extra);
+        }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.kept.is_empty()
     }

@@ -18,6 +18,7 @@ use crate::http::listing::AnyOf;
 use crate::http::{
     Check, Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson, Violations,
 };
+use crate::services::dossiers::{parked, rollups};
 use crate::values::{Month, Period};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -194,7 +195,7 @@ impl Check for NewMonthTransition {
 /// Close or reopen a month
 ///
 /// Closing locks the month's submissions and dossier counts. A single accepted submission can be corrected without reopening
-/// the month: `reopen` it itself.
+/// the month: `reopen` it itself. Dossier counts that wait for a procedure known by now count once the month is open.
 #[utoipa::path(
     tag = "submissions",
     params(("month" = Month, Path)),
@@ -213,6 +214,10 @@ async fn make_month_transition(
     let (month, step) = (named(&month.0)?, body.value);
     access
         .post(&body.digest, async move |conn| {
+            if step.action == MonthAction::Reopen {
+                // What waits for the month to open becomes figures: held before the month, as batches do.
+                rollups::lock_levels(conn).await?;
+            }
             model::lock(conn, month).await?;
             let before = model::find(conn, &scope, month).await?;
             conditions.match_if_given(before.version)?;
@@ -244,7 +249,8 @@ async fn take(
         return Err(Problem::at(Code::TransitionNotAllowed, "/action", detail));
     }
     if step.action == MonthAction::Reopen {
-        return Ok(model::reopen(conn, month, step.reason(), actor).await?);
+        model::reopen(conn, month, step.reason(), actor).await?;
+        return Ok(parked::replay_month(conn, actor, month).await?);
     }
     if month.first_day() > actor.today() {
         let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");

@@ -3,9 +3,12 @@
 use actix_web::post;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::batch_model;
+use super::dossiers::parked;
 use super::merge::Merge;
 use super::rules::{ServiceStatus, ServiceTier};
 use crate::agencies::model as agencies;
@@ -13,7 +16,9 @@ use crate::audit;
 use crate::auth::permission::WriteServices;
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
-use crate::http::{Check, Code, Listing, Problem, Reply, ValidJson, Violations};
+use crate::http::row_reader::FlatRow;
+use crate::http::rows::{Upload, read_all};
+use crate::http::{Check, Code, Listing, Problem, Reply, ValidJson, Violations, json};
 
 /// Rows of one batch.
 const MOST_ROWS: usize = 10_000;
@@ -110,11 +115,18 @@ pub struct BatchParams {
 ///
 /// Procedures are created or changed by `code`; those that the batch does not name stay. All errors come at once, with pointers
 /// such as `/rows/12/code`, and nothing is stored if there is one. The same batch again changes nothing.
-/// A procedure that is new has its status since ever; a status that changes does so today.
+/// A procedure that is new has its status since ever; a status that changes does so today. Dossier counts that wait for a procedure
+/// become figures with it. As JSON, NDJSON (a row per line) or CSV (with a header; an empty cell is an absent member, `agencies`
+/// are joined with `|`); at most 10,000 rows and 16 MiB.
 #[utoipa::path(
     tag = "services",
     params(BatchParams),
-    request_body = ServiceBatch,
+    request_body(description = "The rows, in UTF-8, not compressed", content(
+        (ServiceBatch = "application/json", example = json!({"rows": [{"code": "1.011443", "name": "Đăng ký thay đổi quyền sử dụng đất",
+            "field": "Đất đai", "tier": "province", "agencies": ["SO-TNMT"], "level": 3, "effective_from": "2018-01-01", "decision": "QĐ 1"}]})),
+        (String = "application/x-ndjson", example = "{\"code\":\"1.011443\",\"name\":\"Đăng ký thay đổi quyền sử dụng đất\",\"field\":\"Đất đai\",\"tier\":\"province\"}\n"),
+        (String = "text/csv", example = "code,name,field,tier,agencies\r\n1.011443,Đăng ký thay đổi quyền sử dụng đất,Đất đai,province,SO-TNMT|SO-XD\r\n")
+    )),
     responses((status = 200, description = "What was done", body = ServiceBatchResult)),
     security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
 )]
@@ -122,16 +134,69 @@ pub struct BatchParams {
 pub async fn merge_service_batch(
     access: Access<WriteServices>,
     params: Listing<BatchParams>,
-    body: ValidJson<ServiceBatch>,
+    body: Upload<ServiceBatch>,
 ) -> Result<Reply, Problem> {
-    let (actor, rows) = (access.actor(), body.value.rows);
-    let dry_run = params.filter.dry_run.unwrap_or_default();
+    let (actor, dry_run) = (access.actor(), params.filter.dry_run.unwrap_or_default());
+    let (rows, digest) = read(body).await?;
     access
-        .post(&body.digest, async move |conn| {
+        .post(&digest, async move |conn| {
             let counts = store(conn, &actor, rows, dry_run).await?;
             Reply::ok(&ServiceBatchResult { dry_run, counts })
         })
         .await
+}
+
+/// The rows, whichever way they are written, and the digest of the bytes.
+async fn read(body: Upload<ServiceBatch>) -> Result<(Vec<ServiceBatchRow>, Vec<u8>), Problem> {
+    let stream = match body {
+        Upload::Whole(ValidJson { value, digest }) => return Ok((value.rows, digest)),
+        Upload::Rows(stream) => stream,
+    };
+    let format = stream.format;
+    let bytes = stream.whole(ServiceBatch::MOST_BYTES).await?;
+    let batch = ServiceBatch { rows: read_all(format, &bytes, MOST_ROWS)? };
+    let mut faults = Violations::default();
+    batch.check(&mut faults);
+    faults.into_result()?;
+    Ok((batch.rows, Sha256::digest(&bytes).to_vec()))
+}
+
+impl FlatRow for ServiceBatchRow {
+    const COLUMNS: &'static [&'static str] = &[
+        "code",
+        "name",
+        "field",
+        "tier",
+        "agencies",
+        "status",
+        "duplicate_of",
+        "postal",
+        "information_complete",
+        "forms_complete",
+        "level",
+        "effective_from",
+        "decision",
+    ];
+    const REQUIRED: usize = 4;
+
+    /// The object that the cells stand for is read as one sent as JSON is.
+    fn of_cells(cells: &[Option<&str>]) -> Result<Self, Problem> {
+        let member = |(name, cell): (&&str, &Option<&str>)| {
+            let cell = (*cell)?;
+            let value = match (*name, cell) {
+                ("agencies", list) => list.split('|').map(|code| Value::from(code.trim())).collect(),
+                ("postal" | "information_complete" | "forms_complete", "true" | "TRUE") => Value::Bool(true),
+                ("postal" | "information_complete" | "forms_complete", "false" | "FALSE") => {
+                    Value::Bool(false)
+                }
+                ("level", number) => number.parse::<i64>().map_or_else(|_| Value::from(number), Value::from),
+                (_, text) => Value::from(text),
+            };
+            Some(((*name).to_owned(), value))
+        };
+        let object: Map<String, Value> = Self::COLUMNS.iter().zip(cells).filter_map(member).collect();
+        json::parse(&serde_json::to_vec(&object).unwrap_or_default())
+    }
 }
 
 /// Merges the rows, or only says what merging them would do.
@@ -156,6 +221,8 @@ pub async fn store(
         batch_model::update(conn, &merge.updated, actor).await?;
         batch_model::set_levels(conn, &merge.levels, actor).await?;
         audit::record_all(conn, actor, merge.events()).await?;
+        let created: Vec<String> = merge.created.iter().map(|row| row.code.clone()).collect();
+        parked::replay(conn, actor, &created).await?;
     }
     Ok(counts)
 }

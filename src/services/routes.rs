@@ -4,6 +4,7 @@ use actix_web::{get, patch, post};
 use chrono::NaiveDate;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::dossiers::parked;
 use super::model::{self, ServiceRow, ServiceWrite};
 use super::rules::{ServiceStatus, StatusDayFault, status_day};
 use super::wire::{NewService, Service, ServiceFilter, ServicePatch, tag_of};
@@ -89,6 +90,7 @@ async fn create_service(
             }
             let row = model::find(conn, &code, actor.today()).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("service", &code, &row)).await?;
+            parked::replay(conn, &actor, std::slice::from_ref(&code)).await?;
             let tag = tag_of(&row);
             Ok(Reply::created(format!("/api/v1/services/{code}"), &Service::from(row))?.tagged(&tag))
         })

@@ -62,7 +62,7 @@ async fn start() -> (TestService, String) {
 }
 
 fn counts(created: i64, updated: i64, unchanged: i64, deleted: i64) -> Value {
-    json!({"created": created, "updated": updated, "unchanged": unchanged, "deleted": deleted})
+    json!({"created": created, "updated": updated, "unchanged": unchanged, "deleted": deleted, "parked": 0})
 }
 
 /// What is stored, as an officer of the department would list it.

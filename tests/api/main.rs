@@ -17,6 +17,7 @@ mod caches;
 mod clients;
 mod contract;
 mod description;
+mod dossier_feed;
 mod dossiers;
 mod indicators;
 mod instances;

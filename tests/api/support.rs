@@ -6,15 +6,17 @@
 use std::rc::Rc;
 use std::sync::OnceLock;
 
-use actix_http::Request;
+use actix_http::error::PayloadError;
+use actix_http::{BoxedPayloadStream, Payload, Request};
 use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, init_service};
+use actix_web::web::Bytes;
 use chrono::{DateTime, Utc};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use futures::FutureExt;
 use futures::future::LocalBoxFuture;
+use futures::{FutureExt, Stream, StreamExt};
 use ict_index::app;
 use ict_index::auth::{KeyRing, PasswordCost, Passwords, TokenKeys};
 use ict_index::clock::Clock;
@@ -412,9 +414,21 @@ impl Call<'_> {
             Some(body) => self.request.set_payload(body),
             None => self.request,
         };
-        let (_, response) = (self.service.app)(request.to_request()).await.into_parts();
-        let (status, headers) = (response.status(), response.headers().clone());
-        let body = to_bytes(response.into_body()).await.map(|b| b.to_vec()).unwrap_or_default();
-        Answer { status, headers, body }
+        answer(self.service, request.to_request()).await
     }
+
+    /// Sends a body that comes in pieces. Dropped before its end, this is a client that departs.
+    pub async fn send_stream(self, pieces: impl Stream<Item = Vec<u8>> + 'static) -> Answer {
+        let pieces = pieces.map(|piece| Ok::<_, PayloadError>(Bytes::from(piece)));
+        let payload: BoxedPayloadStream = Box::pin(pieces);
+        let (request, _) = self.request.to_request().replace_payload(Payload::Stream { payload });
+        answer(self.service, request).await
+    }
+}
+
+async fn answer(service: &TestService, request: Request) -> Answer {
+    let (_, response) = (service.app)(request).await.into_parts();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = to_bytes(response.into_body()).await.map(|b| b.to_vec()).unwrap_or_default();
+    Answer { status, headers, body }
 }

@@ -1,29 +1,28 @@
 //! Receiving a batch: locks, checks and writes in the order that keeps two deliveries apart.
 
-use std::collections::BTreeSet;
-
 use serde_json::json;
 
-use super::model::{self, Reach};
-use super::raw::{Control, RawRow};
-use super::rules::{self, CountRow, Frame, Known};
+use super::checker::Checked;
+use super::intake_model::{self, State};
+use super::model::Reach;
+use super::parked;
+use super::rules::{self, Frame};
 use super::store::{self, Break, Changes, Revision};
+use super::upload::Uploaded;
 use crate::audit::{self, Event};
 use crate::auth::Actor;
 use crate::db::Conn;
-use crate::http::{Code, Msg, Preconditions, Problem, Violations};
-use crate::ids::is_code;
-use crate::months;
+use crate::http::{Code, Msg, Preconditions, Problem};
 use crate::values::Month;
 
-/// A source's month as it was delivered, and by whom.
+/// A source's month whose rows have come in, and by whom.
 #[derive(Debug)]
 pub struct Delivery {
     pub source: String,
     pub month: Month,
-    pub control: Control,
-    pub rows: Vec<RawRow>,
     pub reason: Option<String>,
+    /// Where the reason stands in the request.
+    pub reason_at: &'static str,
     pub reach: Reach,
     /// May correct a closed month, saying why.
     pub may_correct: bool,
@@ -38,131 +37,105 @@ pub struct Outcome {
     pub month: Month,
     pub revision: i32,
     pub changes: Changes,
+    /// Rows that wait for their procedure.
+    pub parked: i32,
     pub breaks: Vec<Break>,
 }
 
 impl Delivery {
     /// Replaces the source's month, or says everything that is wrong.
-    pub async fn receive(self, conn: &mut Conn) -> Result<Outcome, Problem> {
-        if !model::has_source(conn, &self.source, &self.reach).await? {
-            return Err(Problem::not_found());
-        }
-        self.check_month(conn).await?;
-        store::lock_batch(conn, &self.source, self.month).await?;
-        let latest = store::latest(conn, &self.source, self.month).await?;
-        match &latest {
-            Some(latest) => self.conditions.match_if_given(latest.revision)?,
-            None => self.conditions.match_absent()?,
-        }
-        let rows = self.check_rows(conn).await?;
-        interim_stage(conn, &rows).await?;
-        let breaks = store::breaks(conn, STAGE, self.month).await?;
-        let before = latest.as_ref().map_or(0, |latest| latest.revision);
+    pub async fn receive(self, conn: &mut Conn, uploaded: &mut Uploaded) -> Result<Outcome, Problem> {
+        let (stage, checked) = (uploaded.stage.relation(), &mut uploaded.checked);
+        let agencies: Vec<i32> = checked.agencies.keys().map(|id| id.0).collect();
+        intake_model::lock(conn, &self.source, self.month, agencies.clone()).await?;
+        let state = intake_model::state(conn, &self.source, self.month, &self.reach).await?;
+        self.check_state(&state)?;
+        self.check(conn, agencies, checked).await?;
+        let parked =
+            if checked.parked > 0 { checked.parked - parked::resolve(conn, stage).await? } else { 0 };
+        let breaks = store::breaks(conn, stage, self.month).await?;
+        let parked_changed = match parked > 0 || state.parked.is_some_and(|before| before > 0) {
+            true => parked::replace(conn, stage, &self.source, self.month).await?,
+            false => false,
+        };
+        let before = state.revision.unwrap_or_default();
         let revision = Revision {
             source: &self.source,
             month: self.month,
             number: before + 1,
             reason: self.reason.as_deref().map(|reason| reason.trim().to_owned()),
-            parked_changed: false,
+            parked_changed,
         };
-        let changes = store::replace(
-            conn,
-            STAGE,
-            &revision,
-            self.control.received.number().unwrap_or_default(),
-            0,
-            &self.actor,
-        )
-        .await?;
+        let changes = store::replace(conn, stage, &revision, checked.received, parked, &self.actor).await?;
         if changes.stored {
-            audit::record(conn, &self.actor, self.event(latest, &revision, changes, &rows)).await?;
+            let event = event(&state, &revision, changes, checked.rows, checked.received, parked);
+            audit::record(conn, &self.actor, event).await?;
         }
         let revision = if changes.stored { before + 1 } else { before };
-        Ok(Outcome { source: self.source, month: self.month, revision, changes, breaks })
+        Ok(Outcome { source: self.source, month: self.month, revision, changes, parked, breaks })
     }
 
-    /// A closed month is locked; whoever may correct it says why.
-    async fn check_month(&self, conn: &mut Conn) -> Result<(), Problem> {
-        if !months::model::lock_shared(conn, self.month).await? {
-            return Ok(());
+    /// There is such a source, its month is the one the caller knows, and it may be written: a closed one is locked, and
+    /// whoever may correct it says why.
+    fn check_state(&self, state: &State) -> Result<(), Problem> {
+        if !state.there {
+            return Err(Problem::not_found());
         }
-        if !self.may_correct {
+        if state.closed && !self.may_correct {
             return Err(Problem::new(Code::PeriodLocked));
         }
-        if self.reason.is_none() {
+        if state.closed && self.reason.is_none() {
             let detail = Msg::fixed(
                 "Tháng đã khóa: cần nêu lý do điều chỉnh.",
                 "The month is closed: say why it is corrected.",
             );
-            return Err(Problem::at(Code::ReasonRequired, "/reason", detail));
+            return Err(Problem::at(Code::ReasonRequired, self.reason_at, detail));
         }
-        Ok(())
+        match state.revision {
+            Some(revision) => self.conditions.match_if_given(revision),
+            None => self.conditions.match_absent(),
+        }
     }
 
-    async fn check_rows(&self, conn: &mut Conn) -> Result<Vec<CountRow>, Problem> {
-        let codes = |of: fn(&RawRow) -> Option<&String>| -> Vec<String> {
-            let distinct: BTreeSet<&String> =
-                self.rows.iter().filter_map(of).filter(|code| is_code(code)).collect();
-            distinct.into_iter().cloned().collect()
-        };
-        let (agencies, services) = (codes(|row| row.agency.as_ref()), codes(|row| row.service.as_ref()));
-        let mut known = store::known(conn, agencies, services, &self.source, &self.reach.scope).await?;
-        let ids = known.agencies.values().map(|agency| agency.id.0).collect();
-        store::lock_agencies(conn, ids, self.month).await?;
-        store::note_other_sources(conn, &mut known, &self.source, self.month).await?;
-        // Hundreds of thousands of rows take a while: other work of this thread moves to another one.
-        tokio::task::block_in_place(|| self.check(&known)).map_err(|faults| match faults.into_result() {
-            Err(problem) => problem,
-            Ok(()) => Problem::internal("a batch was refused without a fault"),
-        })
-    }
-
-    fn check(&self, known: &Known) -> Result<Vec<CountRow>, Violations> {
+    /// What is wrong with month and agencies is known only now, behind the locks; what is wrong with the rows is told with it.
+    async fn check(&self, conn: &mut Conn, agencies: Vec<i32>, checked: &mut Checked) -> Result<(), Problem> {
+        let reporters =
+            intake_model::reporters(conn, &self.source, self.month, agencies, &self.reach).await?;
+        let mut named: Vec<_> = reporters
+            .into_iter()
+            .filter_map(|reporter| Some((*checked.agencies.get(&reporter.id)?, reporter)))
+            .collect();
+        named.sort_unstable_by_key(|(spot, _)| spot.index);
         let frame = Frame { source: &self.source, month: self.month, today: self.actor.today() };
-        rules::check(&self.control, &self.rows, known, frame)
-    }
-
-    /// One event per revision; the rows themselves are in the counts and their history.
-    fn event(
-        &self,
-        latest: Option<store::Latest>,
-        revision: &Revision<'_>,
-        changes: Changes,
-        rows: &[CountRow],
-    ) -> Event {
-        let key = format!("{}/{}", self.source, self.month);
-        let after = json!({
-            "revision": revision.number,
-            "rows": rows.len(),
-            "received": self.control.received.number(),
-            "counts": changes,
-            "reason": revision.reason,
-        });
-        match latest {
-            None => Event::create("dossier_batch", key, &after),
-            Some(old) => {
-                let before = json!({"revision": old.revision, "rows": old.rows, "received": old.received});
-                Event::update("dossier_batch", key, &before, &after)
-            }
-        }
+        let mut faults = rules::check_frame(frame, &named);
+        faults.append(std::mem::take(&mut checked.faults));
+        faults.into_result()
     }
 }
 
-const STAGE: &str = "dossier_stage_1";
-async fn interim_stage(conn: &mut Conn, rows: &[CountRow]) -> Result<(), Problem> {
-    use crate::db::sql;
-    sql("select pg_advisory_xact_lock(3323, 1)").run(conn).await?;
-    sql("delete from dossier_stage_1").run(conn).await?;
-    let mut statement = sql("insert into dossier_stage_1 (place, agency_id, service_id, channel, received, resolved_early, resolved_on_time, resolved_late, withdrawn, carried_in, in_progress_on_time, in_progress_overdue) \
-        select place - 1, a, s, c, c1, c2, c3, c4, c5, c6, c7, c8 from unnest($1::int[], $2::int[], $3::smallint[], $4::int[], $5::int[], $6::int[], $7::int[], $8::int[], \
-    $9::int[], $10::int[], $11::int[]) with ordinality as i (a,s,c,c1,c2,c3,c4,c5,c6,c7,c8,place)")
-        .bind(rows.iter().map(|row| row.agency.0).collect::<Vec<i32>>())
-        .bind(rows.iter().map(|row| row.service.0).collect::<Vec<i32>>())
-        .bind(rows.iter().map(|row| row.channel.number()).collect::<Vec<i16>>());
-    for at in 0..8 {
-        let column: Vec<i32> = rows.iter().filter_map(|row| row.counts.get(at).copied()).collect();
-        statement = statement.bind(column);
+/// One event per revision; the rows themselves are in the counts and their history.
+pub fn event(
+    before: &State,
+    revision: &Revision<'_>,
+    changes: Changes,
+    rows: usize,
+    received: i64,
+    parked: i32,
+) -> Event {
+    let key = format!("{}/{}", revision.source, revision.month);
+    let after = json!({
+        "revision": revision.number,
+        "rows": rows,
+        "received": received,
+        "parked": parked,
+        "counts": changes,
+        "reason": revision.reason,
+    });
+    match before.revision {
+        None => Event::create("dossier_batch", key, &after),
+        Some(number) => {
+            let before = json!({"revision": number, "rows": before.rows, "received": before.received, "parked": before.parked});
+            Event::update("dossier_batch", key, &before, &after)
+        }
     }
-    statement.run(conn).await?;
-    Ok(())
 }

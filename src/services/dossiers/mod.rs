@@ -3,12 +3,17 @@
 //!
 //! Others read the tables `dossier_counts` and `dossier_batches`; writing goes through here.
 
+mod checker;
+pub mod counts_wire;
 mod intake;
+mod intake_model;
 pub mod model;
+pub mod parked;
 pub mod raw;
 pub mod rollups;
 pub mod routes;
 pub mod rules;
 mod store;
+mod upload;
 pub mod verify;
 pub mod wire;

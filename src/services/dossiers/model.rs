@@ -13,18 +13,19 @@ pub struct Reach {
     pub scope: Scope,
 }
 
+/// `$1` the source, `$2` and `$3` the caller's [`Reach`].
+pub(super) const HAS_SOURCE: &str = "(coalesce($2 = $1, exists (select 1 from agencies where code = $1 and ($3::int[] is null or id = any($3))) \
+    or $3::int[] is null and (exists (select 1 from clients where client_id = $1) \
+    or exists (select 1 from dossier_batches where source = $1))))";
+
 /// Whether there is such a source for this caller: a machine client, an agency in scope, or a source that delivered once.
 pub async fn has_source(conn: &mut Conn, source: &str, reach: &Reach) -> QueryResult<bool> {
-    sql(
-        "select coalesce($2 = $1, exists (select 1 from agencies where code = $1 and ($3::int[] is null or id = any($3))) \
-         or $3::int[] is null and (exists (select 1 from clients where client_id = $1) \
-         or exists (select 1 from dossier_batches where source = $1))) as value",
-    )
-    .bind(source.to_owned())
-    .bind(reach.feed.clone())
-    .bind(reach.scope.ids())
-    .value(conn)
-    .await
+    sql(format!("select {HAS_SOURCE} as value"))
+        .bind(source.to_owned())
+        .bind(reach.feed.clone())
+        .bind(reach.scope.ids())
+        .value(conn)
+        .await
 }
 
 row! {
@@ -39,6 +40,7 @@ row! {
         pub updated: i32,
         pub unchanged: i32,
         pub deleted: i32,
+        pub parked: i32,
         pub reason: Option<String>,
         pub actor: String,
         pub at: DateTime<Utc>,
@@ -46,7 +48,7 @@ row! {
 }
 
 const BATCH: &str =
-    "month, revision, rows, received, created, updated, unchanged, deleted, reason, actor, at";
+    "month, revision, rows, received, created, updated, unchanged, deleted, parked, reason, actor, at";
 
 /// All revisions of a source's month, newest first.
 pub async fn revisions(conn: &mut Conn, source: &str, month: NaiveDate) -> QueryResult<Vec<BatchRow>> {

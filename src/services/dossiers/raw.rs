@@ -4,6 +4,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::rules::COUNTS;
+use crate::http::Problem;
+use crate::http::row_reader::FlatRow;
 use crate::values::{NumberFault, integer_of};
 
 /// A figure as it was sent: readable, at fault, or not there.
@@ -11,6 +14,17 @@ use crate::values::{NumberFault, integer_of};
 pub struct Figure(pub Option<Result<i64, NumberFault>>);
 
 impl Figure {
+    /// A figure as the text of a cell: there, a whole number is its digits alone.
+    pub fn of_text(text: &str) -> Self {
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        Self(Some(if whole {
+            text.parse().map_err(|_| NumberFault::OutOfRange)
+        } else {
+            integer_of(&Value::String(text.to_owned()))
+        }))
+    }
+
     /// The number, if it can be read.
     pub fn number(self) -> Option<i64> {
         self.0.and_then(Result::ok)
@@ -32,7 +46,7 @@ impl<'de> Deserialize<'de> for Figure {
 pub struct Control {
     /// Number of rows.
     #[serde(default)]
-    #[schema(value_type = i64, required = true, minimum = 0, maximum = 200000, example = 1)]
+    #[schema(value_type = i64, required = true, minimum = 0, maximum = 500000, example = 1)]
     pub rows: Figure,
     /// Sum of `received` over all rows.
     #[serde(default)]
@@ -101,6 +115,36 @@ impl RawRow {
     }
 }
 
+impl FlatRow for RawRow {
+    const COLUMNS: &'static [&'static str] = &COLUMNS;
+    const REQUIRED: usize = COLUMNS.len();
+
+    fn of_cells(cells: &[Option<&str>]) -> Result<Self, Problem> {
+        let text = |at: usize| cells.get(at).copied().flatten();
+        let code = |at: usize| text(at).map(str::to_owned);
+        let figure = |at: usize| text(at).map_or(Figure(None), Figure::of_text);
+        Ok(Self {
+            agency: code(0),
+            service: code(1),
+            channel: code(2),
+            received: figure(3),
+            resolved_early: figure(4),
+            resolved_on_time: figure(5),
+            resolved_late: figure(6),
+            withdrawn: figure(7),
+            carried_in: figure(8),
+            in_progress_on_time: figure(9),
+            in_progress_overdue: figure(10),
+        })
+    }
+}
+
+/// Columns of a CSV batch: keys, then [`COUNTS`].
+const COLUMNS: [&str; 11] = {
+    let [a, b, c, d, e, f, g, h] = COUNTS;
+    ["agency", "service", "channel", a, b, c, d, e, f, g, h]
+};
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -120,5 +164,18 @@ mod tests {
         assert_eq!(read(serde_json::from_str("1e400").unwrap()), Err(NumberFault::OutOfRange));
         let row: RawRow = serde_json::from_value(json!({"agency": "A"})).unwrap();
         assert_eq!(row.received, Figure(None));
+    }
+
+    #[test]
+    fn cells_are_read_by_their_digits() {
+        let read = |text: &str| Figure::of_text(text).0.unwrap();
+        assert_eq!(read("12"), Ok(12));
+        assert_eq!(read("-1"), Ok(-1));
+        assert_eq!(read("84,1"), Err(NumberFault::DecimalComma));
+        assert_eq!(read("1.155"), Err(NumberFault::Ambiguous));
+        assert_eq!(read("99999999999999999999"), Err(NumberFault::OutOfRange));
+        for text in ["1e3", "-", "+1", "nhiều", "0x1", "1 000", "NaN"] {
+            assert_eq!(read(text), Err(NumberFault::NotANumber), "{text}");
+        }
     }
 }

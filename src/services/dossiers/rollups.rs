@@ -2,7 +2,7 @@
 //! then reads a few rows, however many the facts are.
 //!
 //! A dossier counts by the level that its procedure has on the last day of the period. So two things move sums: a batch, and a
-//! level. They exclude each other ([`HOLD_LEVELS`], [`lock_levels`]); two batches do not.
+//! level. They exclude each other (`intake_model::lock`, [`lock_levels`]); two batches do not.
 
 use chrono::{Datelike, NaiveDate};
 
@@ -112,9 +112,6 @@ pub(super) fn periods_of(month: Month) -> [Period; 3] {
     let first = month.first_day();
     [Period::Month(month), Period::Quarter(first.year(), first.month0() / 3 + 1), Period::Year(first.year())]
 }
-
-/// What a batch calls, in its first statement, to have levels stay as they are until its transaction ends.
-pub(super) const HOLD_LEVELS: &str = "pg_advisory_xact_lock_shared(3324, 0)";
 
 /// No batch is under way until the transaction ends.
 pub async fn lock_levels(conn: &mut Conn) -> QueryResult<()> {

@@ -3,14 +3,18 @@
 use actix_web::{get, put};
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::checker::{Checker, ControlPlace};
+use super::counts_wire::{CountFilter, DossierCounts};
 use super::intake::{Delivery, Outcome};
 use super::model::{self, Reach};
-use super::wire::{
-    CountFilter, DossierBatch, DossierBatchResult, DossierBatchState, DossierCounts, DossierFeed, DryRun,
-};
+use super::upload::{Totals, Uploaded};
+use super::wire::{BatchParams, DossierBatch, DossierBatchResult, DossierBatchState, DossierFeed};
+use super::{intake_model, parked, upload};
 use crate::auth::permission::{ReadDossiers, WriteDossiers};
 use crate::auth::{Access, Identity, Permission};
+use crate::db::Conn;
 use crate::db::list::Order;
+use crate::http::rows::Upload;
 use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::SourceCode;
 use crate::values::Month;
@@ -64,12 +68,20 @@ async fn get_batch(
 /// Replace a source's month
 ///
 /// The batch is the whole month of the source: rows that it does not name are removed. It is stored whole or not at all; all
-/// faults are told at once. At most 200,000 rows and 64 MiB. The same batch again changes nothing. A machine writes its own feed, an officer a source that is
-/// an agency in scope. A closed month is corrected by the coordinating department alone, with a reason.
+/// faults are told at once, the first 100 of them with their place. At most 500,000 rows. The same batch again changes nothing.
+/// As JSON (at most 64 MiB) the control totals stand in the body; NDJSON (a row per line) and CSV (with a header, columns in any
+/// order) of any length have them in the query, and are read as they come. A machine writes its own feed, an officer a source that
+/// is an agency in scope. A closed month is corrected by the coordinating department alone, with a reason.
 #[utoipa::path(
     tag = "dossiers",
-    params(("source" = SourceCode, Path), ("month" = Month, Path), DryRun),
-    request_body = DossierBatch,
+    params(("source" = SourceCode, Path), ("month" = Month, Path), BatchParams),
+    request_body(description = "The rows, in UTF-8, not compressed", content(
+        (DossierBatch = "application/json", example = json!({"control": {"rows": 1, "received": 100}, "rows": [{
+            "agency": "SO-YT", "service": "1.011443", "channel": "online", "received": 100, "resolved_early": 20, "resolved_on_time": 60,
+            "resolved_late": 5, "withdrawn": 1, "carried_in": 10, "in_progress_on_time": 22, "in_progress_overdue": 2}]})),
+        (String = "application/x-ndjson", example = "{\"agency\":\"SO-YT\",\"service\":\"1.011443\",\"channel\":\"online\",\"received\":100,\"resolved_early\":20,\"resolved_on_time\":60,\"resolved_late\":5,\"withdrawn\":1,\"carried_in\":10,\"in_progress_on_time\":22,\"in_progress_overdue\":2}\n"),
+        (String = "text/csv", example = "agency,service,channel,received,resolved_early,resolved_on_time,resolved_late,withdrawn,carried_in,in_progress_on_time,in_progress_overdue\r\nSO-YT,1.011443,online,100,20,60,5,1,10,22,2\r\n")
+    )),
     responses((status = 200, description = "What the batch did", body = DossierBatchResult)),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["dossiers:write"]), ("oauth2" = ["dossiers:write"]))
@@ -78,30 +90,61 @@ async fn get_batch(
 async fn put_batch(
     access: Access<WriteDossiers>,
     path: PathOf<(SourceCode, String)>,
-    query: Listing<DryRun>,
-    body: ValidJson<DossierBatch>,
+    query: Listing<BatchParams>,
+    body: Upload<DossierBatch>,
 ) -> Result<Reply, Problem> {
-    let (source, month) = source_and_month(path.0)?;
-    let DossierBatch { control, rows, reason } = body.value;
+    let ((source, month), params) = (source_and_month(path.0)?, query.filter);
+    let (mut uploaded, reason) = upload(&access, &source, &params, body).await?;
     let delivery = Delivery {
         source,
         month,
-        control,
-        rows,
-        reason,
+        reason_at: reason.1,
+        reason: reason.0,
         reach: reach(&access),
         // Who closes months may correct a closed one.
         may_correct: access.may(Permission::CloseMonths),
         actor: access.actor(),
         conditions: access.conditions.clone(),
     };
-    let dry_run = query.filter.dry_run;
-    let outcome: Outcome =
-        access.transaction_or_dry_run(dry_run, async move |conn| delivery.receive(conn).await).await?;
+    let dry_run = params.dry_run;
+    // The upload comes back with the outcome: its rows stay claimed until the transaction is over.
+    let work = async move |conn: &mut Conn| Ok((delivery.receive(conn, &mut uploaded).await?, uploaded));
+    let (outcome, _): (Outcome, Uploaded) = access.transaction_or_dry_run(dry_run, work).await?;
     let tag = EntityTag::of_version(outcome.revision);
     let reply = Reply::ok(&DossierBatchResult::of(outcome, dry_run))?;
     // The tag of a revision that is not there would let a later write pass that has not seen it.
     Ok(if dry_run { reply } else { reply.tagged(&tag) })
+}
+
+/// The reason of a batch and where it stands in the request.
+type Reason = (Option<String>, &'static str);
+
+/// Brings the rows in, without a lock or a transaction, however long they take.
+async fn upload(
+    access: &Access<WriteDossiers>,
+    source: &str,
+    params: &BatchParams,
+    body: Upload<DossierBatch>,
+) -> Result<(Uploaded, Reason), Problem> {
+    let (source, reach) = (source.to_owned(), reach(access));
+    let lookup = async move |conn: &mut Conn| Ok(intake_model::known(conn, &source, &reach).await?);
+    let (staging, unknown) = (access.staging(), params.unknown_services);
+    match body {
+        Upload::Whole(ValidJson { value: DossierBatch { control, rows, reason }, .. }) => {
+            params.of_json()?;
+            let known = access.read(lookup).await?.ok_or_else(Problem::not_found)?;
+            let totals = Totals { control, place: ControlPlace::BODY };
+            let uploaded = upload::whole(staging, rows, Checker::new(known, unknown), totals).await?;
+            Ok((uploaded, (reason, "/reason")))
+        }
+        Upload::Rows(rows) => {
+            let (control, reason) = params.of_stream()?;
+            let known = access.read(lookup).await?.ok_or_else(Problem::not_found)?;
+            let totals = Totals { control, place: ControlPlace::QUERY };
+            let uploaded = upload::stream(staging, rows, Checker::new(known, unknown), totals).await?;
+            Ok((uploaded, (reason, "?reason")))
+        }
+    }
 }
 
 /// List dossier counts
@@ -136,15 +179,15 @@ async fn list_counts(access: Access<ReadDossiers>, list: Listing<CountFilter>) -
 async fn get_feed(access: Access<ReadDossiers>, source: PathOf<SourceCode>) -> Result<Reply, Problem> {
     let (source, reach) = (source.0.0, reach(&access));
     let code = source.clone();
-    let delivered = access
+    let (delivered, waiting) = access
         .read(async move |conn| {
             if !model::has_source(conn, &code, &reach).await? {
                 return Err(Problem::not_found());
             }
-            Ok(model::delivered(conn, &code).await?)
+            Ok((model::delivered(conn, &code).await?, parked::waiting(conn, &code).await?))
         })
         .await?;
-    let feed = DossierFeed::of(source, &delivered, access.today());
+    let feed = DossierFeed::of(source, &delivered, waiting, access.today());
     // It changes with every batch and with the day.
     let batches: Vec<String> =
         delivered.iter().map(|row| format!("{}.{}", row.month, row.revision)).collect();

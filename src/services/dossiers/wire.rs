@@ -1,18 +1,17 @@
-//! Batches, counts and feeds on the wire.
+//! Batches and feeds on the wire.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::intake::Outcome;
-use super::model::{BatchRow, CountQuery, CountsRow};
-use super::raw::{Control, RawRow};
-use super::rules::{Channel, MOST_ROWS};
+use super::model::BatchRow;
+use super::parked::Waiting;
+use super::raw::{Control, Figure, RawRow};
+use super::rules::{MOST_ROWS, UnknownServices};
 use super::store::{Break, Changes};
-use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::{Check, Code, Violations};
-use crate::values::{Month, Period};
+use crate::http::{Check, Code, Problem, Violations};
+use crate::values::Month;
 
 /// Longest reason, in characters.
 const MOST_REASON: usize = 1_000;
@@ -22,7 +21,7 @@ const MOST_REASON: usize = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct DossierBatch {
     pub control: Control,
-    #[schema(max_items = 200000)]
+    #[schema(max_items = 500000)]
     pub rows: Vec<RawRow>,
     /// Why the month is corrected; needed once it is closed.
     #[schema(min_length = 1, max_length = 1000)]
@@ -48,11 +47,62 @@ impl Check for DossierBatch {
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub struct DryRun {
+pub struct BatchParams {
     /// Checks and counts, stores nothing.
     #[serde(default)]
     #[param(required = false, default = false)]
     pub dry_run: bool,
+    /// What to do with rows of procedures that the catalogue does not know.
+    #[serde(default)]
+    #[param(required = false, inline, default = "refuse")]
+    pub unknown_services: UnknownServices,
+    /// Control total of NDJSON and CSV: number of rows. JSON has it in the body.
+    #[param(minimum = 0, maximum = 500000, nullable = false)]
+    rows: Option<i64>,
+    /// Control total of NDJSON and CSV: sum of `received` over all rows.
+    #[param(minimum = 0, nullable = false)]
+    received: Option<i64>,
+    /// With NDJSON and CSV: why the month is corrected; needed once it is closed.
+    #[param(min_length = 1, max_length = 1000, nullable = false)]
+    reason: Option<String>,
+}
+
+impl BatchParams {
+    /// The control totals and the reason of a stream of rows, which has no room for them.
+    pub fn of_stream(&self) -> Result<(Control, Option<String>), Problem> {
+        let total = |name: &str, said: Option<i64>| match said {
+            Some(n) if n >= 0 => Ok(Figure(Some(Ok(n)))),
+            _ => {
+                let detail = msg!(
+                    "NDJSON và CSV cần số kiểm tra `{name}`, là số nguyên không âm.",
+                    "NDJSON and CSV need the control total `{name}`, a whole number that is not negative."
+                );
+                Err(Problem::at(Code::InvalidParameter, format!("?{name}"), detail))
+            }
+        };
+        let control =
+            Control { rows: total("rows", self.rows)?, received: total("received", self.received)? };
+        let mut faults = Violations::default();
+        if let Some(reason) = &self.reason {
+            faults.length("?reason", reason.trim(), 1, MOST_REASON);
+        }
+        faults.into_result().map(|()| (control, self.reason.clone()))
+    }
+
+    /// A JSON body says these itself.
+    pub fn of_json(&self) -> Result<(), Problem> {
+        let given = [
+            ("rows", self.rows.is_some()),
+            ("received", self.received.is_some()),
+            ("reason", self.reason.is_some()),
+        ];
+        let Some((name, _)) = given.iter().find(|(_, given)| *given) else { return Ok(()) };
+        let detail = msg!(
+            "Với JSON, `{name}` nằm trong nội dung, không phải tham số.",
+            "With JSON, `{name}` stands in the body and is no parameter."
+        );
+        Err(Problem::at(Code::InvalidParameter, format!("?{name}"), detail))
+    }
 }
 
 /// Rows by what the batch did to them.
@@ -67,12 +117,15 @@ pub struct ChangeCounts {
     pub unchanged: i32,
     #[schema(minimum = 0)]
     pub deleted: i32,
+    /// Rows that wait for their procedure to become known; no figure counts them.
+    #[schema(minimum = 0)]
+    pub parked: i32,
 }
 
-impl From<Changes> for ChangeCounts {
-    fn from(changes: Changes) -> Self {
+impl ChangeCounts {
+    fn of(changes: Changes, parked: i32) -> Self {
         let Changes { created, updated, unchanged, deleted, .. } = changes;
-        Self { created, updated, unchanged, deleted }
+        Self { created, updated, unchanged, deleted, parked }
     }
 }
 
@@ -135,7 +188,7 @@ impl DossierBatchResult {
             month: outcome.month,
             revision: outcome.revision,
             dry_run,
-            counts: outcome.changes.into(),
+            counts: ChangeCounts::of(outcome.changes, outcome.parked),
             warning_count: outcome.breaks.first().map_or(0, |found| found.total),
             warnings: outcome.breaks.iter().map(Warning::from).collect(),
         }
@@ -161,12 +214,12 @@ pub struct DossierRevision {
 
 impl From<&BatchRow> for DossierRevision {
     fn from(row: &BatchRow) -> Self {
-        let BatchRow { created, updated, unchanged, deleted, .. } = *row;
+        let BatchRow { created, updated, unchanged, deleted, parked, .. } = *row;
         Self {
             revision: row.revision,
             rows: row.rows,
             received: row.received,
-            counts: ChangeCounts { created, updated, unchanged, deleted },
+            counts: ChangeCounts { created, updated, unchanged, deleted, parked },
             reason: row.reason.clone(),
             actor: row.actor.clone(),
             at: row.at,
@@ -192,102 +245,6 @@ impl DossierBatchState {
     }
 }
 
-/// Dossiers of an agency, procedure, month and channel.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DossierCounts {
-    pub month: Month,
-    #[schema(example = "SO-YT")]
-    pub agency: String,
-    #[schema(example = "1.011443")]
-    pub service: String,
-    #[schema(value_type = Channel)]
-    pub channel: String,
-    pub received: i32,
-    pub resolved_early: i32,
-    pub resolved_on_time: i32,
-    pub resolved_late: i32,
-    pub withdrawn: i32,
-    /// Stock at the month's beginning: does not add up over months.
-    pub carried_in: i32,
-    /// Stock at the month's end, not yet due.
-    pub in_progress_on_time: i32,
-    /// Stock at the month's end, overdue.
-    pub in_progress_overdue: i32,
-    #[schema(example = "vnpt")]
-    pub source: String,
-    /// Revision of the source's month that wrote these counts.
-    pub revision: i32,
-}
-
-impl From<CountsRow> for DossierCounts {
-    fn from(row: CountsRow) -> Self {
-        Self {
-            month: Month::of(row.month),
-            agency: row.agency,
-            service: row.service,
-            channel: row.channel,
-            received: row.received,
-            resolved_early: row.resolved_early,
-            resolved_on_time: row.resolved_on_time,
-            resolved_late: row.resolved_late,
-            withdrawn: row.withdrawn,
-            carried_in: row.carried_in,
-            in_progress_on_time: row.in_progress_on_time,
-            in_progress_overdue: row.in_progress_overdue,
-            source: row.source,
-            revision: row.revision,
-        }
-    }
-}
-
-impl CsvRow for DossierCounts {
-    const COLUMNS: &'static [&'static str] = &[
-        "month",
-        "agency",
-        "service",
-        "channel",
-        "received",
-        "resolved_early",
-        "resolved_on_time",
-        "resolved_late",
-        "withdrawn",
-        "carried_in",
-        "in_progress_on_time",
-        "in_progress_overdue",
-        "source",
-        "revision",
-    ];
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct CountFilter {
-    /// Codes of agencies, comma-separated.
-    #[param(value_type = Option<String>, example = "SO-YT")]
-    agency: Option<AnyOf<String>>,
-    /// Codes of procedures, comma-separated.
-    #[param(value_type = Option<String>)]
-    service: Option<AnyOf<String>>,
-    /// A year, quarter or month.
-    #[param(value_type = Option<Period>, nullable = false, example = "2018-03")]
-    period: Option<Period>,
-    /// `online`, `in_person`, `postal`, comma-separated.
-    #[param(value_type = Option<String>, example = "online")]
-    channel: Option<AnyOf<Channel>>,
-}
-
-impl CountFilter {
-    pub fn query(&self) -> CountQuery {
-        CountQuery {
-            agencies: self.agency.clone().map(|any| any.0),
-            services: self.service.clone().map(|any| any.0),
-            channels: self.channel.as_ref().map(|any| any.0.iter().map(|c| c.number()).collect()),
-            period: self.period.map(|period| (period.first_day(), period.last_day())),
-        }
-    }
-}
-
 /// The newest revision of the last month that a source reported.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LastBatch {
@@ -309,16 +266,37 @@ pub struct DossierFeed {
     /// Days from the end of the last reported month to today's business day, 0 while it lasts; null before the first batch.
     #[schema(minimum = 0)]
     pub lag_days: Option<i64>,
+    /// Rows that wait for their procedure to become known.
+    pub parked: ParkedRows,
+}
+
+/// Delivered rows that no figure counts yet: `POST /services` or `/service-batches` makes their procedures known.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ParkedRows {
+    #[schema(minimum = 0)]
+    pub rows: i64,
+    /// The first 100 of the procedures they name.
+    #[schema(example = json!(["1.011443"]))]
+    pub services: Vec<String>,
+    pub months: Vec<Month>,
+}
+
+impl From<Waiting> for ParkedRows {
+    fn from(waiting: Waiting) -> Self {
+        let months = waiting.months.into_iter().map(Month::of).collect();
+        Self { rows: waiting.rows, services: waiting.services, months }
+    }
 }
 
 impl DossierFeed {
     /// `delivered`: the newest revision of each month, months in order.
-    pub fn of(source: String, delivered: &[BatchRow], today: NaiveDate) -> Self {
+    pub fn of(source: String, delivered: &[BatchRow], waiting: Waiting, today: NaiveDate) -> Self {
         let reported: Vec<Month> = delivered.iter().map(|row| Month::of(row.month)).collect();
         let last = delivered.last();
         Self {
             source,
             missing_months: super::rules::missing_months(&reported, today),
+            parked: waiting.into(),
             lag_days: last.map(|row| (today - Month::of(row.month).last_day()).num_days().max(0)),
             last_batch: last.map(|row| LastBatch {
                 month: Month::of(row.month),

@@ -1,0 +1,240 @@
+//! Many rows on their way in: binary COPY into unlogged tables, each held by one delivery at a time.
+//!
+//! diesel-async has no COPY, so these few connections are tokio-postgres's own. They live on the runtime of [`super::Db`]. A
+//! table is claimed by an advisory lock of the session: a connection that dies gives its claim back by itself.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use diesel::QueryResult;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::{Client, NoTls};
+
+pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
+
+use super::gate::session_settings;
+use super::{Conn, DbSettings, Fault, sql};
+
+/// How long a delivery waits for a free table, and how often it asks.
+const CLAIM_WAIT: Duration = Duration::from_secs(3);
+const CLAIM_PAUSE: Duration = Duration::from_millis(50);
+/// A COPY lasts as long as its sender takes; senders are not waited for longer than this.
+const COPY_TIMEOUT_MS: u64 = 660_000;
+
+/// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
+#[derive(Debug)]
+pub struct Layout {
+    pub lock: i32,
+    pub relations: &'static [&'static str],
+    pub columns: &'static [(&'static str, CellType)],
+}
+
+/// The way to the tables. Cheap to clone.
+#[derive(Clone)]
+pub struct Staging {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    url: String,
+    setup: String,
+    idle: Mutex<Vec<Client>>,
+    runtime: Handle,
+    statements: Arc<AtomicU64>,
+}
+
+impl Staging {
+    pub(super) fn new(settings: &DbSettings, runtime: Handle, statements: Arc<AtomicU64>) -> Self {
+        let setup = format!("{}; set statement_timeout = {COPY_TIMEOUT_MS}", session_settings(settings));
+        let (url, idle) = (settings.url.clone(), Mutex::default());
+        Self { inner: Arc::new(Inner { url, setup, idle, runtime, statements }) }
+    }
+
+    /// Begins `work` on the database's runtime, where it goes on to its end whether or not anybody waits for it.
+    pub fn spawn<T, E, F>(&self, work: F) -> impl Future<Output = Result<T, E>> + use<T, E, F>
+    where
+        F: Future<Output = Result<T, E>> + Send + 'static,
+        T: Send + 'static,
+        E: From<Fault> + Send + 'static,
+    {
+        let running = self.inner.runtime.spawn(work);
+        async move {
+            running.await.unwrap_or_else(|error| {
+                Err(Fault::Unavailable(format!("staging ended early: {error}")).into())
+            })
+        }
+    }
+
+    /// Claims a table for the caller alone; it is empty. All taken for a while: unavailable.
+    pub async fn claim(&self, layout: &'static Layout) -> Result<Stage, Fault> {
+        let deadline = Instant::now() + CLAIM_WAIT;
+        loop {
+            let client = self.inner.connection().await?;
+            match try_claim(&client, layout).await {
+                Ok(Some((slot, relation))) => {
+                    // The claim, the copy and the release, which comes when nobody counts any more.
+                    self.inner.statements.fetch_add(3, Ordering::Relaxed);
+                    let inner = self.inner.clone();
+                    return Ok(Stage { client: Some(client), layout, slot, relation, inner });
+                }
+                Ok(None) => self.inner.keep(client),
+                // A connection that died while it was idle.
+                Err(error) if error.is_closed() && Instant::now() < deadline => continue,
+                Err(error) => return Err(error.into()),
+            }
+            if Instant::now() >= deadline {
+                return Err(Fault::Unavailable("every staging table is taken".into()));
+            }
+            sleep(CLAIM_PAUSE).await;
+        }
+    }
+}
+
+async fn try_claim(
+    client: &Client,
+    layout: &'static Layout,
+) -> Result<Option<(i32, &'static str)>, tokio_postgres::Error> {
+    // The limit ends the scan at the first lock that is had.
+    const CLAIM: &str = "select slot, pg_relation_size((($2::text[])[slot])::regclass) > 0 as used \
+        from generate_series(1, cardinality($2::text[])) as slot where pg_try_advisory_lock($1, slot) limit 1";
+    let rows = client
+        .query_typed(CLAIM, &[(&layout.lock, CellType::INT4), (&layout.relations, CellType::TEXT_ARRAY)])
+        .await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let (slot, used): (i32, bool) = (row.get(0), row.get(1));
+    let place = usize::try_from(slot - 1).unwrap_or_default();
+    let Some(relation) = layout.relations.get(place).copied() else { return Ok(None) };
+    if used {
+        // Left behind by a connection that died.
+        client.batch_execute(&format!("truncate {relation}")).await?;
+    }
+    Ok(Some((slot, relation)))
+}
+
+impl Inner {
+    async fn connection(&self) -> Result<Client, Fault> {
+        while let Some(client) = self.take() {
+            if !client.is_closed() {
+                return Ok(client);
+            }
+        }
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
+        self.runtime.spawn(async move {
+            if let Err(error) = connection.await {
+                log::warn!(target: "staging", error:% = error; "a staging connection ended");
+            }
+        });
+        client.batch_execute(&self.setup).await?;
+        Ok(client)
+    }
+
+    fn take(&self) -> Option<Client> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    fn keep(&self, client: Client) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+    }
+}
+
+/// A table that is the holder's until this is dropped; then it is emptied and free.
+pub struct Stage {
+    client: Option<Client>,
+    layout: &'static Layout,
+    slot: i32,
+    relation: &'static str,
+    inner: Arc<Inner>,
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Stage").field(&self.relation).finish()
+    }
+}
+
+impl Stage {
+    /// The table's name.
+    pub fn relation(&self) -> &'static str {
+        self.relation
+    }
+
+    /// Begins to copy rows in. They are there once [`CopiedRows::finish`] has answered.
+    pub async fn copy(&self) -> Result<CopiedRows, Fault> {
+        let Some(client) = &self.client else {
+            return Err(Fault::Internal("a stage without a connection".into()));
+        };
+        let names: Vec<&str> = self.layout.columns.iter().map(|(name, _)| *name).collect();
+        let types: Vec<CellType> = self.layout.columns.iter().map(|(_, kind)| kind.clone()).collect();
+        let text = format!("copy {} ({}) from stdin (format binary)", self.relation, names.join(", "));
+        let sink = client.copy_in(&text).await?;
+        Ok(CopiedRows { writer: Box::pin(BinaryCopyInWriter::new(sink, &types)) })
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        let Some(client) = self.client.take() else { return };
+        let (inner, relation, lock, slot) = (self.inner.clone(), self.relation, self.layout.lock, self.slot);
+        self.inner.runtime.spawn(async move {
+            // Emptied first: who claims it next finds nothing. Should either fail, the connection ends, and the claim with it.
+            let emptied = client.batch_execute(&format!("truncate {relation}")).await;
+            let freed = match emptied {
+                Ok(()) => client.batch_execute(&format!("select pg_advisory_unlock({lock}, {slot})")).await,
+                Err(error) => Err(error),
+            };
+            match freed {
+                Ok(()) => inner.keep(client),
+                Err(error) => {
+                    log::warn!(target: "staging", relation, error:% = error; "a staging table was left as it was");
+                }
+            }
+        });
+    }
+}
+
+/// Rows being copied; dropped before its end, nothing of them is there.
+pub struct CopiedRows {
+    writer: Pin<Box<BinaryCopyInWriter>>,
+}
+
+impl std::fmt::Debug for CopiedRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CopiedRows")
+    }
+}
+
+impl CopiedRows {
+    /// One row, in the order of the layout's columns.
+    pub async fn write(&mut self, cells: &[&(dyn Cell + Sync)]) -> Result<(), Fault> {
+        Ok(self.writer.as_mut().write(cells).await?)
+    }
+
+    pub async fn finish(mut self) -> Result<u64, Fault> {
+        Ok(self.writer.as_mut().finish().await?)
+    }
+}
+
+/// Claims a table, emptied, for the transaction of `conn` alone, until it ends: for rows that the database holds already.
+pub async fn claim_in_transaction(conn: &mut Conn, layout: &'static Layout) -> QueryResult<&'static str> {
+    let free: Vec<i32> = sql("select slot as value from generate_series(1, $2) as slot \
+         where pg_try_advisory_xact_lock($1, slot) limit 1")
+    .bind(layout.lock)
+    .bind(i32::try_from(layout.relations.len()).unwrap_or_default())
+    .values(conn)
+    .await?;
+    let slot = match free.first() {
+        Some(slot) => *slot,
+        None => {
+            // Waits no longer than any lock is waited for.
+            sql("select pg_advisory_xact_lock($1, 1)").bind(layout.lock).run(conn).await?;
+            1
+        }
+    };
+    let place = usize::try_from(slot - 1).unwrap_or_default();
+    layout.relations.get(place).copied().ok_or(diesel::result::Error::NotFound)
+}

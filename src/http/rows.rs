@@ -1,0 +1,158 @@
+//! Bodies of many rows: a JSON object whole, or NDJSON and CSV as they come in.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::Sender;
+use tokio::time::Instant;
+
+use super::json::{no_encoding, read_body};
+use super::row_reader::{FlatRow, Row, RowFormat, RowReader};
+use super::{Check, Code, Msg, Problem, ValidJson, Violations};
+
+/// A stream that stands still is not waited for longer than this.
+const STALL: Duration = Duration::from_secs(15);
+/// A stream that moves may take this long in all.
+const WHOLE: Duration = Duration::from_secs(600);
+/// Largest piece handed on.
+const PIECE: usize = 64 * 1024;
+
+/// A body in one of the three media types.
+#[derive(Debug)]
+pub enum Upload<T> {
+    Whole(ValidJson<T>),
+    Rows(RowStream),
+}
+
+/// Rows that are still on their way.
+pub struct RowStream {
+    pub format: RowFormat,
+    payload: Payload,
+}
+
+impl std::fmt::Debug for RowStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RowStream").field(&self.format).finish()
+    }
+}
+
+/// What a reader of a stream gets. One that ends without [`Piece::End`] was broken off.
+#[derive(Debug)]
+pub enum Piece {
+    Bytes(Bytes),
+    End,
+}
+
+impl<T: DeserializeOwned + Check + 'static> FromRequest for Upload<T> {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let format = row_format(request).and_then(|format| no_encoding(request).map(|()| format));
+        match format {
+            Err(problem) => Box::pin(async { Err(problem) }),
+            Ok(Some(format)) => {
+                let payload = payload.take();
+                Box::pin(async move { Ok(Self::Rows(RowStream { format, payload })) })
+            }
+            Ok(None) => {
+                let whole = ValidJson::from_request(request, payload);
+                Box::pin(async { whole.await.map(Self::Whole) })
+            }
+        }
+    }
+}
+
+/// `None`: JSON.
+fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
+    let header = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let mut parts = header.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let format = match parts.next().as_deref() {
+        Some("application/json") => return Ok(None),
+        Some("application/x-ndjson") => RowFormat::Ndjson,
+        Some("text/csv") => RowFormat::Csv,
+        _ => {
+            return Err(Problem::with(
+                Code::UnsupportedMediaType,
+                Msg::fixed(
+                    "Cần Content-Type: application/json, application/x-ndjson hoặc text/csv.",
+                    "Send Content-Type: application/json, application/x-ndjson or text/csv.",
+                ),
+            ));
+        }
+    };
+    let charset =
+        parts.find_map(|part| part.strip_prefix("charset=").map(|set| set.trim_matches('"').to_owned()));
+    if charset.is_some_and(|set| set != "utf-8") {
+        let detail = Msg::fixed("Chỉ nhận UTF-8.", "Only UTF-8 is accepted.");
+        return Err(Problem::with(Code::UnsupportedMediaType, detail));
+    }
+    Ok(Some(format))
+}
+
+impl RowStream {
+    /// Hands the bytes on as they come, as fast as they are taken. A taker that has seen enough stops it.
+    pub async fn send_to(mut self, taker: Sender<Piece>) -> Result<(), Problem> {
+        let end = Instant::now() + WHOLE;
+        while let Some(mut bytes) = next(&mut self.payload, end).await? {
+            while !bytes.is_empty() {
+                let piece = bytes.split_to(bytes.len().min(PIECE));
+                if taker.send(Piece::Bytes(piece)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+        let _ = taker.send(Piece::End).await;
+        Ok(())
+    }
+
+    /// All bytes, at most `most` of them.
+    pub async fn whole(self, most: usize) -> Result<Bytes, Problem> {
+        read_body(self.payload, most).await
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "no database work is inside")]
+async fn next(payload: &mut Payload, end: Instant) -> Result<Option<Bytes>, Problem> {
+    let limit = end.min(Instant::now() + STALL);
+    match tokio::time::timeout_at(limit, payload.next()).await {
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+        Ok(Some(Err(_))) => Err(Problem::new(Code::MalformedBody)),
+        Err(_) => Err(Problem::with(
+            Code::MalformedBody,
+            Msg::fixed(
+                "Nội dung ngừng đến quá 15 giây, hoặc kéo dài quá 10 phút.",
+                "Nothing of the body arrived for 15 seconds, or it took longer than 10 minutes.",
+            ),
+        )),
+    }
+}
+
+/// All rows of a body that is in memory, or everything that cannot be read.
+pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Result<Vec<T>, Problem> {
+    let (mut reader, mut rows) = (RowReader::new(format), Vec::new());
+    reader.read(bytes, &mut rows)?;
+    reader.end(&mut rows)?;
+    let n = rows.len();
+    if n > most {
+        let detail = msg!("Tối đa {most} dòng, nhận được {n}.", "At most {most} rows, got {n}.");
+        return Err(Problem::at(Code::InvalidLength, "/rows", detail));
+    }
+    let mut faults = Violations::default();
+    let mut valid = Vec::with_capacity(n);
+    for Row { value, .. } in rows {
+        match value {
+            Ok(row) => valid.push(row),
+            Err(all) => faults.extend(all),
+        }
+    }
+    faults.into_result().map(|()| valid)
+}
