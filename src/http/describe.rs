@@ -168,6 +168,15 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         if matches!(status.as_str(), "200" | "201") && is_api && !public {
             headers.insert("ETag".into(), text("Tag of this representation"));
         }
+        if matches!(status.as_str(), "200" | "304") && path.starts_with("/api/v1/statistics/") {
+            headers.insert(
+                "Vary".into(),
+                text(
+                    "`Accept, Accept-Encoding`: bodies come as `br` or `gzip` too, each with its own `ETag`",
+                ),
+            );
+            headers.insert("Replica-Lag".into(), text("Read from a standby: how many seconds it was behind at the most. It has every change acknowledged by the instance that answers"));
+        }
         if matches!(status.as_str(), "429" | "503") {
             headers.insert("Retry-After".into(), text("Seconds to wait"));
         }
