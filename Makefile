@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint doc openapi deny clean-db
+.PHONY: help run test bench bench-long lint doc openapi deny clean-db
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -14,6 +14,12 @@ run: ## the service with demo data, on http://127.0.0.1:8080 (BIND_ADDRESS), unt
 
 test: ## the whole suite, on a PostgreSQL of its own; make test ARGS='name' for a part
 	@scripts/test.sh $(ARGS)
+
+bench: ## measure against limits and rivals, in at most 5 minutes after the builds; make bench ARGS='--only cached,batch'
+	@python3 benches/run.py $(ARGS)
+
+bench-long: ## the same on 6 M rows (ROWS=60M for more), longer, with growth
+	@python3 benches/run.py --long $(ARGS)
 
 lint: ## formatting and clippy, as CI checks them
 	cargo fmt --check
@@ -32,6 +38,7 @@ deny: ## licences, sources, duplicates and known vulnerabilities of the dependen
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
 	cargo deny check
 
-clean-db: ## stop and delete the private databases of run and test
+clean-db: ## stop and delete the private databases of run, test and bench
 	@scripts/postgres.sh remove target/pg-run
 	@scripts/postgres.sh remove target/pg-test
+	@scripts/postgres.sh remove target/pg-bench
