@@ -1,4 +1,4 @@
-//! Many rows on their way in: binary COPY into unlogged tables, each held by one delivery at a time.
+//! Many rows on their way in: binary COPY into unlogged tables, each held by one delivery at a time. And on their way out.
 //!
 //! diesel-async has no COPY, so these few connections are tokio-postgres's own. They live on the runtime of [`super::Db`]. A
 //! table is claimed by an advisory lock of the session: a connection that dies gives its claim back by itself.
@@ -9,11 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use actix_web::web::{Bytes, BytesMut};
 use diesel::QueryResult;
+use futures_util::StreamExt;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, CopyOutStream, NoTls};
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
@@ -25,6 +28,10 @@ const CLAIM_WAIT: Duration = Duration::from_secs(3);
 const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 /// A COPY lasts as long as its sender takes; senders are not waited for longer than this.
 const COPY_TIMEOUT_MS: u64 = 660_000;
+
+/// Bytes of a piece on its way out, and pieces that wait to be taken.
+const PIECE_BYTES: usize = 32 * 1024;
+const PIECES: usize = 4;
 
 /// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
 #[derive(Debug)]
@@ -70,6 +77,27 @@ impl Staging {
         }
     }
 
+    /// The answer of a `copy … to stdout`, in pieces of some tens of kilobytes, as fast as they are taken. The statement is
+    /// whole when this answers; what fails later ends the pieces with an error.
+    pub async fn copy_out(&self, text: String) -> Result<Receiver<Result<Bytes, Fault>>, Fault> {
+        let home = self.inner.clone();
+        self.spawn(async move {
+            let client = home.connection().await?;
+            let rows = client.copy_out(&text).await?;
+            home.statements.fetch_add(1, Ordering::Relaxed);
+            let (sender, pieces) = mpsc::channel(PIECES);
+            let runtime = home.runtime.clone();
+            runtime.spawn(async move {
+                // Left in the middle, the connection is of no use to anybody else.
+                if hand_on(rows, &sender).await {
+                    home.keep(client);
+                }
+            });
+            Ok(pieces)
+        })
+        .await
+    }
+
     /// Claims a table for the caller alone; it is empty. All taken for a while: unavailable.
     pub async fn claim(&self, layout: &'static Layout) -> Result<Stage, Fault> {
         let deadline = Instant::now() + CLAIM_WAIT;
@@ -93,6 +121,25 @@ impl Staging {
             sleep(CLAIM_PAUSE).await;
         }
     }
+}
+
+/// Gathers rows into pieces; whether it came to the end.
+async fn hand_on(rows: CopyOutStream, pieces: &Sender<Result<Bytes, Fault>>) -> bool {
+    let mut rows = std::pin::pin!(rows);
+    let mut piece = BytesMut::with_capacity(PIECE_BYTES + 1024);
+    while let Some(row) = rows.next().await {
+        match row {
+            Ok(row) => piece.extend_from_slice(&row),
+            Err(error) => {
+                let _ = pieces.send(Err(error.into())).await;
+                return false;
+            }
+        }
+        if piece.len() >= PIECE_BYTES && pieces.send(Ok(piece.split().freeze())).await.is_err() {
+            return false;
+        }
+    }
+    piece.is_empty() || pieces.send(Ok(piece.freeze())).await.is_ok()
 }
 
 async fn try_claim(

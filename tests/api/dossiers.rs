@@ -673,3 +673,45 @@ async fn the_demo_year_is_whole_balanced_and_labelled() {
         assert!(20.0 < rate && rate < 90.0, "{item}");
     }
 }
+
+#[actix_web::test]
+async fn all_counts_come_as_one_file_of_ones_own_agencies() {
+    let (service, token) = start().await;
+    let rows = [
+        row("SO-YT", "S1", "online", 3, 1),
+        row("SO-YT", "S2", "postal", 2, 0),
+        row("SO-TC", "S1", "online", 9, 0),
+    ];
+    put(&service, &token, "vnpt/2018-01", &rows).await.expect(200);
+    put(&service, &token, "vnpt/2018-02", &rows[2..]).await.expect(200);
+    let lines = async |token: &str, query: &str| -> Vec<String> {
+        let answer =
+            service.get(&format!("dossier-counts/export{query}")).as_(token).send().await.expect(200);
+        assert_eq!(answer.header("content-disposition"), "attachment; filename=\"dossier-counts.csv\"");
+        let text = answer.text();
+        let mut lines: Vec<String> =
+            text.strip_prefix('\u{feff}').expect("a BOM").lines().map(str::to_owned).collect();
+        assert!(lines.remove(0).starts_with("month,agency,service,channel,received,"));
+        lines.sort_unstable();
+        lines
+    };
+    let all = lines(&token, "").await;
+    assert_eq!(all.len(), 4);
+    assert!(all.contains(&"2018-01,SO-YT,S1,online,3,0,2,0,0,0,1,0,vnpt,1".to_owned()), "{all:?}");
+    let page = service.get("dossier-counts?format=csv").as_(&token).send().await.expect(200).text();
+    let mut listed: Vec<&str> = page.lines().skip(1).collect();
+    listed.sort_unstable();
+    assert_eq!(all, listed, "the list as CSV has the same lines");
+    assert_eq!(lines(&token, "?period=2018-01&agency=SO-TC").await.len(), 1);
+    assert_eq!(lines(&token, "?channel=postal&service=S2").await.len(), 1);
+    let officer = service.token("officer.so-yt").await;
+    assert!(lines(&officer, "").await.iter().all(|line| line.contains("SO-YT")));
+    assert_eq!(lines(&officer, "?agency=SO-TC").await, [] as [String; 0]);
+    assert_eq!(lines(&officer, "?agency=x')%20or%20true--").await, [] as [String; 0]);
+    service
+        .get("dossier-counts/export?limit=5")
+        .as_(&token)
+        .send()
+        .await
+        .expect_problem(400, "UNKNOWN_PARAMETER");
+}

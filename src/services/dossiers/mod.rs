@@ -5,6 +5,7 @@
 
 mod checker;
 pub mod counts_wire;
+mod export;
 mod intake;
 mod intake_model;
 pub mod model;

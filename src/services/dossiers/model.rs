@@ -140,3 +140,52 @@ pub async fn list(
     }
     list.page(conn, order, window).await
 }
+
+/// The statement that writes all counts of a query as CSV. COPY takes no parameters, so the values stand in its text: numbers and
+/// days as such, codes as quoted literals.
+pub fn export_statement(query: &CountQuery, reach: &Reach) -> String {
+    let mut conditions = vec!["true".to_owned()];
+    let mut filter = |condition: Option<String>| conditions.extend(condition);
+    let codes = |codes: &[String]| codes.iter().map(|code| literal(code)).collect::<Vec<_>>().join(", ");
+    filter(reach.feed.as_deref().map(|feed| format!("c.source = {}", literal(feed))));
+    filter(reach.scope.ids().map(|ids| format!("c.agency_id = any('{{{}}}'::int[])", joined(&ids))));
+    filter(query.agencies.as_deref().map(|of| format!("a.code in ({})", codes(of))));
+    filter(query.services.as_deref().map(|of| format!("s.code in ({})", codes(of))));
+    filter(query.channels.as_deref().map(|of| format!("c.channel = any('{{{}}}'::smallint[])", joined(of))));
+    filter(query.period.map(|(first, last)| format!("c.month between '{first}' and '{last}'")));
+    format!(
+        "copy (select to_char(c.month, 'YYYY-MM') as month, a.code as agency, s.code as service, \
+         case c.channel when 1 then 'online' when 2 then 'in_person' else 'postal' end as channel, \
+         c.received, c.resolved_early, c.resolved_on_time, c.resolved_late, c.withdrawn, c.carried_in, \
+         c.in_progress_on_time, c.in_progress_overdue, c.source, c.revision \
+         from dossier_counts c join agencies a on a.id = c.agency_id join services s on s.id = c.service_id where {}) \
+         to stdout (format csv, header true)",
+        conditions.join(" and ")
+    )
+}
+
+fn joined<T: ToString>(numbers: &[T]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// A text as SQL writes it; nothing ends it but its own closing quote.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''").replace('\0', ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_holds_its_filters_as_literals() {
+        let query = CountQuery {
+            agencies: Some(vec!["SO-YT".into(), "x') or ('1'='1".into()]),
+            ..CountQuery::default()
+        };
+        let reach = Reach { feed: Some("vnpt".into()), scope: Scope::Agencies(vec![]) };
+        let text = export_statement(&query, &reach);
+        assert!(text.contains("a.code in ('SO-YT', 'x'') or (''1''=''1')"), "{text}");
+        assert!(text.contains("c.source = 'vnpt'") && text.contains("any('{}'::int[])"), "nobody's: nothing");
+    }
+}

@@ -20,10 +20,15 @@ use crate::ids::SourceCode;
 use crate::values::Month;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(get_batch).service(put_batch).service(list_counts).service(get_feed);
+    config
+        .service(get_batch)
+        .service(put_batch)
+        .service(super::export::export_counts)
+        .service(list_counts)
+        .service(get_feed);
 }
 
-fn reach<P>(access: &Access<P>) -> Reach {
+pub(super) fn reach<P>(access: &Access<P>) -> Reach {
     let feed = match access.identity() {
         Identity::Client { client_id, .. } => Some(client_id.clone()),
         Identity::User { .. } => None,
