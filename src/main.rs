@@ -1,4 +1,4 @@
-//! The command line: `ict-index serve | migrate | seed | openapi | healthcheck | user add | keys rotate`.
+//! The command line: `ict-index serve | migrate | seed | verify | openapi | healthcheck | user add | keys rotate`.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,9 @@ use clap::Parser;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("info")).init();
-    ict_index::cli::run(ict_index::cli::Cli::parse())
+    let cli = ict_index::cli::Cli::parse();
+    ict_index::cli::logging::init();
+    let code = ict_index::cli::run(cli);
+    ict_index::cli::logging::flush();
+    code
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod healthcheck;
+pub mod logging;
 mod serve;
 mod verify;
 

@@ -1,5 +1,7 @@
 //! Who should have reported, and who did.
 
+use chrono::NaiveDate;
+
 use super::wire::Coverage;
 use crate::db::{QueryResult, Reader, Sql, sql};
 use crate::http::Problem;
@@ -16,10 +18,9 @@ row! {
     }
 }
 
-/// The agencies asked for, else those that `expected` says: a condition on `a` (the agency) and `r.months` (the number of months of
-/// which it has data). `$1` holds the first days of the period's months, `$2` and `$3` its first and last day, `$4` the codes asked
-/// for. `reports` is a relation of `agency_id` and `month`.
-pub fn statement(with: &str, reports: &str, expected: &str) -> Sql {
+/// Agencies and the numbers of months that they reported. `$1` holds the first days of the period's months; `reports` is a relation of
+/// `agency_id` and `month`; `which` a condition on `a` (the agency) and `r.months`.
+pub fn statement(with: &str, reports: &str, which: &str) -> Sql {
     // A probe per agency and month: whoever reported nothing costs no scan of all the others' rows.
     sql(format!(
         "with {with} months as (select m.month from unnest($1::date[]) as m(month) \
@@ -29,8 +30,16 @@ pub fn statement(with: &str, reports: &str, expected: &str) -> Sql {
              where daterange(a.valid_from, a.valid_to) && daterange(m.month, (m.month + interval '1 month')::date)) as in_part \
          from agencies a cross join lateral (select count(*) as months from months m \
            where exists (select 1 from {reports} as d where d.month = m.month and d.agency_id = a.id)) as r \
-         where case when $4::text[] is not null then a.code = any($4) else {expected} end"
+         where {which}"
     ))
+}
+
+/// Whether one agency reported a month: what is asked most, in a statement that costs next to nothing.
+pub fn of_one_month(agency: String, month: NaiveDate) -> Sql {
+    sql("select a.code, exists (select 1 from dossier_agency_rollups r where r.grain = 1 and r.period = $2 and r.agency_id = a.id) as reported, \
+         false as in_part from agencies a where a.code = $1")
+    .bind(agency)
+    .bind(month)
 }
 
 /// The agencies that `statement` finds.

@@ -58,26 +58,38 @@ impl RateQuery {
 
 /// Who should have counts of the period, and who has.
 pub async fn agencies(conn: &mut Reader<'_>, query: &RateQuery) -> QueryResult<Vec<Expected>> {
+    if let (Period::Month(month), Some([agency]), None) =
+        (query.period, query.agencies.as_deref(), query.as_of)
+    {
+        return coverage::agencies(conn, coverage::of_one_month(agency.clone(), month.first_day())).await;
+    }
+    coverage::agencies(conn, reporters(query)).await
+}
+
+fn reporters(query: &RateQuery) -> Sql {
     const EXPECTED: &str = "r.months > 0 or daterange(a.valid_from, a.valid_to) && daterange($2, $3, '[]') \
         and (a.kind in ('department', 'district', 'commune') or exists (select 1 from service_agencies sa where sa.agency_id = a.id))";
+    const ASKED: &str = "$2::date is not null and $3::date is not null and a.code = any($4)";
     const KEPT: &str = "(select agency_id, period as month from dossier_agency_rollups where grain = 1)";
-    let (first, last) = (query.period.first_day(), query.period.last_day());
+    let which = if query.agencies.is_some() { ASKED } else { EXPECTED };
     let statement = match query.as_of {
-        None => coverage::statement("", KEPT, EXPECTED),
+        None => coverage::statement("", KEPT, which),
         Some(_) => {
-            let then = fact_counts::as_of("$2", "$3", "$5");
+            let then = fact_counts::as_of("$2", "$3", if query.agencies.is_some() { "$5" } else { "$4" });
             let with =
                 format!("{then}, reports as materialized (select distinct agency_id, month from facts),");
-            coverage::statement(&with, "reports", EXPECTED)
+            coverage::statement(&with, "reports", which)
         }
     };
     let months: Vec<NaiveDate> = query.period.months().into_iter().map(Month::first_day).collect();
-    let statement = statement.bind(months).bind(first).bind(last).bind(query.agencies.clone());
-    let statement = match query.as_of {
+    let mut statement = statement.bind(months).bind(query.period.first_day()).bind(query.period.last_day());
+    if let Some(codes) = &query.agencies {
+        statement = statement.bind(codes.clone());
+    }
+    match query.as_of {
         None => statement,
         Some(instant) => statement.bind(instant),
-    };
-    coverage::agencies(conn, statement).await
+    }
 }
 
 row! {
@@ -110,7 +122,9 @@ const MONTH: &str = "to_char(r.period, 'YYYY-MM')";
 
 /// Sums by agency and level. They have the level of each period's last day in their key.
 fn of_agencies(query: &RateQuery) -> Sql {
-    let chosen = match query.agencies {
+    let chosen = match query.agencies.as_deref() {
+        // One is found by its key; of several the planner would have to guess how many.
+        Some([_]) => "and r.agency_id = (select id from agencies where code = ($4::text[])[1])",
         Some(_) => "and r.agency_id = any(array(select id from agencies where code = any($4)))",
         None => "",
     };

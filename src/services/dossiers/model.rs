@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::auth::Scope;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, QueryResult, Reader, sql};
 
 /// Whose counts a caller may see and write: a machine its own feed's, a person those of the agencies in scope.
 #[derive(Clone, Debug)]
@@ -116,8 +116,8 @@ pub fn key_order(descending: bool) -> [Order; 4] {
 }
 
 pub async fn list(
-    conn: &mut Conn,
-    query: CountQuery,
+    conn: &mut Reader<'_>,
+    query: &CountQuery,
     reach: &Reach,
     order: &[Order],
     window: Window,
@@ -131,9 +131,12 @@ pub async fn list(
     );
     list.filter_some("c.source = {}", reach.feed.clone());
     list.filter_some("c.agency_id = any({})", reach.scope.ids());
-    list.filter_some("c.agency_id in (select id from agencies where code = any({}))", query.agencies);
-    list.filter_some("c.service_id in (select id from services where code = any({}))", query.services);
-    list.filter_some("c.channel = any({})", query.channels);
+    list.filter_some("c.agency_id in (select id from agencies where code = any({}))", query.agencies.clone());
+    list.filter_some(
+        "c.service_id in (select id from services where code = any({}))",
+        query.services.clone(),
+    );
+    list.filter_some("c.channel = any({})", query.channels.clone());
     if let Some((first, last)) = query.period {
         list.filter("c.month >= {}", first);
         list.filter("c.month <= {}", last);

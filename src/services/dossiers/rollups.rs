@@ -72,7 +72,7 @@ fn summed(of: &str) -> String {
     SUMS.map(|sum| format!("sum({of}{sum}) as {sum}")).join(", ")
 }
 
-/// Statements within a batch's own: from `merged` (rows with `change` and, in `old_…` and by plain name, counts before and
+/// Statements within a batch's own: from `merged` (changed rows with `change` and, in `old_…` and by plain name, counts before and
 /// after) the sums move by the differences. `first` and `last` name the parameters with the first and last days of the month,
 /// its quarter and its year. Rows are added up before they are taken for each of the three: that is most of the work.
 pub(super) fn moved_by_batch(first: &str, last: &str) -> String {
@@ -99,7 +99,7 @@ pub(super) fn moved_by_batch(first: &str, last: &str) -> String {
            sum({received}) as received, sum({in_time} + {late}) as resolved, sum({in_time}) as in_time, \
            coalesce(sum({received}) filter (where channel = 1), 0) as online_received, \
            coalesce(sum({in_time} + {late}) filter (where channel = 1), 0) as online_resolved \
-           from merged where change <> 'unchanged' group by agency_id, service_id), \
+           from merged group by agency_id, service_id), \
          levels as (select service_id, array[{month}, {quarter}, {year}] as levels from service_levels group by service_id), \
          by_levels as materialized (select m.agency_id, coalesce(l.levels, '{{0,0,0}}') as levels, {sums} \
            from moved m left join levels l using (service_id) group by 1, 2), \

@@ -168,8 +168,9 @@ async fn list_counts(access: Access<ReadDossiers>, list: Listing<CountFilter>) -
     let asked = list.order(&[model::MONTH], &[by_month], by_month)?;
     let order = model::key_order(asked.iter().any(|order| order.descending));
     let (query, reach, window) = (list.filter.query(), reach(&access), list.window(&order)?);
-    let slice =
-        access.read(async move |conn| Ok(model::list(conn, query, &reach, &order, window).await?)).await?;
+    let slice = access
+        .fetch(async |conn| Ok(model::list(conn, &query, &reach, &order, window.clone()).await?))
+        .await?;
     Reply::page(&access.conditions, list.format, &list.page(slice, DossierCounts::from))
 }
 

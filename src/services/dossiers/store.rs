@@ -29,11 +29,13 @@ pub async fn breaks(conn: &mut Conn, stage: &'static str, month: Month) -> Query
     let text = format!(
         "with before as materialized (select agency_id, service_id, channel, in_progress_on_time::bigint + in_progress_overdue as left_over \
            from dossier_counts where month = $1), \
-         joined as materialized (select i.place, i.agency_id, i.carried_in, coalesce(b.left_over, 0) as left_over \
-           from (select * from {stage} where service_id is not null) i full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel) \
-         select place::bigint as row, carried_in, left_over as in_progress_before, count(*) over () as total from joined \
-         where place is not null and carried_in <> left_over \
-         and agency_id = any(array(select distinct agency_id from before)) order by place limit 100"
+         joined as (select i.place, i.agency_id, i.carried_in, coalesce(b.left_over, 0) as left_over \
+           from (select * from {stage} where service_id is not null) i \
+           full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel), \
+         broken as materialized (select place, carried_in, left_over from joined \
+           where (place is not null and carried_in <> left_over) is true and agency_id in (select agency_id from before)) \
+         select place::bigint as row, carried_in, left_over as in_progress_before, (select count(*) from broken) as total \
+         from broken order by place limit 100"
     );
     sql(text).planned_each_time().bind(month.previous().first_day()).rows(conn).await
 }
@@ -111,11 +113,12 @@ fn replace_text(stage: &str) -> String {
            select coalesce(i.agency_id, o.agency_id) as agency_id, coalesce(i.service_id, o.service_id) as service_id, \
              coalesce(i.channel, o.channel) as channel, {new}, o.place as old_place, {kept}, \
              case when o.place is null then 'created' when i.place is null then 'deleted' \
-               when ({new}) is distinct from ({old}) then 'updated' else 'unchanged' end as change \
+               else 'updated' end as change \
            from (select * from {stage} where service_id is not null) i \
            full join (select ctid as place, agency_id, service_id, channel, {COUNTS} from dossier_counts \
              where month = $2 and source = $1) o \
            on o.agency_id = i.agency_id and o.service_id = i.service_id and o.channel = i.channel \
+           where i.place is null or o.place is null or ({new}) is distinct from ({old}) \
          ), {sums}, history as ( \
            insert into dossier_count_history (month, agency_id, service_id, channel, source, {COUNTS}, revision, replaced_by) \
            select month, agency_id, service_id, channel, source, {COUNTS}, revision, $3 from dossier_counts \
@@ -131,11 +134,12 @@ fn replace_text(stage: &str) -> String {
            insert into dossier_counts (month, agency_id, service_id, channel, source, {COUNTS}, revision) \
            select $2, agency_id, service_id, channel, $1, {COUNTS}, $3 from merged where change = 'created' \
            order by agency_id, service_id, channel \
-         ), counted as ( \
+         ), changes as ( \
            select (count(*) filter (where change = 'created'))::int as created, \
              (count(*) filter (where change = 'updated'))::int as updated, \
-             (count(*) filter (where change = 'unchanged'))::int as unchanged, \
              (count(*) filter (where change = 'deleted'))::int as deleted from merged \
+         ), counted as ( \
+           select *, (select count(*) from {stage} where service_id is not null)::int - created - updated as unchanged from changes \
          ), batch as ( \
            insert into dossier_batches (source, month, revision, rows, received, created, updated, unchanged, deleted, reason, actor, at, parked) \
            select $1, $2, $3, created + updated + unchanged + $8, $4, created, updated, unchanged, deleted, $5, $6, $7, $8 \
