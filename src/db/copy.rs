@@ -14,6 +14,7 @@ use diesel::QueryResult;
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::{Client, CopyOutStream, NoTls};
@@ -33,6 +34,11 @@ const COPY_TIMEOUT_MS: u64 = 660_000;
 const PIECE_BYTES: usize = 32 * 1024;
 const PIECES: usize = 4;
 
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
+/// Exports at a time, and deliveries: each has a connection of its own beside the pool.
+const EXPORTS: usize = 4;
+const DELIVERIES: usize = 4;
+
 /// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
 #[derive(Debug)]
 pub struct Layout {
@@ -51,6 +57,8 @@ struct Inner {
     url: String,
     setup: String,
     idle: Mutex<Vec<Client>>,
+    exports: Arc<Semaphore>,
+    deliveries: Arc<Semaphore>,
     runtime: Handle,
     statements: Arc<AtomicU64>,
 }
@@ -59,7 +67,9 @@ impl Staging {
     pub(super) fn new(settings: &DbSettings, runtime: Handle, statements: Arc<AtomicU64>) -> Self {
         let setup = format!("{}; set statement_timeout = {COPY_TIMEOUT_MS}", session_settings(settings));
         let (url, idle) = (settings.url.clone(), Mutex::default());
-        Self { inner: Arc::new(Inner { url, setup, idle, runtime, statements }) }
+        let places = |n| Arc::new(Semaphore::new(n));
+        let (exports, deliveries) = (places(EXPORTS), places(DELIVERIES));
+        Self { inner: Arc::new(Inner { url, setup, idle, exports, deliveries, runtime, statements }) }
     }
 
     /// Begins `work` on the database's runtime, where it goes on to its end whether or not anybody waits for it.
@@ -81,6 +91,9 @@ impl Staging {
     /// whole when this answers; what fails later ends the pieces with an error.
     pub async fn copy_out(&self, text: String) -> Result<Receiver<Result<Bytes, Fault>>, Fault> {
         let home = self.inner.clone();
+        let Ok(place) = home.exports.clone().try_acquire_owned() else {
+            return Err(Fault::Unavailable("every place for an export is taken".into()));
+        };
         self.spawn(async move {
             let client = home.connection().await?;
             let rows = client.copy_out(&text).await?;
@@ -92,6 +105,7 @@ impl Staging {
                 if hand_on(rows, &sender).await {
                     home.keep(client);
                 }
+                drop(place);
             });
             Ok(pieces)
         })
@@ -102,13 +116,28 @@ impl Staging {
     pub async fn claim(&self, layout: &'static Layout) -> Result<Stage, Fault> {
         let deadline = Instant::now() + CLAIM_WAIT;
         loop {
+            // Those who wait hold no connection.
+            let Ok(place) = self.inner.deliveries.clone().try_acquire_owned() else {
+                if Instant::now() >= deadline {
+                    return Err(Fault::Unavailable("every staging table is taken".into()));
+                }
+                sleep(CLAIM_PAUSE).await;
+                continue;
+            };
             let client = self.inner.connection().await?;
             match try_claim(&client, layout).await {
                 Ok(Some((slot, relation))) => {
                     // The claim, the copy and the release, which comes when nobody counts any more.
                     self.inner.statements.fetch_add(3, Ordering::Relaxed);
                     let inner = self.inner.clone();
-                    return Ok(Stage { client: Some(client), layout, slot, relation, inner });
+                    return Ok(Stage {
+                        client: Some(client),
+                        layout,
+                        slot,
+                        relation,
+                        inner,
+                        place: Some(place),
+                    });
                 }
                 Ok(None) => self.inner.keep(client),
                 // A connection that died while it was idle.
@@ -135,7 +164,10 @@ async fn hand_on(rows: CopyOutStream, pieces: &Sender<Result<Bytes, Fault>>) -> 
                 return false;
             }
         }
-        if piece.len() >= PIECE_BYTES && pieces.send(Ok(piece.split().freeze())).await.is_err() {
+        // Whoever takes nothing for long is not waited for: PostgreSQL holds a snapshot meanwhile.
+        if piece.len() >= PIECE_BYTES
+            && pieces.send_timeout(Ok(piece.split().freeze()), TAKEN_WITHIN).await.is_err()
+        {
             return false;
         }
     }
@@ -196,6 +228,7 @@ pub struct Stage {
     slot: i32,
     relation: &'static str,
     inner: Arc<Inner>,
+    place: Option<OwnedSemaphorePermit>,
 }
 
 impl std::fmt::Debug for Stage {
@@ -227,6 +260,7 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
         let (inner, relation, lock, slot) = (self.inner.clone(), self.relation, self.layout.lock, self.slot);
+        let place = self.place.take();
         self.inner.runtime.spawn(async move {
             // Emptied first: who claims it next finds nothing. Should either fail, the connection ends, and the claim with it.
             let emptied = client.batch_execute(&format!("truncate {relation}")).await;
@@ -240,6 +274,7 @@ impl Drop for Stage {
                     log::warn!(target: "staging", relation, error:% = error; "a staging table was left as it was");
                 }
             }
+            drop(place);
         });
     }
 }

@@ -139,13 +139,21 @@ async fn next(payload: &mut Payload, end: Instant) -> Result<Option<Bytes>, Prob
 /// All rows of a body that is in memory, or everything that cannot be read.
 pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Result<Vec<T>, Problem> {
     let (mut reader, mut rows) = (RowReader::new(format), Vec::new());
-    reader.read(bytes, &mut rows)?;
-    reader.end(&mut rows)?;
-    let n = rows.len();
-    if n > most {
-        let detail = msg!("Tối đa {most} dòng, nhận được {n}.", "At most {most} rows, got {n}.");
+    // In pieces, so that too many rows are seen before they fill the memory.
+    for piece in bytes.chunks(PIECE) {
+        reader.read(piece, &mut rows)?;
+        if rows.len() > most {
+            break;
+        }
+    }
+    if rows.len() <= most {
+        reader.end(&mut rows)?;
+    }
+    if rows.len() > most {
+        let detail = msg!("Tối đa {most} dòng.", "At most {most} rows.");
         return Err(Problem::at(Code::InvalidLength, "/rows", detail));
     }
+    let n = rows.len();
     let mut faults = Violations::default();
     let mut valid = Vec::with_capacity(n);
     for Row { value, .. } in rows {

@@ -62,6 +62,7 @@ pub struct ServiceBatchRow {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceBatch {
+    #[serde(deserialize_with = "crate::http::json::at_most::<_, _, MOST_ROWS>")]
     #[schema(min_items = 1, max_items = 10000)]
     rows: Vec<ServiceBatchRow>,
 }

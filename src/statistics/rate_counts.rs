@@ -45,6 +45,11 @@ impl RateQuery {
         }
     }
 
+    /// Whether it takes the facts to answer, which takes its time.
+    pub fn reads_facts(&self) -> bool {
+        self.source() == Source::Facts
+    }
+
     /// Length in months of the sums that make the answer.
     fn grain(&self) -> i16 {
         match self.period {

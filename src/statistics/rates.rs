@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::metrics::Metric;
+use super::metrics::{Metric, Tally};
 use super::rate_counts::{self, RateQuery};
-use super::targets;
-use super::wire::{Coverage, RateItem, Statistic};
+use super::targets::{self, Aims};
+use super::wire::{Coverage, Group, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
+use crate::db::Reader;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Listing, Msg, Problem, Reply};
@@ -107,6 +108,20 @@ impl CsvRow for RateLine<'_> {
     ];
 }
 
+/// Who reported, what was counted, and what it is measured against.
+async fn ask(conn: &mut Reader<'_>, query: &RateQuery, ids: Vec<String>) -> Result<Found, Problem> {
+    // Sent one behind the other: one round trip.
+    let (mut first, mut second, mut third) = (*conn, *conn, *conn);
+    let (agencies, groups, aims) = try_join!(
+        rate_counts::agencies(&mut first, query),
+        rate_counts::count(&mut second, query),
+        targets::aims(&mut third, query.period.year(), ids),
+    )?;
+    Ok((Coverage::of(agencies, query.agencies.as_deref())?, groups, aims))
+}
+
+type Found = (Coverage, Vec<(Group, Tally)>, Aims);
+
 /// Rates of dossiers handled online
 ///
 /// Numerators are dossiers handed in online, denominators those of every channel, of procedures at exactly level n (`3_4`: 3 or 4);
@@ -134,19 +149,13 @@ async fn dossier_rates(
         return Err(invalid("as_of", detail));
     }
     let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of };
-    let (coverage, groups, aims) = access
-        .fetch_figures(async |conn| {
-            // Sent one behind the other: one round trip.
-            let (mut first, mut second, mut third) = (*conn, *conn, *conn);
-            let ids = metrics.iter().map(|metric| metric.id.to_owned()).collect();
-            let (agencies, groups, aims) = try_join!(
-                rate_counts::agencies(&mut first, &query),
-                rate_counts::count(&mut second, &query),
-                targets::aims(&mut third, period.year(), ids),
-            )?;
-            Ok((Coverage::of(agencies, query.agencies.as_deref())?, groups, aims))
-        })
-        .await?;
+    let ids: Vec<String> = metrics.iter().map(|metric| metric.id.to_owned()).collect();
+    let (coverage, groups, aims) = if query.reads_facts() {
+        // Long: others must not wait behind it on a shared connection.
+        access.read(async move |conn| ask(&mut &*conn, &query, ids).await).await?
+    } else {
+        access.fetch_figures(async |conn| ask(conn, &query, ids.clone()).await).await?
+    };
     let mut items = Vec::with_capacity(groups.len() * metrics.len());
     for (group, tally) in &groups {
         for metric in &metrics {

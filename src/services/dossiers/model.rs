@@ -102,6 +102,13 @@ pub struct CountQuery {
     pub period: Option<(NaiveDate, NaiveDate)>,
 }
 
+impl CountQuery {
+    /// Whether many rows may have to be passed over to find some that fit.
+    pub fn is_selective(&self) -> bool {
+        self.agencies.is_some() || self.services.is_some() || self.channels.is_some()
+    }
+}
+
 pub const MONTH: SortKey = SortKey { name: "month", expr: "c.month", pg_type: "date" };
 
 /// The order of the primary key, which is what makes page 10,000 as cheap as page 1.

@@ -168,9 +168,16 @@ async fn list_counts(access: Access<ReadDossiers>, list: Listing<CountFilter>) -
     let asked = list.order(&[model::MONTH], &[by_month], by_month)?;
     let order = model::key_order(asked.iter().any(|order| order.descending));
     let (query, reach, window) = (list.filter.query(), reach(&access), list.window(&order)?);
-    let slice = access
-        .fetch(async |conn| Ok(model::list(conn, &query, &reach, &order, window.clone()).await?))
-        .await?;
+    let slice = if window.count || query.is_selective() {
+        // May take its time: others must not wait behind it on a shared connection.
+        let work =
+            async move |conn: &mut Conn| Ok(model::list(&mut &*conn, &query, &reach, &order, window).await?);
+        access.read(work).await?
+    } else {
+        access
+            .fetch(async |conn| Ok(model::list(conn, &query, &reach, &order, window.clone()).await?))
+            .await?
+    };
     Reply::page(&access.conditions, list.format, &list.page(slice, DossierCounts::from))
 }
 

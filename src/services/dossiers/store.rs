@@ -66,7 +66,7 @@ pub struct Revision<'a> {
 }
 
 /// Makes the source's month what the rows in `stage` with a known procedure say: one statement compares, keeps the old figures,
-/// writes, moves the sums, and counts. `received` and `parked` are totals of the delivery.
+/// writes, moves the sums, and counts. A revision is never older than the one before it, however long its upload took. `received` and `parked` are totals of the delivery.
 ///
 /// Behind [`super::intake_model::lock`]. The comparison is a full join (always hashed or merged) and rows are found again by their
 /// place on disk: no plan of it is quadratic, even when the planner knows nothing of the sizes.
@@ -142,7 +142,8 @@ fn replace_text(stage: &str) -> String {
            select *, (select count(*) from {stage} where service_id is not null)::int - created - updated as unchanged from changes \
          ), batch as ( \
            insert into dossier_batches (source, month, revision, rows, received, created, updated, unchanged, deleted, reason, actor, at, parked) \
-           select $1, $2, $3, created + updated + unchanged + $8, $4, created, updated, unchanged, deleted, $5, $6, $7, $8 \
+           select $1, $2, $3, created + updated + unchanged + $8, $4, created, updated, unchanged, deleted, $5, $6, \
+             greatest($7, (select max(at) from dossier_batches where source = $1 and month = $2)), $8 \
            from counted where $3 = 1 or $9 or created + updated + deleted > 0 returning 1 \
          ) select created, updated, unchanged, deleted, exists (select 1 from batch) as stored from counted"
     )

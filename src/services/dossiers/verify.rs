@@ -12,10 +12,15 @@ pub struct Findings {
     pub differences: Vec<Difference>,
 }
 
-/// Compares the sums of every year, and the totals of every source's month, with the facts; `repair` makes the sums right again.
-/// Batches wait meanwhile.
+/// Compares the sums of every year, and the totals of every source's month, with the facts, in one snapshot that nobody waits for;
+/// `repair` makes the sums right again, and refuses batches meanwhile. The first thing in a transaction.
 pub async fn verify(conn: &mut Conn, repair: bool) -> QueryResult<Findings> {
-    rollups::lock_levels(conn).await?;
+    if repair {
+        sql("set local lock_timeout = '60s'").run(conn).await?;
+        rollups::lock_levels(conn).await?;
+    } else {
+        sql("set transaction isolation level repeatable read").run(conn).await?;
+    }
     let mut findings = Findings { years: years(conn).await?, ..Findings::default() };
     for year in &findings.years {
         let day = |month, day| NaiveDate::from_ymd_opt(*year, month, day).unwrap_or_default();

@@ -21,6 +21,7 @@ const MOST_REASON: usize = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct DossierBatch {
     pub control: Control,
+    #[serde(deserialize_with = "crate::http::json::at_most::<_, _, MOST_ROWS>")]
     #[schema(max_items = 500000)]
     pub rows: Vec<RawRow>,
     /// Why the month is corrected; needed once it is closed.
@@ -33,11 +34,6 @@ impl Check for DossierBatch {
 
     /// The rows are checked together with what they refer to, so that all faults are told at once.
     fn check(&self, faults: &mut Violations) {
-        if self.rows.len() > MOST_ROWS {
-            let (most, n) = (MOST_ROWS, self.rows.len());
-            let detail = msg!("Tối đa {most} dòng, nhận được {n}.", "At most {most} rows, got {n}.");
-            faults.add(Code::InvalidLength, "/rows", detail);
-        }
         if let Some(reason) = &self.reason {
             faults.length("/reason", reason.trim(), 1, MOST_REASON);
         }
