@@ -11,7 +11,7 @@ const STOREYS: [&[&str]; 6] = [
     &["http"],
     &["auth", "state", "config"],
     &["accounts", "agencies", "audit", "indicators", "months", "services", "submissions", "targets", "tasks"],
-    &["statistics"],
+    &["scoring", "statistics"],
     &["app", "cli", "seed"],
 ];
 
@@ -99,6 +99,21 @@ fn rooms_keep_to_their_trade() {
             ["actix_web", "crate::db", "diesel", "async fn", "Problem"].iter().for_each(|w| forbid(w));
         } else if speaks_http {
             ["diesel", "sql("].iter().for_each(|w| forbid(w));
+        }
+    }
+    assert_eq!(faults, [] as [String; 0]);
+}
+
+/// Scores follow from a framework and figures alone: whoever asks, whatever is stored, whenever.
+#[test]
+fn the_scoring_engine_is_pure() {
+    let engine = sources().into_iter().filter(|(path, _)| path.starts_with("src/scoring/engine"));
+    let mut faults = Vec::new();
+    for (path, text) in engine {
+        for what in ["crate::", "actix", "diesel", "async ", "Problem", "chrono", "std::env", "rand::"] {
+            if code(&text).contains(what) {
+                faults.push(format!("{} holds `{what}`", path.display()));
+            }
         }
     }
     assert_eq!(faults, [] as [String; 0]);

@@ -1,0 +1,283 @@
+//! Why a unit has its score: the whole tree, where the contributions add up.
+//!
+//! A contribution is what an item adds to the root's score. Down a chain of arithmetic means and sums it is exactly
+//! score × weights in force. Below a geometric or harmonic mean the node's contribution is shared in proportion to
+//! weight × score. A re-normalised node moves its children's scores by a constant that belongs to none of them: its
+//! `residual`. At every node: contribution = Σ contributions of the children + residual, to the last of 18 places (what
+//! rounding leaves over goes to the child with the largest contribution).
+
+use serde::Serialize;
+
+use super::aggregate::{Cell, Counted, counted};
+use super::fixed::Fixed;
+use super::framework::{Aggregate, Renormalise};
+use super::frontier::Bounds;
+use super::frontier::Range;
+use super::readings::State;
+use super::score::{Run, Scored, climb_from, put};
+use super::tree::{Group, Item};
+
+/// One item of the tree as it counted for one unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct Explanation {
+    pub code: String,
+    pub name: String,
+    pub state: CellState,
+    /// Of a leaf: why it has no figure, or that it has one.
+    pub reading: Option<State>,
+    pub raw: Option<Fixed>,
+    /// Which alternative of a best-of counted.
+    pub alternative: Option<String>,
+    pub bounds: Option<BoundsUsed>,
+    pub normalised: Option<Fixed>,
+    pub score: Option<Fixed>,
+    /// The score of one who has everything that applies to this unit.
+    pub maximum: Fixed,
+    /// As the framework states it.
+    pub weight: Fixed,
+    /// After reweighting: its share in a mean, its factor in a sum. None when it did not count.
+    pub weight_in_force: Option<Fixed>,
+    /// To the root's score.
+    pub contribution: Option<Fixed>,
+    /// The part of the contribution that no child accounts for.
+    pub residual: Fixed,
+    /// What the root's score would gain if this item alone were at its maximum, the frontier held.
+    pub lost: Option<Fixed>,
+    pub rank: Option<usize>,
+    pub missing: Vec<String>,
+    #[schema(no_recursion)]
+    pub children: Vec<Explanation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CellState {
+    Present,
+    Missing,
+    NotApplicable,
+}
+
+/// The bounds a figure was measured against, or the range a node was re-normalised in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct BoundsUsed {
+    pub lo: Fixed,
+    pub hi: Fixed,
+    pub mean: Option<Fixed>,
+    pub deviation: Option<Fixed>,
+}
+
+/// What comes down from the parent.
+#[derive(Clone, Debug, Default)]
+struct Share {
+    weight: Option<Fixed>,
+    contribution: Option<Fixed>,
+    /// How much the root gains per point of this item, as long as everything above is linear.
+    factor: Option<Fixed>,
+}
+
+impl Run {
+    /// The tree of one unit; `None` for a unit that is not in the run.
+    pub fn explain(&self, unit: &str) -> Option<Explanation> {
+        let scored = self.unit(unit)?;
+        let contribution = scored.cells.first().and_then(Cell::score).cloned();
+        let share = Share { weight: Some(Fixed::one()), contribution, factor: Some(Fixed::one()) };
+        self.explain_item(scored, 0, share)
+    }
+
+    fn explain_item(&self, scored: &Scored, index: usize, share: Share) -> Option<Explanation> {
+        let item = self.tree.item(index)?;
+        let cell = scored.cells.get(index)?;
+        let reading = scored.readings.get(index).filter(|_| item.leaf().is_some());
+        let split =
+            item.group().map(|group| self.split(scored, index, item, group, &share)).unwrap_or_default();
+        Some(Explanation {
+            code: item.code.clone(),
+            name: item.name.clone(),
+            state: cell_state(cell),
+            reading: reading.map(|reading| reading.state),
+            raw: reading.and_then(|reading| reading.value.clone()),
+            alternative: reading.and_then(|reading| reading.alternative.clone()),
+            bounds: self.bounds_used(scored, item),
+            normalised: scored.normalised.get(index).cloned().flatten(),
+            score: cell.score().cloned(),
+            maximum: self.own_maximum(scored, index, item),
+            weight: item.weight.clone(),
+            weight_in_force: share.weight.clone(),
+            lost: self.lost(scored, index, item, cell, &share),
+            contribution: share.contribution,
+            residual: split.residual,
+            rank: scored.ranks.get(index).copied().flatten(),
+            missing: self.missing(scored, item),
+            children: split.children,
+        })
+    }
+
+    fn bounds_used(&self, scored: &Scored, item: &Item) -> Option<BoundsUsed> {
+        let key = self.frontier_key(&scored.unit);
+        let of_leaf = |bounds: &Bounds| BoundsUsed {
+            lo: bounds.lo.clone(),
+            hi: bounds.hi.clone(),
+            mean: bounds.mean.clone(),
+            deviation: bounds.deviation.clone(),
+        };
+        let of_node = |range: &Range| BoundsUsed {
+            lo: range.lo.clone(),
+            hi: range.hi.clone(),
+            mean: None,
+            deviation: None,
+        };
+        let leaf = self.frontier.leaf(&item.code, key).filter(|_| item.leaf().is_some()).map(of_leaf);
+        leaf.or_else(|| self.frontier.node(&item.code, key).map(of_node))
+    }
+
+    /// The maximum without what does not apply to the unit, where points are not rescaled.
+    fn own_maximum(&self, scored: &Scored, index: usize, item: &Item) -> Fixed {
+        if scored.cells.get(index) == Some(&Cell::NotApplicable) {
+            return Fixed::zero();
+        }
+        let Some(group) =
+            item.group().filter(|group| group.aggregate == Aggregate::Sum && group.renormalise.is_none())
+        else {
+            return item.maximum.clone();
+        };
+        let applying =
+            group.children.iter().filter(|child| scored.cells.get(**child) != Some(&Cell::NotApplicable));
+        let rescaled = self.policy.differing_maxima == super::framework::DifferingMaxima::Rescale;
+        if rescaled {
+            return item.maximum.clone();
+        }
+        let maximum = |child: &usize| {
+            let below = self.tree.item(*child)?;
+            Some(self.own_maximum(scored, *child, below).times(&below.weight))
+        };
+        applying.filter_map(maximum).sum()
+    }
+
+    fn lost(&self, scored: &Scored, index: usize, item: &Item, cell: &Cell, share: &Share) -> Option<Fixed> {
+        let score = cell.score()?;
+        share.weight.as_ref()?;
+        let full = self.own_maximum(scored, index, item);
+        if let Some(factor) = &share.factor {
+            return Some((&full - score).times(factor));
+        }
+        let mut cells = scored.cells.clone();
+        put(&mut cells, index, Cell::Present(full));
+        climb_from(&self.tree, &self.policy, &mut cells, index, &|node| self.range_of(scored, node));
+        Some(cells.first()?.score()? - scored.cells.first()?.score()?)
+    }
+
+    pub fn range_of(&self, scored: &Scored, node: &Item) -> Option<Range> {
+        self.frontier.node(&node.code, self.frontier_key(&scored.unit)).cloned()
+    }
+
+    fn split(&self, scored: &Scored, index: usize, item: &Item, group: &Group, share: &Share) -> Split {
+        let present = match scored.cells.get(index) {
+            Some(Cell::Present(_)) => counted(&self.tree, group, &scored.cells, &self.policy),
+            _ => Vec::new(),
+        };
+        let shares = shares(group, &present, share, self.bounds_used(scored, item).as_ref());
+        let parts: Fixed = shares.iter().filter_map(|(_, share)| share.contribution.as_ref()).sum();
+        let residual =
+            share.contribution.as_ref().filter(|_| !present.is_empty()).map(|whole| whole - &parts);
+        let below = |child: &usize| {
+            let share = shares.iter().find(|(index, _)| index == child).map(|(_, share)| share.clone());
+            self.explain_item(scored, *child, share.unwrap_or_default())
+        };
+        Split {
+            residual: residual.unwrap_or_default(),
+            children: group.children.iter().filter_map(below).collect(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Split {
+    residual: Fixed,
+    children: Vec<Explanation>,
+}
+
+fn shares(
+    group: &Group,
+    present: &[Counted<'_>],
+    share: &Share,
+    range: Option<&BoundsUsed>,
+) -> Vec<(usize, Share)> {
+    let total: Fixed = present.iter().map(|child| &child.weight).sum();
+    let linear = matches!(group.aggregate, Aggregate::Arithmetic | Aggregate::Sum);
+    let divisor = if group.aggregate == Aggregate::Sum { Fixed::one() } else { total };
+    let stretched = stretch(group.renormalise, range);
+    let factor = share
+        .factor
+        .as_ref()
+        .filter(|_| linear)
+        .map(|factor| factor.times_over(&stretched.0, &stretched.1).unwrap_or_default());
+    let whole = share.contribution.clone().unwrap_or_default();
+    let weighted: Fixed = present.iter().map(|child| child.weight.times(child.score)).sum();
+    let own_factor = per_point(group, share, &stretched, &whole, &weighted, &divisor, linear);
+    let mut shares: Vec<(usize, Share)> = present
+        .iter()
+        .map(|child| {
+            let weight = child.weight.over(&divisor);
+            let contribution = child.weight.times(child.score).times_over(&own_factor, &divisor);
+            let factor = factor.as_ref().and_then(|factor| child.weight.times_over(factor, &divisor));
+            (child.index, Share { weight, contribution, factor })
+        })
+        .collect();
+    if group.renormalise.is_none() && share.contribution.is_some() {
+        settle(&mut shares, present, &whole);
+    }
+    shares
+}
+
+/// How much of the root each point of the node's weighted mean accounts for.
+fn per_point(
+    group: &Group,
+    share: &Share,
+    stretched: &(Fixed, Fixed),
+    whole: &Fixed,
+    weighted: &Fixed,
+    divisor: &Fixed,
+    linear: bool,
+) -> Fixed {
+    match (&share.factor, group.renormalise) {
+        (Some(factor), _) if linear => factor.times_over(&stretched.0, &stretched.1).unwrap_or_default(),
+        // In proportion to weight × score; nothing to share where that adds up to nothing.
+        _ => whole.times_over(divisor, weighted).unwrap_or_default(),
+    }
+}
+
+/// What a re-normalisation multiplies by, as numerator and denominator; nothing where all were equal.
+fn stretch(renormalise: Option<Renormalise>, range: Option<&BoundsUsed>) -> (Fixed, Fixed) {
+    match (renormalise, range) {
+        (Some(_), Some(range)) => {
+            let width = &range.hi - &range.lo;
+            if width.is_zero() { (Fixed::zero(), Fixed::one()) } else { (Fixed::one(), width) }
+        }
+        (Some(_), None) => (Fixed::zero(), Fixed::one()),
+        (None, _) => (Fixed::one(), Fixed::one()),
+    }
+}
+
+/// Gives what rounding left over to the largest contribution, by code among equals.
+fn settle(shares: &mut [(usize, Share)], present: &[Counted<'_>], whole: &Fixed) {
+    let parts: Fixed = shares.iter().filter_map(|(_, share)| share.contribution.as_ref()).sum();
+    let rest = whole - &parts;
+    if rest.is_zero() {
+        return;
+    }
+    let largest = shares.iter_mut().zip(present).max_by(|((_, a), x), ((_, b), y)| {
+        let size = |share: &Share| share.contribution.as_ref().map(Fixed::abs);
+        size(a).cmp(&size(b)).then_with(|| y.item.code.cmp(&x.item.code))
+    });
+    if let Some(contribution) = largest.and_then(|((_, share), _)| share.contribution.as_mut()) {
+        *contribution += &rest;
+    }
+}
+
+fn cell_state(cell: &Cell) -> CellState {
+    match cell {
+        Cell::Present(_) => CellState::Present,
+        Cell::Missing => CellState::Missing,
+        Cell::NotApplicable => CellState::NotApplicable,
+    }
+}

@@ -1,0 +1,307 @@
+//! A framework as data: how an index is computed. What is optional here has the documented default.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::fixed::Fixed;
+
+/// Whether the method is published, or assumed because it is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FrameworkStatus)]
+pub enum Status {
+    Official,
+    Assumed,
+}
+
+/// What follows an equal place: 1, 2, 2, 4 or 1, 2, 2, 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FrameworkTies)]
+pub enum Ties {
+    Competition,
+    Dense,
+}
+
+/// Scores are rounded half up to `decimals`, then ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FrameworkRanking)]
+pub struct Ranking {
+    pub decimals: u32,
+    pub ties: Ties,
+}
+
+/// What becomes of a unit without a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FrameworkMissing)]
+pub enum Missing {
+    /// The indicator is left out of its group and the weights of the others grow.
+    ExcludeAndReweight,
+    /// It counts as the lower end of the scale (for a z-score: the worst one observed).
+    Zero,
+    /// Every node above it has no score.
+    Block,
+}
+
+/// Among whom frontiers are drawn and places are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FrameworkAmong)]
+pub enum Among {
+    #[default]
+    All,
+    /// Only units of the same peer group.
+    PeerGroup,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FrameworkPeers)]
+pub struct Peers {
+    #[serde(default)]
+    pub frontier: Among,
+    #[serde(default)]
+    pub rank: Among,
+}
+
+/// What a sum of points becomes for a unit to which not every indicator applies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferingMaxima {
+    /// Points are multiplied by full maximum ÷ own maximum, so that units compare.
+    #[default]
+    Rescale,
+    /// Points stay as they are; the own maximum stands beside them.
+    OwnMaximum,
+}
+
+/// A named class of scores, from a lower bound upwards.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FrameworkBand)]
+pub struct Band {
+    pub code: String,
+    pub name: String,
+    pub from: Fixed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Framework)]
+pub struct Framework {
+    pub code: String,
+    pub name: String,
+    pub unit_type: String,
+    pub status: Status,
+    pub rank: Ranking,
+    pub missing: Missing,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub peers: Peers,
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub differing_maxima: DifferingMaxima,
+    /// Ascending by `from`; of the root's score.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bands: Vec<Band>,
+    pub root: Node,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = FrameworkAggregate)]
+pub enum Aggregate {
+    /// Σ w·s ÷ Σ w.
+    Arithmetic,
+    /// Π s^(w ÷ Σ w); zero as soon as one counted score is zero or less.
+    Geometric,
+    /// Σ w ÷ Σ (w ÷ s); zero as soon as one counted score is zero or less.
+    Harmonic,
+    /// Σ w·s, where a leaf with `max_points` counts in points.
+    Sum,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Renormalise {
+    /// (s − lowest) ÷ (highest − lowest) among the units; 0.5 for all when they are equal.
+    MinMax,
+}
+
+/// Group, subgroup or indicator. One type with optional fields, so that a wrong mixture is named, not merely refused.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = FrameworkNode)]
+pub struct Node {
+    pub code: String,
+    pub name: String,
+    /// Default: `max_points` under a mean, else 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregate: Option<Aggregate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renormalise: Option<Renormalise>,
+    /// What the children's weights must add up to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_total: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub children: Option<Vec<Node>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i32>, example = 1)]
+    pub direction: Option<Direction>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub normalise: Option<Normalise>,
+    /// Of a leaf: the points of a full score. Of a sum of points: what the children's must add up to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_points: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub points: Option<Points>,
+    /// What a numerator ÷ denominator is multiplied by (100 for a percentage); default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<Fixed>,
+    /// Figures beyond these count as these, also where bounds are drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub truncate: Option<Truncate>,
+    /// Attributes or peer groups of the units it applies to; default all units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub applies_to: Option<Vec<String>>,
+}
+
+/// 1: more is better; -1: less is better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    #[default]
+    Up,
+    Down,
+}
+
+impl Serialize for Direction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_i64(if *self == Self::Up { 1 } else { -1 })
+    }
+}
+
+impl<'de> Deserialize<'de> for Direction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match i64::deserialize(deserializer)? {
+            1 => Ok(Self::Up),
+            -1 => Ok(Self::Down),
+            _ => Err(serde::de::Error::custom("expected 1 or -1")),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = NormaliseMethod)]
+pub enum Method {
+    /// The figure itself; `-1`: reflected in the scale.
+    None,
+    /// Between the lowest and the highest observed; 0.5 of the scale when they are equal.
+    MinMax,
+    /// Standard deviations (of the population) from the mean; 0 when there is no variance.
+    ZScore,
+    /// Between `lo` and `hi`.
+    Goalposts,
+    /// Figure ÷ highest; `-1`: 1 − that. 0 when the highest is not above zero.
+    RatioToMax,
+    /// Figure ÷ highest; `-1`: lowest ÷ figure.
+    RatioToBest,
+    /// Share of the other units that are worse, equal ones counted half; 0.5 for one unit alone.
+    Rank,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Normalise)]
+pub struct Normalise {
+    pub method: Method,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lo: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hi: Option<Fixed>,
+    /// Default [0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Fixed>>)]
+    pub scale: Option<[Fixed; 2]>,
+    /// Whether the result is held within the scale. Default: yes, but not for a z-score, nor for `none` without a scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clamp: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Truncate {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lo: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hi: Option<Fixed>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PointsKind {
+    /// Figure ÷ `full` × maximum, between 0 and the maximum.
+    Ratio,
+    /// `each` points for every one counted, up to the maximum.
+    CappedCount,
+    /// The maximum for a figure above zero.
+    YesNo,
+    /// The points of the last step whose `from` the figure reaches.
+    Steps,
+    /// The best of several alternatives, each with an observation of its own.
+    BestOf,
+    /// `each` points off for every one counted, at most the maximum.
+    Deduction,
+    /// Points that were awarded, between 0 and the maximum.
+    Awarded,
+    /// Shown, never scored, never missing.
+    Information,
+}
+
+/// How a leaf earns points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Points {
+    pub kind: PointsKind,
+    /// Of `ratio`; default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full: Option<Fixed>,
+    /// Of `capped_count` and `deduction`; default 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<Step>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(no_recursion)]
+    pub of: Option<Vec<Alternative>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PointsStep)]
+pub struct Step {
+    pub from: Fixed,
+    pub points: Fixed,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = PointsAlternative)]
+pub struct Alternative {
+    /// Of the observation; unique in the framework like every code.
+    pub code: String,
+    pub name: String,
+    #[schema(no_recursion)]
+    pub points: Points,
+    /// Default: that of the leaf.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_points: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<Fixed>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

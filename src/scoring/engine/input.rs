@@ -1,0 +1,137 @@
+//! What a run is computed from: units, their figures, and perhaps a frozen frontier.
+
+use std::collections::{BTreeSet, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::fixed::Fixed;
+use super::framework::PointsKind;
+use super::frontier::Frontier;
+use super::tree::{Rule, Tree};
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ScoredUnit)]
+pub struct Unit {
+    pub code: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer_group: Option<String>,
+    /// What `applies_to` asks for, beside the peer group.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub attributes: BTreeSet<String>,
+    /// Indicators that are not asked of this unit.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub not_applicable: BTreeSet<String>,
+}
+
+/// A value, or a numerator and a denominator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observation {
+    pub unit: String,
+    pub indicator: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numerator: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denominator: Option<Fixed>,
+}
+
+impl Observation {
+    pub fn value(unit: &str, indicator: &str, value: Fixed) -> Self {
+        let (unit, indicator) = (unit.to_owned(), indicator.to_owned());
+        Self { unit, indicator, value: Some(value), numerator: None, denominator: None }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    pub units: Vec<Unit>,
+    pub observations: Vec<Observation>,
+    /// Bounds of another run, held; without it they follow from the figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frontier: Option<Frontier>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum InputFaultCode {
+    UnitDuplicate,
+    UnitUnknown,
+    IndicatorUnknown,
+    ObservationDuplicate,
+    /// Neither a value nor both numerator and denominator.
+    FigureIncomplete,
+    FigureAmbiguous,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct InputFault {
+    pub code: InputFaultCode,
+    pub pointer: String,
+    pub unit: String,
+    pub indicator: Option<String>,
+}
+
+/// All faults of the input.
+pub fn check_input(tree: &Tree, input: &Input) -> Vec<InputFault> {
+    let mut faults = Vec::new();
+    let mut units = HashSet::new();
+    for (index, unit) in input.units.iter().enumerate() {
+        if !units.insert(unit.code.as_str()) {
+            let pointer = format!("/units/{index}/code");
+            faults.push(InputFault {
+                code: InputFaultCode::UnitDuplicate,
+                pointer,
+                unit: unit.code.clone(),
+                indicator: None,
+            });
+        }
+    }
+    let indicators = observed_codes(tree);
+    let mut seen = HashSet::new();
+    for (index, row) in input.observations.iter().enumerate() {
+        let mut fault = |code, field: &str| {
+            let (unit, indicator) = (row.unit.clone(), Some(row.indicator.clone()));
+            faults.push(InputFault {
+                code,
+                pointer: format!("/observations/{index}{field}"),
+                unit,
+                indicator,
+            });
+        };
+        if !units.contains(row.unit.as_str()) {
+            fault(InputFaultCode::UnitUnknown, "/unit");
+        }
+        if !indicators.contains(row.indicator.as_str()) {
+            fault(InputFaultCode::IndicatorUnknown, "/indicator");
+        }
+        if !seen.insert((&row.unit, &row.indicator)) {
+            fault(InputFaultCode::ObservationDuplicate, "");
+        }
+        match (&row.value, &row.numerator, &row.denominator) {
+            (Some(_), None, None) | (None, Some(_), Some(_)) => {}
+            (Some(_), _, _) => fault(InputFaultCode::FigureAmbiguous, ""),
+            _ => fault(InputFaultCode::FigureIncomplete, ""),
+        }
+    }
+    faults
+}
+
+/// The codes under which a framework reads figures.
+pub fn observed_codes(tree: &Tree) -> BTreeSet<&str> {
+    let mut codes = BTreeSet::new();
+    for (_, item, leaf) in tree.leaves() {
+        match &leaf.rule {
+            Rule::Points(points) if points.kind == PointsKind::BestOf => {
+                codes.extend(points.of.iter().flatten().map(|alternative| alternative.code.as_str()));
+            }
+            _ => {
+                codes.insert(item.code.as_str());
+            }
+        }
+    }
+    codes
+}

@@ -1,0 +1,112 @@
+//! What would follow from other figures. Nothing is stored: a simulation is a run of its own.
+
+use serde::{Deserialize, Serialize};
+
+use super::fixed::Fixed;
+use super::frontier::Frontier;
+use super::input::{Input, Observation};
+use super::rank::movement;
+use super::score::{Refusal, Run, Scored, score};
+
+/// Another figure; none takes the figure away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Substitution {
+    pub unit: String,
+    pub indicator: String,
+    pub value: Option<Fixed>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FrontierMode {
+    /// Bounds follow the changed figures (those the run itself held stay held).
+    Live,
+    /// Bounds stay as they were in the run.
+    Frozen,
+}
+
+#[derive(Clone, Debug)]
+pub struct Simulation {
+    pub run: Run,
+    /// Units whose overall score or rank is another, by code.
+    pub moved: Vec<Moved>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[schema(as = SimulationMoved)]
+pub struct Moved {
+    pub unit: String,
+    pub before: Option<Fixed>,
+    pub after: Option<Fixed>,
+    pub difference: Option<Fixed>,
+    pub rank_before: Option<usize>,
+    pub rank_after: Option<usize>,
+    pub movement: Option<i64>,
+    /// Units that stood ahead or level and now stand behind.
+    pub overtakes: Vec<String>,
+    /// Units that stood behind or level and now stand ahead.
+    pub overtaken_by: Vec<String>,
+}
+
+/// Recomputes a run with other figures. Of several changes of one figure the last counts.
+pub fn simulate(run: &Run, changes: &[Substitution], mode: FrontierMode) -> Result<Simulation, Refusal> {
+    let frontier: Option<Frontier> = match mode {
+        FrontierMode::Frozen => Some(run.frontier.clone()),
+        FrontierMode::Live => run.input.frontier.clone(),
+    };
+    let input = Input { frontier, ..substituted(&run.input, changes) };
+    let after = score(&run.framework, &input)?;
+    let moved =
+        run.units.iter().zip(&after.units).filter_map(|(old, new)| moved(run, &after, old, new)).collect();
+    Ok(Simulation { run: after, moved })
+}
+
+/// The input with some figures replaced, added or taken away.
+pub fn substituted(input: &Input, changes: &[Substitution]) -> Input {
+    let mut observations = input.observations.clone();
+    for change in changes {
+        let same = |row: &Observation| row.unit == change.unit && row.indicator == change.indicator;
+        observations.retain(|row| !same(row));
+        if let Some(value) = &change.value {
+            observations.push(Observation::value(&change.unit, &change.indicator, value.clone()));
+        }
+    }
+    Input { units: input.units.clone(), observations, frontier: input.frontier.clone() }
+}
+
+fn overall(scored: &Scored) -> (Option<&Fixed>, Option<usize>) {
+    (scored.cells.first().and_then(|cell| cell.score()), scored.ranks.first().copied().flatten())
+}
+
+fn moved(before: &Run, after: &Run, old: &Scored, new: &Scored) -> Option<Moved> {
+    if overall(old) == overall(new) {
+        return None;
+    }
+    let ((score_before, rank_before), (score_after, rank_after)) = (overall(old), overall(new));
+    let key = before.rank_key(&old.unit);
+    let rivals = || {
+        let pairs = before.units.iter().zip(&after.units);
+        let peers = pairs
+            .filter(|(rival, _)| rival.unit.code != old.unit.code && before.rank_key(&rival.unit) == key);
+        peers.filter_map(|(was, is)| Some((was.unit.code.clone(), overall(was).1?, overall(is).1?)))
+    };
+    let (own_before, own_after) = (rank_before.unwrap_or(usize::MAX), rank_after.unwrap_or(usize::MAX));
+    Some(Moved {
+        unit: old.unit.code.clone(),
+        before: score_before.cloned(),
+        after: score_after.cloned(),
+        difference: score_after.zip(score_before).map(|(after, before)| after - before),
+        rank_before,
+        rank_after,
+        movement: rank_before.zip(rank_after).map(|(before, after)| movement(before, after)),
+        overtakes: rivals()
+            .filter(|(_, was, is)| *was <= own_before && *is > own_after)
+            .map(|(code, _, _)| code)
+            .collect(),
+        overtaken_by: rivals()
+            .filter(|(_, was, is)| *was >= own_before && *is < own_after)
+            .map(|(code, _, _)| code)
+            .collect(),
+    })
+}
