@@ -15,7 +15,9 @@ class Problem(Exception):
     def __init__(self, status, body):
         self.status, self.body = status, body
         faults = "; ".join(f"{e['pointer']}: {e['detail']}" for e in body.get("errors", [])[:10])
-        super().__init__(f"{status} {body.get('code')}: {body.get('detail')} {faults}".strip())
+        # The token endpoint speaks OAuth's own language.
+        code, detail = body.get("code") or body.get("error"), body.get("detail") or body.get("error_description")
+        super().__init__(f"{status} {code}: {detail} {faults}".strip())
 
 
 class Client:
