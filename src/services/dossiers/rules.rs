@@ -1,4 +1,4 @@
-//! What a batch of dossier counts is about, and what forbids a month or an agency in it. Rows are checked by [`super::checker`].
+//! What a batch of dossier counts is about, and what forbids a month or an agency in it. Rows are checked by `checker`.
 
 use std::collections::HashMap;
 
