@@ -21,6 +21,9 @@ use super::replica::Replica;
 use super::shared::{Reader, Server};
 use super::{Fault, connect};
 
+/// How often figures are asked for at most while changes come in between.
+const MOST_ASKED: u32 = 3;
+
 /// A connection inside one piece of work.
 pub type Conn = AsyncPgConnection;
 
@@ -167,9 +170,26 @@ impl Db {
         work(&mut line.reader()).await
     }
 
-    /// As [`Db::fetch`], from the standby when that has everything this instance knows of; answers its lag then. What the
-    /// standby cannot answer, the primary is asked.
+    /// As [`Db::fetch`], for several statements that belong together: asked again when a change was committed between them. From
+    /// the standby when that has everything this instance knows of; answers its lag then. What the standby cannot answer, the
+    /// primary is asked.
     pub async fn fetch_figures<T, E, F>(&self, work: F) -> Result<(T, Option<Duration>), E>
+    where
+        E: From<Fault>,
+        F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
+    {
+        let changes = &self.inner.changes;
+        for _ in 1..MOST_ASKED {
+            let generation = changes.figures();
+            let answer = self.fetch_figures_once(&work).await?;
+            if changes.figures() == generation {
+                return Ok(answer);
+            }
+        }
+        self.fetch_figures_once(&work).await
+    }
+
+    async fn fetch_figures_once<T, E, F>(&self, work: &F) -> Result<(T, Option<Duration>), E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,

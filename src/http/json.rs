@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::{Code, Msg, Problem, Violations};
+use super::{Code, Msg, Problem, Violations, serde_text};
 use crate::values::nfc;
 
 /// Largest body of an ordinary request.
@@ -260,11 +260,7 @@ fn syntax_problem(pointer: &str, error: &serde_json::Error) -> Problem {
     }
     let (line, column) = (error.line(), error.column());
     if error.is_data() {
-        return Problem::at(
-            Code::WrongType,
-            pointer,
-            msg!("Sai kiểu hoặc giá trị: {text}.", "Wrong type or value: {text}."),
-        );
+        return Problem::at(Code::WrongType, pointer, serde_text::told(text));
     }
     Problem::with(
         Code::MalformedBody,

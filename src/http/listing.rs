@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::csv::Format;
-use super::{Code, Msg, Problem};
+use super::{Code, Msg, Problem, serde_text};
 use crate::db::list::{Order, Slice, SortKey, Window};
 
 const DEFAULT_LIMIT: i64 = 50;
@@ -270,11 +270,7 @@ fn parameter_problem(path: &str, text: &str) -> Problem {
     let name = if path == "." { named } else { path };
     match Code::parse(text) {
         Some(code) => Problem::at(code, format!("?{name}"), code.title()),
-        None => Problem::at(
-            Code::InvalidParameter,
-            format!("?{name}"),
-            msg!("Giá trị không hợp lệ: {text}.", "Invalid value: {text}."),
-        ),
+        None => Problem::at(Code::InvalidParameter, format!("?{name}"), serde_text::told(text)),
     }
 }
 

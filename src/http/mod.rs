@@ -22,6 +22,7 @@ pub mod reply;
 pub mod request;
 pub mod row_reader;
 pub mod rows;
+mod serde_text;
 
 pub use code::Code;
 pub use etag::{EntityTag, Preconditions};

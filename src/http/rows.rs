@@ -21,6 +21,9 @@ use super::{Check, Code, Msg, Problem, ValidJson, Violations};
 const STALL: Duration = Duration::from_secs(15);
 /// A stream that moves may take this long in all.
 const WHOLE: Duration = Duration::from_secs(600);
+/// After this long a stream must have brought so many bytes a second on average: whoever trickles holds a place that others need.
+const TRICKLE: Duration = Duration::from_secs(30);
+const LEAST_RATE: u64 = 4 * 1024;
 /// Largest piece handed on.
 const PIECE: usize = 64 * 1024;
 
@@ -100,8 +103,13 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
 impl RowStream {
     /// Hands the bytes on as they come, as fast as they are taken. A taker that has seen enough stops it.
     pub async fn send_to(mut self, taker: Sender<Piece>) -> Result<(), Problem> {
-        let end = Instant::now() + WHOLE;
-        while let Some(mut bytes) = next(&mut self.payload, end).await? {
+        let (begin, mut arrived) = (Instant::now(), 0);
+        while let Some(mut bytes) = next(&mut self.payload, begin + WHOLE).await? {
+            arrived += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+            if trickles(arrived, begin.elapsed()) {
+                let detail = Msg::fixed("Nội dung đến quá chậm.", "The body arrives too slowly.");
+                return Err(Problem::with(Code::MalformedBody, detail));
+            }
             while !bytes.is_empty() {
                 let piece = bytes.split_to(bytes.len().min(PIECE));
                 if taker.send(Piece::Bytes(piece)).await.is_err() {
@@ -117,6 +125,10 @@ impl RowStream {
     pub async fn whole(self, most: usize) -> Result<Bytes, Problem> {
         read_body(self.payload, most).await
     }
+}
+
+fn trickles(arrived: u64, elapsed: Duration) -> bool {
+    elapsed > TRICKLE && arrived < LEAST_RATE.saturating_mul(elapsed.as_secs())
 }
 
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
@@ -163,4 +175,18 @@ pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Res
         }
     }
     faults.into_result().map(|()| valid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_must_come_in_some_haste() {
+        let seconds = Duration::from_secs;
+        assert!(!trickles(1, seconds(30)), "a pause at the beginning is nobody's fault");
+        assert!(trickles(100, seconds(31)));
+        assert!(!trickles(4096 * 31, seconds(31)));
+        assert!(trickles(4096 * 300, seconds(301)));
+    }
 }

@@ -587,3 +587,28 @@ async fn the_catalogue_comes_in_every_format() {
     once().await;
     assert_eq!(once().await.header("idempotency-replayed"), "true");
 }
+
+#[actix_web::test]
+async fn every_fault_of_the_parameters_of_a_stream_is_told_at_once() {
+    let (service, token) = start().await;
+    let long = "x".repeat(1001);
+    let path = format!("dossier-batches/vnpt/2018-02?received=-1&reason={long}");
+    let answer = service.call("PUT", &path).raw("text/csv", "").as_(&token).send().await.expect(400).json();
+    let pointers: Vec<_> =
+        answer["errors"].as_array().unwrap().iter().map(|e| e["pointer"].clone()).collect();
+    assert_eq!(pointers, ["?rows", "?received", "?reason"]);
+}
+
+#[actix_web::test]
+async fn values_that_cannot_be_read_are_told_without_names_of_the_program() {
+    let (service, token) = start().await;
+    let said = async |path: &str, body: serde_json::Value| {
+        let call = service.put(path, body).as_(&token).header("Accept-Language", "en");
+        call.send().await.expect(400).json()["errors"][0]["detail"].as_str().unwrap().to_owned()
+    };
+    let batch = serde_json::json!({"control": {"rows": 1, "received": 1}, "rows": [5]});
+    assert_eq!(said("dossier-batches/vnpt/2018-02", batch).await, "Expected an object, got an integer.");
+    let query = "statistics/dossier-rates?period=2018-02&as_of=2018-03-01";
+    let answer = service.get(query).as_(&token).send().await.expect_problem(400, "INVALID_PARAMETER").json();
+    assert!(answer["errors"][0]["detail"].as_str().unwrap().contains("RFC 3339"), "{answer}");
+}

@@ -715,3 +715,26 @@ async fn all_counts_come_as_one_file_of_ones_own_agencies() {
         .await
         .expect_problem(400, "UNKNOWN_PARAMETER");
 }
+
+#[actix_web::test]
+async fn what_was_left_in_progress_and_has_no_row_any_more_is_told() {
+    let (service, token) = start().await;
+    let before = [
+        row("SO-YT", "S1", "online", 9, 4),
+        row("SO-YT", "S2", "postal", 3, 0),
+        row("SO-YT", "S3", "in_person", 5, 2),
+        row("SO-TC", "S1", "online", 8, 8),
+    ];
+    put(&service, &token, "vnpt/2018-01", &before).await.expect(200);
+    let carried = json!({
+        "agency": "SO-YT", "service": "S1", "channel": "online", "received": 0, "resolved_early": 4, "resolved_on_time": 0,
+        "resolved_late": 0, "withdrawn": 0, "carried_in": 4, "in_progress_on_time": 0, "in_progress_overdue": 0,
+    });
+    let done = put(&service, &token, "vnpt/2018-02", &[carried]).await.expect(200).json();
+    assert_eq!(done["warning_count"], 1, "S2 left nothing, SO-TC reports nothing at all: {done}");
+    assert_eq!(
+        done["warnings"][0],
+        json!({"code": "CARRIED_IN_MISSING", "pointer": "/rows", "carried_in": 0, "in_progress_before": 2,
+            "missing": {"agency": "SO-YT", "service": "S3", "channel": "in_person"}})
+    );
+}

@@ -256,7 +256,15 @@ fn read(figure: Figure, most: i64) -> Result<i64, (Code, Msg)> {
         Some(Err(NumberFault::NotAnInteger)) => Code::NotAnInteger,
         Some(Err(NumberFault::OutOfRange)) => Code::NumberOutOfRange,
     };
-    Err((code, code.title()))
+    // The general advice is about decimals, and about JSON; a count is neither.
+    let detail = match figure.0 {
+        Some(Err(NumberFault::OutOfRange)) | Some(Ok(_)) | None => code.title(),
+        Some(Err(_)) => Msg::fixed(
+            "Cần số nguyên không có dấu phân cách, ví dụ 1155.",
+            "Expected a whole number without separators, such as 1155.",
+        ),
+    };
+    Err((code, detail))
 }
 
 /// Resolved + withdrawn + in progress, and received + carried in.

@@ -82,7 +82,14 @@ impl Delivery {
             return Err(Problem::not_found());
         }
         if state.closed && !self.may_correct {
-            return Err(Problem::new(Code::PeriodLocked));
+            let month = self.month;
+            return Err(Problem::with(
+                Code::PeriodLocked,
+                msg!(
+                    "Tháng {month} đã khóa; đơn vị điều phối có thể điều chỉnh, kèm lý do.",
+                    "The month {month} is closed; the coordinating department can correct it, with a reason."
+                ),
+            ));
         }
         if state.closed && self.reason.is_none() {
             let detail = Msg::fixed(

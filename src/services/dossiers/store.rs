@@ -12,30 +12,37 @@ const COUNTS: &str = "received, resolved_early, resolved_on_time, resolved_late,
     in_progress_on_time, in_progress_overdue";
 
 row! {
-    /// A row whose `carried_in` is not what the month before left in progress.
-    #[derive(Clone, Copy, Debug)]
+    /// A break between the months: a row whose `carried_in` is not what the month before left in progress, or (`row` is null)
+    /// something left in progress of which the batch has no row.
+    #[derive(Clone, Debug)]
     pub struct Break {
-        pub row: i64,
+        pub row: Option<i64>,
+        pub agency: String,
+        pub service: String,
+        pub channel: i16,
         pub carried_in: i32,
         pub in_progress_before: i64,
         pub total: i64,
     }
 }
 
-/// The first hundred breaks between the months, of the rows in `stage`; agencies that did not report the month before have none.
+/// The first hundred breaks between the month before and the rows in `stage`; an agency that one of the two does not have has none.
 pub async fn breaks(conn: &mut Conn, stage: &'static str, month: Month) -> QueryResult<Vec<Break>> {
-    // A full join is always hashed or merged, which no misjudged size turns into nested loops; the filter stays outside, as it
-    // would make a left join of it.
+    // A full join is always hashed or merged, which no misjudged size turns into nested loops.
     let text = format!(
         "with before as materialized (select agency_id, service_id, channel, in_progress_on_time::bigint + in_progress_overdue as left_over \
            from dossier_counts where month = $1), \
-         joined as (select i.place, i.agency_id, i.carried_in, coalesce(b.left_over, 0) as left_over \
-           from (select * from {stage} where service_id is not null) i \
-           full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel), \
-         broken as materialized (select place, carried_in, left_over from joined \
-           where (place is not null and carried_in <> left_over) is true and agency_id in (select agency_id from before)) \
-         select place::bigint as row, carried_in, left_over as in_progress_before, (select count(*) from broken) as total \
-         from broken order by place limit 100"
+         sent as (select * from {stage} where service_id is not null), \
+         joined as (select i.place, coalesce(i.agency_id, b.agency_id) as agency_id, coalesce(i.service_id, b.service_id) as service_id, \
+             coalesce(i.channel, b.channel) as channel, coalesce(i.carried_in, 0) as carried_in, coalesce(b.left_over, 0) as left_over \
+           from sent i full join before b on b.agency_id = i.agency_id and b.service_id = i.service_id and b.channel = i.channel), \
+         broken as materialized (select * from joined where carried_in <> left_over \
+           and agency_id in (select agency_id from before) and agency_id in (select agency_id from sent)), \
+         first as (select * from broken order by place, agency_id, service_id, channel limit 100) \
+         select place::bigint as row, a.code as agency, s.code as service, f.channel, carried_in, left_over as in_progress_before, \
+           (select count(*) from broken) as total \
+         from first f join agencies a on a.id = f.agency_id join services s on s.id = f.service_id \
+         order by place, f.agency_id, f.service_id, f.channel"
     );
     sql(text).planned_each_time().bind(month.previous().first_day()).rows(conn).await
 }

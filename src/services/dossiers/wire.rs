@@ -8,7 +8,7 @@ use super::intake::Outcome;
 use super::model::BatchRow;
 use super::parked::Waiting;
 use super::raw::{Control, Figure, RawRow};
-use super::rules::{MOST_ROWS, UnknownServices};
+use super::rules::{Channel, MOST_ROWS, UnknownServices};
 use super::store::{Break, Changes};
 use crate::http::{Check, Code, Problem, Violations};
 use crate::values::Month;
@@ -66,23 +66,29 @@ pub struct BatchParams {
 impl BatchParams {
     /// The control totals and the reason of a stream of rows, which has no room for them.
     pub fn of_stream(&self) -> Result<(Control, Option<String>), Problem> {
-        let total = |name: &str, said: Option<i64>| match said {
-            Some(n) if n >= 0 => Ok(Figure(Some(Ok(n)))),
+        let mut faults = Violations::default();
+        let mut total = |name: &str, said: Option<i64>| match said {
+            Some(n) if n >= 0 => Figure(Some(Ok(n))),
             _ => {
                 let detail = msg!(
                     "NDJSON và CSV cần số kiểm tra `{name}`, là số nguyên không âm.",
                     "NDJSON and CSV need the control total `{name}`, a whole number that is not negative."
                 );
-                Err(Problem::at(Code::InvalidParameter, format!("?{name}"), detail))
+                faults.add(Code::InvalidParameter, format!("?{name}"), detail);
+                Figure::default()
             }
         };
-        let control =
-            Control { rows: total("rows", self.rows)?, received: total("received", self.received)? };
-        let mut faults = Violations::default();
+        let control = Control { rows: total("rows", self.rows), received: total("received", self.received) };
+        let malformed = !faults.is_empty();
         if let Some(reason) = &self.reason {
             faults.length("?reason", reason.trim(), 1, MOST_REASON);
         }
-        faults.into_result().map(|()| (control, self.reason.clone()))
+        faults.into_result().map(|()| (control, self.reason.clone())).map_err(|mut problem| {
+            if malformed {
+                problem.code = Code::InvalidParameter;
+            }
+            problem
+        })
     }
 
     /// A JSON body says these itself.
@@ -132,6 +138,8 @@ impl ChangeCounts {
 pub enum WarningCode {
     /// `carried_in` is not what the month before left in progress.
     CarriedInMismatch,
+    /// The month before left dossiers in progress of which the batch, which has other rows of the agency, says nothing.
+    CarriedInMissing,
 }
 
 /// What looks unusual and is stored nevertheless.
@@ -139,21 +147,46 @@ pub enum WarningCode {
 #[schema(as = DossierWarning)]
 pub struct Warning {
     pub code: WarningCode,
-    /// JSON pointer into the batch.
+    /// JSON pointer into the batch; `/rows` where there is no row.
     #[schema(example = "/rows/17/carried_in")]
     pub pointer: String,
     pub carried_in: i32,
     /// What the month before left in progress for the same agency, procedure and channel.
     pub in_progress_before: i64,
+    /// Which row is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub missing: Option<MissingRow>,
+}
+
+/// The key of a row that a batch does not have.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = DossierMissingRow)]
+pub struct MissingRow {
+    pub agency: String,
+    pub service: String,
+    #[schema(value_type = Channel)]
+    pub channel: &'static str,
 }
 
 impl From<&Break> for Warning {
     fn from(found: &Break) -> Self {
+        let (code, pointer, missing) = match found.row {
+            Some(row) => (WarningCode::CarriedInMismatch, format!("/rows/{row}/carried_in"), None),
+            None => (WarningCode::CarriedInMissing, "/rows".to_owned(), Some(MissingRow::of(found))),
+        };
+        let Break { carried_in, in_progress_before, .. } = *found;
+        Self { code, pointer, carried_in, in_progress_before, missing }
+    }
+}
+
+impl MissingRow {
+    fn of(found: &Break) -> Self {
+        let channel = Channel::ALL.into_iter().find(|channel| channel.number() == found.channel);
         Self {
-            code: WarningCode::CarriedInMismatch,
-            pointer: format!("/rows/{}/carried_in", found.row),
-            carried_in: found.carried_in,
-            in_progress_before: found.in_progress_before,
+            agency: found.agency.clone(),
+            service: found.service.clone(),
+            channel: channel.map_or("", Channel::as_str),
         }
     }
 }
