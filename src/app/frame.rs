@@ -12,6 +12,7 @@ use crate::http::problem::{ProblemBody, ViolationBody};
 use crate::ids::{
     AgencyCode, ClientId, FrameworkCode, IndicatorCode, PlanCode, ServiceCode, SourceCode, TaskCode, Username,
 };
+use crate::scoring::engine::framework::{Alternative, Node};
 
 const INTRODUCTION: &str = include_str!("../../docs/api-introduction.md");
 
@@ -19,7 +20,7 @@ const INTRODUCTION: &str = include_str!("../../docs/api-introduction.md");
 #[openapi(
     info(title = "ict-index", license(name = "Apache-2.0", identifier = "Apache-2.0")),
     components(schemas(
-        ProblemBody, ViolationBody, AgencyCode, ClientId, FrameworkCode, IndicatorCode, PlanCode, ServiceCode, SourceCode,
+        ProblemBody, ViolationBody, Node, Alternative, AgencyCode, ClientId, FrameworkCode, IndicatorCode, PlanCode, ServiceCode, SourceCode,
         TaskCode, Username
     )),
     tags(
@@ -33,6 +34,7 @@ const INTRODUCTION: &str = include_str!("../../docs/api-introduction.md");
         (name = "services", description = "Administrative procedures and their online levels"),
         (name = "dossiers", description = "Dossier counts and their feeds"),
         (name = "statistics", description = "Level statistics and dossier rates"),
+        (name = "runs", description = "Observations of units, index runs: scores, ranks, and why"),
         (name = "audit", description = "Who did what, when"),
         (name = "health", description = "For the operator; public")
     )

@@ -21,7 +21,7 @@ use crate::http::describe::Description;
 use crate::http::{Code, Problem};
 use crate::state::State;
 use crate::{
-    accounts, agencies, audit, indicators, months, services, statistics, submissions, targets, tasks,
+    accounts, agencies, audit, indicators, months, scoring, services, statistics, submissions, targets, tasks,
 };
 
 /// The application with every route, wrapped by the edge.
@@ -105,6 +105,7 @@ fn routes() -> utoipa_actix_web::UtoipaApp<
                 .configure(months::routes::configure)
                 .configure(services::routes::configure)
                 .configure(statistics::routes::configure)
+                .configure(scoring::routes::configure)
                 .configure(audit::routes::configure),
         )
 }

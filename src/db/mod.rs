@@ -8,6 +8,7 @@ mod connect;
 pub mod copy;
 mod fault;
 mod gate;
+pub mod json;
 pub mod list;
 pub mod migrations;
 mod replica;

@@ -1,8 +1,7 @@
-//! The index: frameworks as trees of data, the indicators they rest on, and the results published for the province.
+//! The indicators that frameworks rest on, and the results published for the province.
 //!
 //! Others use [`model::known`].
 
-pub mod frameworks;
 pub mod model;
 pub mod national;
 mod national_routes;

@@ -11,7 +11,7 @@ use crate::values::fold;
 const COLUMNS: &str = "i.code, i.group_code, i.subgroup_code, i.name, i.numerator_name, i.denominator_name, i.unit, \
     i.direction, i.definition_status, i.version, \
     coalesce((select array_agg(n.framework_code order by n.framework_code) from framework_nodes n \
-              where n.code = i.code and n.normalise is not null), '{}') as frameworks";
+              where n.code = i.code and n.is_leaf), '{}') as frameworks";
 
 row! {
     #[derive(Clone, Debug, Serialize)]
@@ -161,7 +161,7 @@ pub async fn list(
         list.search("i.name_search", q);
     }
     list.filter_some(
-        "exists (select 1 from framework_nodes n where n.code = i.code and n.normalise is not null and n.framework_code = any({}))",
+        "exists (select 1 from framework_nodes n where n.code = i.code and n.is_leaf and n.framework_code = any({}))",
         query.frameworks,
     );
     list.filter_some("array[i.group_code, i.subgroup_code] && {}", query.groups);

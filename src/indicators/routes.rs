@@ -1,76 +1,28 @@
-//! Frameworks and indicators over HTTP.
+//! Indicators over HTTP.
 
 use actix_web::{get, patch, post};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::frameworks::{self, Framework, FrameworkSummary};
 use super::model::{self, IndicatorQuery};
 use super::national_routes;
 use super::wire::{Baseline, Indicator, IndicatorDetail, IndicatorFilter, IndicatorPatch, NewIndicator};
 use crate::audit::{self, Event};
 use crate::auth::Access;
-use crate::auth::permission::{ReadFrameworks, ReadIndicators, WriteIndicators};
+use crate::auth::permission::{ReadIndicators, WriteIndicators};
 use crate::db::Conn;
 use crate::db::list::Order;
-use crate::http::{Code, EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
-use crate::ids::{FrameworkCode, IndicatorCode};
+use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::ids::IndicatorCode;
 use crate::values::fold;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
-        .service(list_frameworks)
-        .service(get_framework)
         .service(list_indicators)
         .service(create_indicator)
         .service(get_indicator)
         .service(update_indicator)
         .service(national_routes::list_national_results)
         .service(national_routes::put_national_results);
-}
-
-/// List frameworks
-///
-/// Sort key: `code`.
-#[utoipa::path(
-    tag = "frameworks",
-    params(ListParams),
-    responses((status = 200, description = "A page of frameworks", content((Page<FrameworkSummary> = "application/json"), (String = "text/csv")))),
-    security(("bearer" = ["frameworks:read"]), ("oauth2" = ["catalogue:read"]))
-)]
-#[get("/frameworks")]
-async fn list_frameworks(access: Access<ReadFrameworks>, list: Listing<NoFilter>) -> Result<Reply, Problem> {
-    let by_code = Order { key: frameworks::CODE, descending: false };
-    let order = list.order(&[frameworks::CODE], &[by_code], by_code)?;
-    let window = list.window(&order)?;
-    let slice = access.read(async move |conn| Ok(frameworks::list(conn, &order, window).await?)).await?;
-    Reply::page(&access.conditions, list.format, &list.page(slice, FrameworkSummary::from))
-}
-
-/// Read a framework
-///
-/// The whole tree: groups, subgroups and indicators with their weights and methods. `status` says whether the method is
-/// published (`official`) or inferred (`assumed`).
-#[utoipa::path(
-    tag = "frameworks",
-    params(("code" = FrameworkCode, Path)),
-    responses((status = 200, description = "The framework", body = Framework)),
-    security(("bearer" = ["frameworks:read"]), ("oauth2" = ["catalogue:read"]))
-)]
-#[get("/frameworks/{code}")]
-async fn get_framework(
-    access: Access<ReadFrameworks>,
-    code: PathOf<FrameworkCode>,
-) -> Result<Reply, Problem> {
-    let code = code.0.0;
-    let (row, nodes) = access
-        .read(async move |conn| {
-            let row = frameworks::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
-            Ok((row, frameworks::nodes(conn, &code).await?))
-        })
-        .await?;
-    let tag = EntityTag::of_version(row.version);
-    let root = frameworks::tree(nodes).ok_or_else(|| Problem::internal("a framework without a root"))?;
-    Reply::resource(&access.conditions, &tag, || Framework { summary: row.into(), root })
 }
 
 /// List indicators

@@ -32,34 +32,6 @@ words! {
     DefinitionStatus { Official = "official", Assumed = "assumed" }
 }
 
-words! {
-    /// How a node comes of its children.
-    Aggregate { Arithmetic = "arithmetic", Geometric = "geometric", Harmonic = "harmonic", Sum = "sum" }
-}
-
-words! {
-    /// How equal scores are ranked: `competition` 1, 2, 2, 4; `dense` 1, 2, 2, 3.
-    Ties { Competition = "competition", Dense = "dense" }
-}
-
-words! {
-    /// What a missing figure does to the nodes above it.
-    Missing { ExcludeAndReweight = "exclude_and_reweight", Zero = "zero", Block = "block" }
-}
-
-words! {
-    /// How a figure becomes a score.
-    NormaliseMethod {
-        None = "none",
-        MinMax = "min_max",
-        ZScore = "z_score",
-        Goalposts = "goalposts",
-        RatioToMax = "ratio_to_max",
-        RatioToBest = "ratio_to_best",
-        Rank = "rank",
-    }
-}
-
 /// Unit in which the numerator is a part of the denominator and cannot exceed it.
 pub const PERCENT: &str = "percent";
 

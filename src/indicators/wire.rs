@@ -1,29 +1,14 @@
-//! What frameworks and indicators look like on the wire.
+//! What indicators look like on the wire.
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::frameworks::FrameworkSummary;
 use super::model::{BaselineRow, IndicatorRow, IndicatorWrite};
 use super::rules::{DefinitionStatus, Direction};
 use crate::http::csv::CsvRow;
 use crate::http::listing::AnyOf;
 use crate::http::{Check, Code, Msg, Patch, Problem, Violations};
 use crate::values::Decimal;
-
-impl CsvRow for FrameworkSummary {
-    const COLUMNS: &'static [&'static str] = &[
-        "code",
-        "name",
-        "unit_type",
-        "status",
-        "rank.decimals",
-        "rank.ties",
-        "missing",
-        "indicators",
-        "version",
-    ];
-}
 
 /// A component indicator.
 #[derive(Debug, Serialize, ToSchema)]

@@ -1,5 +1,8 @@
 //! The index computed: frameworks as data, observations of units, runs that keep their inputs, and what follows from them.
 //!
-//! [`engine`] is pure: it knows no database and no HTTP.
+//! [`engine`] is pure: it knows no database and no HTTP. Others use [`frameworks::model`] to add a framework.
 
 pub mod engine;
+pub mod frameworks;
+pub mod observations;
+pub mod routes;

@@ -11,22 +11,12 @@ use crate::http::Problem;
 use crate::indicators::model::{self, IndicatorWrite};
 use crate::indicators::national::{self, ResultWrite};
 use crate::indicators::rules::{DefinitionStatus, Direction};
+use crate::scoring::engine::catalogue;
+use crate::scoring::frameworks::model as frameworks;
 
-const GROUPS: &str = include_str!("../../data/groups.csv");
 const INDICATORS: &str = include_str!("../../data/indicators.csv");
 const BASELINES: &str = include_str!("../../data/baseline_2017.csv");
 const RESULTS: &str = include_str!("../../data/national_results.csv");
-
-/// Code of the framework the plan rests on.
-pub const FRAMEWORK: &str = "ICT-INDEX-2016";
-const ROOT: &str = "ICT";
-
-#[derive(Deserialize)]
-struct GroupLine {
-    code: String,
-    parent: String,
-    name_vi: String,
-}
 
 #[derive(Deserialize)]
 struct IndicatorLine {
@@ -64,7 +54,7 @@ struct ResultLine {
 pub async fn load(conn: &mut Conn, actor: &Actor) -> Result<usize, Problem> {
     let lines: Vec<IndicatorLine> = rows("indicators.csv", INDICATORS)?;
     let count = lines.len();
-    add_framework(conn, &lines, actor).await?;
+    add_frameworks(conn, actor).await?;
     for line in lines {
         add(conn, line, actor).await?;
     }
@@ -77,67 +67,16 @@ pub async fn load(conn: &mut Conn, actor: &Actor) -> Result<usize, Problem> {
     Ok(count)
 }
 
-/// Equal weights and min-max within the year's provinces: the method is not published, so the framework says `assumed`.
-async fn add_framework(conn: &mut Conn, indicators: &[IndicatorLine], actor: &Actor) -> Result<(), Problem> {
-    let added = sql(
-        "insert into frameworks (code, name, unit_type, status, rank_decimals, rank_ties, missing, created_at, updated_at) \
-         values ($1, 'Chỉ số sẵn sàng cho phát triển và ứng dụng CNTT-TT (ICT-Index), khung 2016', 'province', 'assumed', 4, \
-         'competition', 'exclude_and_reweight', $2, $2) on conflict (code) do nothing",
-    )
-    .bind(FRAMEWORK)
-    .bind(actor.now)
-    .run(conn)
-    .await?;
-    if added == 0 {
-        return Ok(());
+/// The shipped frameworks. A method that is not published says `assumed`: equal weights and min-max within the year's
+/// provinces for the plan's own.
+async fn add_frameworks(conn: &mut Conn, actor: &Actor) -> Result<(), Problem> {
+    let shipped = catalogue::frameworks()
+        .map_err(|error| Problem::internal(format!("data: a framework cannot be read: {error}")))?;
+    for framework in shipped {
+        if frameworks::insert(conn, &framework, actor).await? {
+            audit::record(conn, actor, Event::create("framework", &framework.code, &framework)).await?;
+        }
     }
-    add_node(conn, ROOT, None, 0, "ICT-Index").await?;
-    for (position, line) in (0..).zip(rows::<GroupLine>("groups.csv", GROUPS)?) {
-        let parent = if line.parent.is_empty() { ROOT } else { &line.parent };
-        add_node(conn, &line.code, Some(parent), position, &line.name_vi).await?;
-    }
-    for (position, line) in (0..).zip(indicators) {
-        add_leaf(conn, line, position).await?;
-    }
-    let after = serde_json::json!({"code": FRAMEWORK, "status": "assumed"});
-    Ok(audit::record(conn, actor, Event::create("framework", FRAMEWORK, &after)).await?)
-}
-
-async fn add_node(
-    conn: &mut Conn,
-    code: &str,
-    parent: Option<&str>,
-    position: i32,
-    name: &str,
-) -> Result<(), Problem> {
-    sql(
-        "insert into framework_nodes (framework_code, code, parent_code, position, name, weight, aggregate) \
-         values ($1, $2, $3, $4, $5, 1, 'arithmetic')",
-    )
-    .bind(FRAMEWORK)
-    .bind(code.to_owned())
-    .bind(parent.map(str::to_owned))
-    .bind(position)
-    .bind(name.to_owned())
-    .run(conn)
-    .await?;
-    Ok(())
-}
-
-async fn add_leaf(conn: &mut Conn, line: &IndicatorLine, position: i32) -> Result<(), Problem> {
-    sql(
-        "insert into framework_nodes (framework_code, code, parent_code, position, name, weight, direction, normalise) \
-         values ($1, $2, $3, $4, $5, 1, $6, $7)",
-    )
-    .bind(FRAMEWORK)
-    .bind(line.code.clone())
-    .bind(line.subgroup.clone())
-    .bind(position)
-    .bind(line.name_vi.clone())
-    .bind(if line.direction == Direction::Up { 1_i16 } else { -1 })
-    .bind(serde_json::json!({"method": "min_max"}))
-    .run(conn)
-    .await?;
     Ok(())
 }
 

@@ -1,0 +1,5 @@
+//! Ways to compute an index, stored as data. What is written once is never changed.
+
+pub mod model;
+pub mod routes;
+pub mod wire;

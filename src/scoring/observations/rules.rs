@@ -1,0 +1,139 @@
+//! Sets of observations, whoever stores or reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::scoring::engine::fixed::Fixed;
+use crate::scoring::engine::input::{Input, Observation, Unit};
+use crate::values::Month;
+
+/// Where a figure comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[schema(as = ObservationSource)]
+pub enum Source {
+    /// Sent to the API as it stands.
+    Imported,
+    /// Accepted figures of agencies: one revision of one submission, or the sum over several.
+    Submissions { revisions: Vec<SubmissionRevision> },
+    /// A statistic of procedures or dossiers at the end of a period, by the id of its rate.
+    Statistic {
+        metric: String,
+        period: String,
+        /// The dossier batches it was counted from, where it counts dossiers.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        batches: Vec<BatchRevision>,
+    },
+}
+
+/// An accepted revision of an agency's monthly submission.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmissionRevision {
+    pub agency: String,
+    #[schema(value_type = Month)]
+    pub period: String,
+    pub submission: Uuid,
+    pub revision: i32,
+}
+
+/// A revision of a source's month of dossiers.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BatchRevision {
+    pub source: String,
+    #[schema(value_type = Month)]
+    pub month: String,
+    pub revision: i32,
+}
+
+/// One figure of one unit: a value, or a numerator and a denominator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ObservationRow)]
+pub struct Row {
+    #[schema(example = "SO-YT")]
+    pub unit: String,
+    #[schema(example = "CQ.HT.01")]
+    pub indicator: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numerator: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub denominator: Option<Fixed>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    pub source: Source,
+}
+
+/// A whole set, in the order of its codes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Set {
+    pub rows: Vec<Row>,
+    /// What is known of units beside their figures; a unit without such needs no entry.
+    pub units: Vec<Unit>,
+}
+
+impl Set {
+    /// In the one order in which sets are kept and compared.
+    pub fn ordered(mut self) -> Self {
+        self.rows.sort_by(|a, b| (&a.unit, &a.indicator).cmp(&(&b.unit, &b.indicator)));
+        self.units.sort_by(|a, b| a.code.cmp(&b.code));
+        self
+    }
+
+    /// What the engine computes from: every unit that is named or has a figure.
+    pub fn input(&self) -> Input {
+        let mut units: BTreeMap<&str, Unit> =
+            self.units.iter().map(|unit| (unit.code.as_str(), unit.clone())).collect();
+        for row in &self.rows {
+            units.entry(&row.unit).or_insert_with(|| Unit { code: row.unit.clone(), ..Unit::default() });
+        }
+        let observation = |row: &Row| Observation {
+            unit: row.unit.clone(),
+            indicator: row.indicator.clone(),
+            value: row.value.clone(),
+            numerator: row.numerator.clone(),
+            denominator: row.denominator.clone(),
+        };
+        Input {
+            units: units.into_values().collect(),
+            observations: self.rows.iter().map(observation).collect(),
+            frontier: None,
+        }
+    }
+
+    /// Every unit that is named or has a figure, by code.
+    pub fn unit_codes(&self) -> BTreeSet<&str> {
+        let named = self.units.iter().map(|unit| unit.code.as_str());
+        named.chain(self.rows.iter().map(|row| row.unit.as_str())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_come_from_figures_too() {
+        let row = |unit: &str| Row {
+            unit: unit.into(),
+            indicator: "X".into(),
+            value: Some(Fixed::one()),
+            numerator: None,
+            denominator: None,
+            note: None,
+            source: Source::Imported,
+        };
+        let unit = |code: &str| Unit { code: code.into(), ..Unit::default() };
+        let set = Set { rows: vec![row("B"), row("A")], units: vec![unit("C"), unit("A")] }.ordered();
+        let input = set.input();
+        assert_eq!(input.units.iter().map(|u| u.code.as_str()).collect::<Vec<_>>(), ["A", "B", "C"]);
+        assert_eq!(input.observations.len(), 2);
+        assert_eq!(set.unit_codes().into_iter().collect::<Vec<_>>(), ["A", "B", "C"]);
+    }
+}

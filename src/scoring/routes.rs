@@ -1,0 +1,9 @@
+//! The routes of the room.
+
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::frameworks;
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.configure(frameworks::routes::configure);
+}
