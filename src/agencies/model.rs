@@ -77,6 +77,11 @@ pub async fn ids_of(conn: &mut Conn, codes: Vec<String>) -> QueryResult<HashMap<
     Ok(found.into_iter().map(|f| (f.code, f.id)).collect())
 }
 
+/// Codes of the row ids.
+pub async fn codes_of(conn: &mut Conn, ids: Vec<i32>) -> QueryResult<Vec<String>> {
+    sql("select code as value from agencies where id = any($1)").bind(ids).values(conn).await
+}
+
 /// Whether making `parent` the parent of `agency` would close a circle.
 /// Changes of parents wait for each other: two that lock different rows could close a circle together.
 pub async fn would_cycle(conn: &mut Conn, agency: AgencyId, parent: AgencyId) -> QueryResult<bool> {

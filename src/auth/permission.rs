@@ -128,6 +128,8 @@ permissions! {
     WriteAgencies = "agencies:write", roles [Coordinator], client [];
     ReadFrameworks = "frameworks:read", roles [Coordinator, Monitor, Officer], client [CatalogueRead];
     WriteFrameworks = "frameworks:write", roles [Coordinator], client [];
+    ReadObservations = "observations:read", roles [Coordinator, Monitor, Officer], client [StatisticsRead];
+    WriteObservations = "observations:write", roles [Coordinator], client [];
     ReadIndicators = "indicators:read", roles [Coordinator, Monitor, Officer], client [CatalogueRead];
     WriteIndicators = "indicators:write", roles [Coordinator], client [];
     ReadTargets = "targets:read", roles [Coordinator, Monitor, Officer], client [StatisticsRead];

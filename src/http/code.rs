@@ -105,6 +105,36 @@ codes! {
     ForeignSource = "FOREIGN_SOURCE", UNPROCESSABLE_ENTITY, "Cơ quan có nguồn số liệu khác", "The agency's counts come from another source";
     ArithmeticMismatch = "ARITHMETIC_MISMATCH", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ không cân đối", "The dossier counts do not balance";
     MissingData = "MISSING_DATA", UNPROCESSABLE_ENTITY, "Thiếu số liệu", "Data is missing";
+    // Frameworks
+    TreeTooDeep = "TREE_TOO_DEEP", UNPROCESSABLE_ENTITY, "Cây chỉ tiêu quá sâu", "The tree is too deep";
+    TooManyLeaves = "TOO_MANY_LEAVES", UNPROCESSABLE_ENTITY, "Quá nhiều chỉ tiêu", "Too many indicators";
+    NodeEmpty = "NODE_EMPTY", UNPROCESSABLE_ENTITY, "Nhóm không có chỉ tiêu", "The group has no children";
+    NodeAndLeaf = "NODE_AND_LEAF", UNPROCESSABLE_ENTITY, "Vừa là nhóm vừa là chỉ tiêu", "Both a group and an indicator";
+    AggregateMissing = "AGGREGATE_MISSING", UNPROCESSABLE_ENTITY, "Thiếu cách tổng hợp của nhóm", "The group does not say how it aggregates";
+    WeightNegative = "WEIGHT_NEGATIVE", UNPROCESSABLE_ENTITY, "Trọng số âm", "The weight is negative";
+    WeightsAllZero = "WEIGHTS_ALL_ZERO", UNPROCESSABLE_ENTITY, "Mọi trọng số của nhóm bằng 0", "All weights of the group are zero";
+    WeightsTotal = "WEIGHTS_TOTAL", UNPROCESSABLE_ENTITY, "Tổng trọng số không khớp", "The weights do not add up";
+    MethodMissing = "METHOD_MISSING", UNPROCESSABLE_ENTITY, "Thiếu cách chuẩn hóa", "The indicator does not say how it is normalised";
+    MethodAndPoints = "METHOD_AND_POINTS", UNPROCESSABLE_ENTITY, "Vừa chuẩn hóa vừa chấm điểm", "Both a method and points";
+    GoalpostsMissing = "GOALPOSTS_MISSING", UNPROCESSABLE_ENTITY, "Thiếu cận trên hoặc cận dưới", "A goalpost is missing";
+    GoalpostsReversed = "GOALPOSTS_REVERSED", UNPROCESSABLE_ENTITY, "Cận dưới không nhỏ hơn cận trên", "The lower goalpost is not below the upper one";
+    BoundsUnused = "BOUNDS_UNUSED", UNPROCESSABLE_ENTITY, "Cận không dùng với cách chuẩn hóa này", "The method uses no bounds";
+    ScaleReversed = "SCALE_REVERSED", UNPROCESSABLE_ENTITY, "Thang điểm bị đảo", "The scale is reversed";
+    TruncateReversed = "TRUNCATE_REVERSED", UNPROCESSABLE_ENTITY, "Giới hạn cắt bị đảo", "The truncation is reversed";
+    PerNotPositive = "PER_NOT_POSITIVE", UNPROCESSABLE_ENTITY, "Hệ số nhân phải dương", "The factor must be positive";
+    MaxPointsMissing = "MAX_POINTS_MISSING", UNPROCESSABLE_ENTITY, "Thiếu điểm tối đa", "The maximum of points is missing";
+    MaxPointsNotPositive = "MAX_POINTS_NOT_POSITIVE", UNPROCESSABLE_ENTITY, "Điểm tối đa phải dương", "The maximum of points must be positive";
+    MaxPointsTotal = "MAX_POINTS_TOTAL", UNPROCESSABLE_ENTITY, "Tổng điểm tối đa không khớp", "The maxima do not add up";
+    PointsParameter = "POINTS_PARAMETER", UNPROCESSABLE_ENTITY, "Tham số chấm điểm không hợp lệ", "A parameter does not fit this kind of points";
+    StepsMissing = "STEPS_MISSING", UNPROCESSABLE_ENTITY, "Thiếu bảng bậc điểm", "The table of steps is missing";
+    StepsUnordered = "STEPS_UNORDERED", UNPROCESSABLE_ENTITY, "Bậc điểm không tăng dần", "The steps do not ascend";
+    StepsOutOfRange = "STEPS_OUT_OF_RANGE", UNPROCESSABLE_ENTITY, "Điểm của bậc ngoài phạm vi", "The points of a step are out of range";
+    AlternativesMissing = "ALTERNATIVES_MISSING", UNPROCESSABLE_ENTITY, "Thiếu các phương án", "The alternatives are missing";
+    AlternativeKind = "ALTERNATIVE_KIND", UNPROCESSABLE_ENTITY, "Phương án không chấm được theo cách này", "An alternative cannot be of this kind";
+    DirectionNotAllowed = "DIRECTION_NOT_ALLOWED", UNPROCESSABLE_ENTITY, "Chiều không dùng với cách chấm điểm này", "These points take no direction";
+    AppliesToEmpty = "APPLIES_TO_EMPTY", UNPROCESSABLE_ENTITY, "Chỉ tiêu không áp dụng cho ai", "The indicator applies to nobody";
+    RankDecimals = "RANK_DECIMALS", UNPROCESSABLE_ENTITY, "Quá nhiều chữ số thập phân", "Too many decimals";
+    BandsUnordered = "BANDS_UNORDERED", UNPROCESSABLE_ENTITY, "Các mức xếp loại không tăng dần", "The bands do not ascend";
     // Load and failure
     TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, "Quá nhiều yêu cầu, hãy thử lại sau", "Too many requests, try again later";
     Unavailable = "UNAVAILABLE", SERVICE_UNAVAILABLE, "Dịch vụ tạm thời gián đoạn, hãy thử lại", "Temporarily unavailable, try again";

@@ -2,8 +2,8 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::frameworks;
+use super::{frameworks, observations};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.configure(frameworks::routes::configure);
+    config.configure(frameworks::routes::configure).configure(observations::routes::configure);
 }

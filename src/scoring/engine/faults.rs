@@ -4,9 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum FaultCode {
+macro_rules! fault_codes {
+    ($($(#[$meta:meta])* $code:ident),+ $(,)?) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        pub enum FaultCode { $($(#[$meta])* $code),+ }
+
+        impl FaultCode {
+            pub const ALL: &[Self] = &[$(Self::$code),+];
+        }
+    };
+}
+
+fault_codes! {
     CodeInvalid,
     CodeDuplicate,
     /// A code that occurs again below itself.

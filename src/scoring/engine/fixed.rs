@@ -243,14 +243,12 @@ impl Serialize for Fixed {
 }
 
 impl<'de> Deserialize<'de> for Fixed {
-    /// A JSON number or a string, by its spelling: never through binary floating point.
+    /// A JSON number by its spelling: never through binary floating point. What is none is told by its code.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = match Value::deserialize(deserializer)? {
-            Value::Number(number) => number.to_string(),
-            Value::String(text) => text,
-            _ => return Err(serde::de::Error::custom(NotFixed)),
+        let Value::Number(number) = Value::deserialize(deserializer)? else {
+            return Err(serde::de::Error::custom("NOT_A_NUMBER"));
         };
-        text.parse().map_err(serde::de::Error::custom)
+        number.to_string().parse().map_err(|NotFixed| serde::de::Error::custom("NUMBER_OUT_OF_RANGE"))
     }
 }
 

@@ -38,8 +38,23 @@ const COLUMNS: &str = "f.code, f.name, f.unit_type, f.status, f.rank_decimals, f
 
 pub const CODE: SortKey = SortKey { name: "code", expr: "f.code", pg_type: "text" };
 
-pub async fn list(conn: &mut Conn, order: &[Order], window: Window) -> QueryResult<Slice<FrameworkRow>> {
-    List::new(COLUMNS, "frameworks f").page(conn, order, window).await
+/// What a reader looks for.
+#[derive(Debug, Default)]
+pub struct FrameworkQuery {
+    pub unit_types: Option<Vec<String>>,
+    pub statuses: Option<Vec<String>>,
+}
+
+pub async fn list(
+    conn: &mut Conn,
+    query: FrameworkQuery,
+    order: &[Order],
+    window: Window,
+) -> QueryResult<Slice<FrameworkRow>> {
+    let mut list = List::new(COLUMNS, "frameworks f");
+    list.filter_some("f.unit_type = any({})", query.unit_types);
+    list.filter_some("f.status = any({})", query.statuses);
+    list.page(conn, order, window).await
 }
 
 pub async fn find(conn: &mut impl Connected, code: &str) -> QueryResult<Option<WholeRow>> {
@@ -47,6 +62,36 @@ pub async fn find(conn: &mut impl Connected, code: &str) -> QueryResult<Option<W
         .bind(code.to_owned())
         .maybe(conn)
         .await
+}
+
+/// As [`find`], and nobody deletes it before the transaction ends.
+pub async fn hold(conn: &mut Conn, code: &str) -> QueryResult<Option<WholeRow>> {
+    sql(format!("select {COLUMNS}, f.definition from frameworks f where f.code = $1 for key share of f"))
+        .bind(code.to_owned())
+        .maybe(conn)
+        .await
+}
+
+/// As [`find`], locked to be deleted.
+pub async fn lock(conn: &mut Conn, code: &str) -> QueryResult<Option<WholeRow>> {
+    sql(format!("select {COLUMNS}, f.definition from frameworks f where f.code = $1 for update of f"))
+        .bind(code.to_owned())
+        .maybe(conn)
+        .await
+}
+
+/// Whether anything was observed, and so perhaps computed, under it.
+pub async fn is_used(conn: &mut Conn, code: &str) -> QueryResult<bool> {
+    sql("select exists(select from observation_sets where framework_code = $1) as value")
+        .bind(code.to_owned())
+        .value(conn)
+        .await
+}
+
+/// Deletes one that is not used.
+pub async fn delete(conn: &mut Conn, code: &str) -> QueryResult<usize> {
+    sql("delete from framework_nodes where framework_code = $1").bind(code.to_owned()).run(conn).await?;
+    sql("delete from frameworks where code = $1").bind(code.to_owned()).run(conn).await
 }
 
 /// The framework as the engine reads it.

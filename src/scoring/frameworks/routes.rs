@@ -1,18 +1,25 @@
 //! Frameworks over HTTP.
 
-use actix_web::get;
+use actix_web::{delete, get, post};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::model;
-use super::wire::{FrameworkDetail, FrameworkSummary};
+use super::wire::{FrameworkDetail, FrameworkFilter, FrameworkSummary};
+use crate::audit::{self, Event};
 use crate::auth::Access;
-use crate::auth::permission::ReadFrameworks;
+use crate::auth::permission::{ReadFrameworks, WriteFrameworks};
 use crate::db::list::Order;
-use crate::http::{EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply};
+use crate::http::problem::ProblemBody;
+use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::FrameworkCode;
+use crate::scoring::engine::framework::Framework;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(list_frameworks).service(get_framework);
+    config
+        .service(list_frameworks)
+        .service(create_framework)
+        .service(get_framework)
+        .service(delete_framework);
 }
 
 /// List frameworks
@@ -20,16 +27,19 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 /// Sort key: `code`.
 #[utoipa::path(
     tag = "frameworks",
-    params(ListParams),
+    params(FrameworkFilter, ListParams),
     responses((status = 200, description = "A page of frameworks", content((Page<FrameworkSummary> = "application/json"), (String = "text/csv")))),
     security(("bearer" = ["frameworks:read"]), ("oauth2" = ["catalogue:read"]))
 )]
 #[get("/frameworks")]
-async fn list_frameworks(access: Access<ReadFrameworks>, list: Listing<NoFilter>) -> Result<Reply, Problem> {
+async fn list_frameworks(
+    access: Access<ReadFrameworks>,
+    list: Listing<FrameworkFilter>,
+) -> Result<Reply, Problem> {
     let by_code = Order { key: model::CODE, descending: false };
     let order = list.order(&[model::CODE], &[by_code], by_code)?;
-    let window = list.window(&order)?;
-    let slice = access.read(async move |conn| Ok(model::list(conn, &order, window).await?)).await?;
+    let (query, window) = (list.filter.query(), list.window(&order)?);
+    let slice = access.read(async move |conn| Ok(model::list(conn, query, &order, window).await?)).await?;
     Reply::page(&access.conditions, list.format, &list.page(slice, FrameworkSummary::from))
 }
 
@@ -55,9 +65,90 @@ async fn get_framework(
         .ok_or_else(Problem::not_found)?;
     let tag = EntityTag::of_version(row.version);
     let framework = model::read(row.definition)?;
-    Reply::resource(&access.conditions, &tag, || FrameworkDetail {
-        framework,
-        indicators: row.indicators,
-        version: row.version,
-    })
+    Reply::resource(&access.conditions, &tag, || FrameworkDetail::of(framework, row.indicators, row.version))
+}
+
+/// Add a framework
+///
+/// A way to compute an index, as data: groups with weights and an aggregation, and indicators with a method that normalises
+/// their figures or a rule that gives points. Its leaves need not be indicators of `/indicators`: figures come under their codes
+/// by `PUT /frameworks/{code}/observations/{data_year}`. At most 8 levels, 500 indicators and 2,000 nodes. Refused with
+/// everything that is wrong, each fault under its own code and with its place. Numbers are taken exactly as they are spelt, with at most
+/// 24 digits before and 18 after the point. A framework is never changed afterwards; `warnings` name what is seldom meant.
+#[utoipa::path(
+    tag = "frameworks",
+    request_body(content = Framework, example = json!({"code": "DTI-XA-2026", "name": "Chuyển đổi số cấp xã", "unit_type": "commune", "status": "assumed",
+        "rank": {"decimals": 4, "ties": "competition"}, "missing": "zero", "root": {"code": "DTI", "name": "DTI cấp xã", "aggregate": "arithmetic", "weight_total": 1, "children": [
+            {"code": "CQS", "name": "Chính quyền số", "weight": 0.6, "aggregate": "sum", "max_points": 100, "children": [
+                {"code": "CQS.1", "name": "Hồ sơ trực tuyến", "max_points": 60, "points": {"kind": "ratio"}},
+                {"code": "CQS.2", "name": "Có trang thông tin", "max_points": 40, "points": {"kind": "yes_no"}}]},
+            {"code": "XHS", "name": "Xã hội số", "weight": 0.4, "direction": 1, "normalise": {"method": "goalposts", "lo": 0, "hi": 80}}]}})),
+    responses(
+        (status = 201, description = "Added", body = FrameworkDetail, headers(("Location" = String, description = "Where it is"))),
+        (status = 409, description = "The code is taken", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "Everything that is wrong with it", body = ProblemBody, content_type = "application/problem+json")
+    ),
+    security(("bearer" = ["frameworks:write"]))
+)]
+#[post("/frameworks")]
+async fn create_framework(
+    access: Access<WriteFrameworks>,
+    body: ValidJson<Framework>,
+) -> Result<Reply, Problem> {
+    let (actor, framework) = (access.actor(), body.value);
+    access
+        .post(&body.digest, async move |conn| {
+            let code = framework.code.clone();
+            if !model::insert(conn, &framework, &actor).await? {
+                return Err(taken(&code));
+            }
+            audit::record(conn, &actor, Event::create("framework", &code, &framework)).await?;
+            let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
+            let detail = FrameworkDetail::of(framework, row.indicators, row.version);
+            let tag = EntityTag::of_version(row.version);
+            Ok(Reply::created(format!("/api/v1/frameworks/{code}"), &detail)?.tagged(&tag))
+        })
+        .await
+}
+
+fn taken(code: &str) -> Problem {
+    let detail = msg!("Bộ chỉ số `{code}` đã có.", "The framework `{code}` exists already.");
+    Problem::at(Code::AlreadyExists, "/code", detail)
+}
+
+/// Delete a framework
+///
+/// Only while no observations are stored for it: what results rest on stays.
+#[utoipa::path(
+    tag = "frameworks",
+    params(("code" = FrameworkCode, Path)),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 409, description = "Observations rest on it", body = ProblemBody, content_type = "application/problem+json")
+    ),
+    extensions(("x-if-match" = json!("required"))),
+    security(("bearer" = ["frameworks:write"]))
+)]
+#[delete("/frameworks/{code}")]
+async fn delete_framework(
+    access: Access<WriteFrameworks>,
+    code: PathOf<FrameworkCode>,
+) -> Result<Reply, Problem> {
+    let (actor, conditions, code) = (access.actor(), access.conditions.clone(), code.0.0);
+    access
+        .transaction(async move |conn| {
+            let row = model::lock(conn, &code).await?.ok_or_else(Problem::not_found)?;
+            conditions.require_match(row.version)?;
+            if model::is_used(conn, &code).await? {
+                let detail = msg!(
+                    "Đã có số liệu của bộ chỉ số `{code}`.",
+                    "Observations rest on the framework `{code}`."
+                );
+                return Err(Problem::with(Code::InUse, detail));
+            }
+            model::delete(conn, &code).await?;
+            audit::record(conn, &actor, Event::delete("framework", &code, &row.definition)).await?;
+            Ok(Reply::no_content())
+        })
+        .await
 }

@@ -1,11 +1,14 @@
 //! What frameworks look like on the wire.
 
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::model::FrameworkRow;
+use super::faults::{self, Warning};
+use super::model::{FrameworkQuery, FrameworkRow};
 use crate::http::csv::CsvRow;
+use crate::http::listing::AnyOf;
 use crate::scoring::engine::framework::{Framework, Missing, Status, Ties};
+use crate::scoring::engine::validate::validate;
 
 /// A framework without its tree.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,5 +74,39 @@ pub struct FrameworkDetail {
     pub framework: Framework,
     /// How many indicators it rests on.
     pub indicators: i64,
+    /// What is allowed but seldom meant.
+    pub warnings: Vec<Warning>,
     pub version: i32,
+}
+
+impl FrameworkDetail {
+    pub fn of(framework: Framework, indicators: i64, version: i32) -> Self {
+        let warnings = faults::warnings(&validate(&framework, None));
+        Self { framework, indicators, warnings, version }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct FrameworkFilter {
+    /// What is scored, comma-separated.
+    #[param(value_type = Option<String>, example = "province")]
+    unit_type: Option<AnyOf<String>>,
+    /// `official` or `assumed`, comma-separated.
+    #[param(value_type = Option<String>, example = "official")]
+    status: Option<AnyOf<Status>>,
+}
+
+impl FrameworkFilter {
+    pub fn query(&self) -> FrameworkQuery {
+        let word = |status: &Status| match status {
+            Status::Official => "official".to_owned(),
+            Status::Assumed => "assumed".to_owned(),
+        };
+        FrameworkQuery {
+            unit_types: self.unit_type.clone().map(|any| any.0),
+            statuses: self.status.as_ref().map(|any| any.0.iter().map(word).collect()),
+        }
+    }
 }

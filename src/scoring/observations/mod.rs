@@ -1,5 +1,9 @@
 //! What was observed of the units that a framework scores, per data year: whole sets in revisions, each figure with where it
 //! comes from.
 
+pub mod checker;
 pub mod model;
+pub mod routes;
 pub mod rules;
+pub mod store;
+pub mod wire;

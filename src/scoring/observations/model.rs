@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::rules::Set;
+use super::rules::{Changes, Set};
 use crate::auth::Actor;
 use crate::db::json::{from_json, to_json};
+use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, Connected, QueryResult, sql};
 
 row! {
@@ -29,6 +30,62 @@ row! {
         pub revision: i32,
         pub digest: String,
     }
+}
+
+row! {
+    /// A revision as it is listed.
+    #[derive(Clone, Debug)]
+    pub struct RevisionRow {
+        pub unit_type: String,
+        pub revision: i32,
+        pub row_count: i32,
+        pub unit_count: i32,
+        pub created: i32,
+        pub updated: i32,
+        pub unchanged: i32,
+        pub deleted: i32,
+        pub reason: Option<String>,
+        pub recorded_at: DateTime<Utc>,
+        pub recorded_by: String,
+    }
+}
+
+const REVISION: &str = "f.unit_type, o.revision, o.row_count, o.unit_count, o.created, o.updated, o.unchanged, o.deleted, \
+    o.reason, o.recorded_at, o.recorded_by";
+const REVISIONS: &str = "observation_sets o join frameworks f on f.code = o.framework_code";
+
+pub const REVISION_KEY: SortKey = SortKey { name: "revision", expr: "o.revision", pg_type: "int" };
+
+/// All revisions of a framework's year, without their figures.
+pub async fn revisions(
+    conn: &mut Conn,
+    framework: String,
+    year: i32,
+    order: &[Order],
+    window: Window,
+) -> QueryResult<Slice<RevisionRow>> {
+    let mut list = List::new(REVISION, REVISIONS);
+    list.filter("o.framework_code = {}", framework);
+    list.filter("o.data_year = {}", year);
+    list.page(conn, order, window).await
+}
+
+/// A revision without its figures; without `revision` the one that counts.
+pub async fn head(
+    conn: &mut impl Connected,
+    framework: &str,
+    year: i32,
+    revision: Option<i32>,
+) -> QueryResult<Option<RevisionRow>> {
+    sql(format!(
+        "select {REVISION} from {REVISIONS} where o.framework_code = $1 and o.data_year = $2 \
+         and ($3::int is null or o.revision = $3) order by o.revision desc limit 1"
+    ))
+    .bind(framework.to_owned())
+    .bind(year)
+    .bind(revision)
+    .maybe(conn)
+    .await
 }
 
 const COLUMNS: &str = "revision, rows, units, reason, recorded_at, recorded_by";
@@ -90,7 +147,7 @@ pub async fn append(
     conn: &mut Conn,
     framework: &str,
     year: i32,
-    (last, set, reason): (Option<&Head>, &Set, Option<String>),
+    (last, set, changes, reason): (Option<&Head>, &Set, Changes, Option<String>),
     actor: &Actor,
 ) -> QueryResult<Option<i32>> {
     let digest = digest(set)?;
@@ -99,8 +156,9 @@ pub async fn append(
     }
     let revision = last.map_or(0, |head| head.revision) + 1;
     sql(
-        "insert into observation_sets (framework_code, data_year, revision, rows, units, digest, reason, recorded_at, recorded_by) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into observation_sets (framework_code, data_year, revision, rows, units, digest, reason, recorded_at, recorded_by, \
+         row_count, unit_count, created, updated, unchanged, deleted) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
     )
     .bind(framework.to_owned())
     .bind(year)
@@ -111,7 +169,17 @@ pub async fn append(
     .bind(reason)
     .bind(actor.now)
     .bind(actor.name.clone())
+    .bind(count(set.rows.len()))
+    .bind(count(set.unit_codes().len()))
+    .bind(changes.created)
+    .bind(changes.updated)
+    .bind(changes.unchanged)
+    .bind(changes.deleted)
     .run(conn)
     .await?;
     Ok(Some(revision))
+}
+
+fn count(n: usize) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
 }

@@ -1,14 +1,15 @@
 //! Sets of observations, whoever stores or reads them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::{Input, Observation, Unit};
-use crate::values::Month;
+use crate::values::{Month, NumberFault, number_of};
 
 /// Where a figure comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -70,6 +71,13 @@ pub struct Row {
     pub source: Source,
 }
 
+impl Row {
+    /// A unit has one figure under a code.
+    pub fn key(&self) -> (&str, &str) {
+        (&self.unit, &self.indicator)
+    }
+}
+
 /// A whole set, in the order of its codes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Set {
@@ -114,9 +122,77 @@ impl Set {
     }
 }
 
+/// Figures by what became of them between two sets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ObservationCounts)]
+pub struct Changes {
+    #[schema(minimum = 0)]
+    pub created: i32,
+    #[schema(minimum = 0)]
+    pub updated: i32,
+    #[schema(minimum = 0)]
+    pub unchanged: i32,
+    #[schema(minimum = 0)]
+    pub deleted: i32,
+}
+
+impl Changes {
+    pub fn between(before: &[Row], after: &[Row]) -> Self {
+        let mut old: HashMap<(&str, &str), &Row> = before.iter().map(|row| (row.key(), row)).collect();
+        let mut changes = Self::default();
+        for row in after {
+            match old.remove(&row.key()) {
+                None => changes.created += 1,
+                Some(earlier) if earlier == row => changes.unchanged += 1,
+                Some(_) => changes.updated += 1,
+            }
+        }
+        changes.deleted = i32::try_from(old.len()).unwrap_or(i32::MAX);
+        changes
+    }
+}
+
+/// Reads a figure exactly as it is spelt. Text is refused with the reason that helps.
+pub fn fixed_of(value: &Value) -> Result<Fixed, NumberFault> {
+    match value {
+        Value::Number(number) => number.to_string().parse().map_err(|_| NumberFault::OutOfRange),
+        other => number_of(other).map_or_else(Err, |_| Err(NumberFault::NotANumber)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn figures_are_exact_and_text_is_none() {
+        let read = |text: &str| fixed_of(&serde_json::from_str(text).unwrap()).map(|n| n.to_string());
+        assert_eq!(read("0.123456789012345678").unwrap(), "0.123456789012345678");
+        assert_eq!(read("-1e2").unwrap(), "-100");
+        assert_eq!(read("0.1234567890123456789"), Err(NumberFault::OutOfRange));
+        assert_eq!(read("1e25"), Err(NumberFault::OutOfRange));
+        assert_eq!(read("\"84,1\""), Err(NumberFault::DecimalComma));
+        assert_eq!(read("\"1.155\""), Err(NumberFault::Ambiguous));
+        assert_eq!(read("\"7\""), Err(NumberFault::NotANumber));
+        assert_eq!(read("[]"), Err(NumberFault::NotANumber));
+    }
+
+    #[test]
+    fn changes_count_every_figure_once() {
+        let row = |unit: &str, value: usize| Row {
+            unit: unit.into(),
+            indicator: "X".into(),
+            value: Some(Fixed::whole(value)),
+            numerator: None,
+            denominator: None,
+            note: None,
+            source: Source::Imported,
+        };
+        let (before, after) =
+            (vec![row("A", 1), row("B", 2), row("C", 3)], vec![row("B", 2), row("C", 4), row("D", 5)]);
+        let counts = Changes { created: 1, updated: 1, unchanged: 1, deleted: 1 };
+        assert_eq!(Changes::between(&before, &after), counts);
+    }
 
     #[test]
     fn units_come_from_figures_too() {

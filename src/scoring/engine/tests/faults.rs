@@ -74,7 +74,7 @@ fn single_faults() {
 fn weights_and_points_must_add_up() {
     let mut root = group("r", "arithmetic", vec![with("weight", json!(0))]);
     only(root.clone(), WeightsAllZero, "/root/children");
-    root["children"][0]["weight"] = json!("999.5");
+    root["children"][0]["weight"] = json!(999.5);
     root["weight_total"] = json!(1000);
     let report = validate(&framework(root), None);
     let fault = &report.faults[0];

@@ -1,0 +1,107 @@
+//! What a framework that is sent must be beside sound: codes, lengths, sizes.
+
+use super::faults;
+use crate::http::{Check, Code, Msg, Violations};
+use crate::scoring::engine::faults::FaultCode;
+use crate::scoring::engine::framework::{Framework, Node};
+use crate::scoring::engine::validate::validate;
+
+/// Characters of a name.
+const MOST_NAME: usize = 500;
+/// Characters of an attribute or peer group.
+const MOST_LABEL: usize = 100;
+/// Characters of a kind of units.
+const MOST_UNIT_TYPE: usize = 40;
+/// Bands, steps, alternatives, attributes: of one list.
+const MOST_ITEMS: usize = 100;
+/// Groups and indicators together.
+const MOST_NODES: usize = 2_000;
+
+impl Check for Framework {
+    const MOST_BYTES: usize = 2 * 1024 * 1024;
+
+    fn check(&self, faults: &mut Violations) {
+        faults.code("/code", &self.code);
+        faults.length("/name", &self.name, 0, MOST_NAME);
+        if !is_token(&self.unit_type) {
+            let detail = msg!(
+                "Loại đơn vị gồm 1-{MOST_UNIT_TYPE} chữ thường không dấu, chữ số và _, ví dụ province.",
+                "A kind of units has 1-{MOST_UNIT_TYPE} lower-case ASCII letters, digits or _, such as province."
+            );
+            faults.add(Code::InvalidCode, "/unit_type", detail);
+        }
+        at_most("/bands", self.bands.len(), faults);
+        for (index, band) in self.bands.iter().enumerate() {
+            faults.code(&format!("/bands/{index}/code"), &band.code);
+            faults.length(&format!("/bands/{index}/name"), band.name.trim(), 1, MOST_NAME);
+            if self.bands.iter().take(index).any(|earlier| earlier.code == band.code) {
+                faults.add(
+                    Code::DuplicateEntry,
+                    format!("/bands/{index}/code"),
+                    Code::DuplicateEntry.title(),
+                );
+            }
+        }
+        let mut nodes = 0;
+        check_node(&self.root, "/root", &mut nodes, faults);
+        if nodes > MOST_NODES {
+            let detail = msg!("Tối đa {MOST_NODES} nút.", "At most {MOST_NODES} nodes.");
+            faults.add(Code::InvalidLength, "/root", detail);
+        }
+        // Codes and the kind of units were judged above, more strictly than the engine does.
+        let judged = |fault: &&crate::scoring::engine::faults::Fault| {
+            fault.code != FaultCode::CodeInvalid && fault.pointer != "/unit_type"
+        };
+        validate(self, None).faults.iter().filter(judged).for_each(|fault| faults::add(fault, faults));
+    }
+}
+
+fn is_token(text: &str) -> bool {
+    text.len() <= MOST_UNIT_TYPE
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn at_most(pointer: &str, n: usize, faults: &mut Violations) {
+    if n > MOST_ITEMS {
+        let detail = msg!("Tối đa {MOST_ITEMS} mục, nhận được {n}.", "At most {MOST_ITEMS} items, got {n}.");
+        faults.add(Code::InvalidLength, pointer, detail);
+    }
+}
+
+fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violations) {
+    *nodes += 1;
+    faults.code(&format!("{pointer}/code"), &node.code);
+    faults.length(&format!("{pointer}/name"), &node.name, 0, MOST_NAME);
+    if let Some(points) = &node.points {
+        let pointer = format!("{pointer}/points");
+        at_most(&format!("{pointer}/steps"), points.steps.as_ref().map_or(0, Vec::len), faults);
+        let of = points.of.as_deref().unwrap_or_default();
+        at_most(&format!("{pointer}/of"), of.len(), faults);
+        for (index, alternative) in of.iter().enumerate() {
+            let pointer = format!("{pointer}/of/{index}");
+            faults.code(&format!("{pointer}/code"), &alternative.code);
+            faults.length(&format!("{pointer}/name"), &alternative.name, 0, MOST_NAME);
+            let steps = alternative.points.steps.as_ref().map_or(0, Vec::len);
+            at_most(&format!("{pointer}/points/steps"), steps, faults);
+        }
+    }
+    let labels = node.applies_to.as_deref().unwrap_or_default();
+    at_most(&format!("{pointer}/applies_to"), labels.len(), faults);
+    for (index, label) in labels.iter().enumerate() {
+        check_label(&format!("{pointer}/applies_to/{index}"), label, faults);
+    }
+    for (index, child) in node.children.iter().flatten().enumerate() {
+        check_node(child, &format!("{pointer}/children/{index}"), nodes, faults);
+    }
+}
+
+/// An attribute or peer group: compared letter by letter, so nothing may stand around it.
+pub fn check_label(pointer: &str, label: &str, faults: &mut Violations) {
+    faults.length(pointer, label, 1, MOST_LABEL);
+    if label.trim() != label {
+        let detail =
+            Msg::fixed("Không để khoảng trắng ở đầu hoặc cuối.", "No space at the beginning or end.");
+        faults.add(Code::InvalidValue, pointer, detail);
+    }
+}

@@ -1,0 +1,206 @@
+//! What makes a set of observations valid for a framework. Everything wrong is named, with its place in the body.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::rules::{Row, Set, Source, fixed_of};
+use super::wire::{MOST_NOTE, NewRow, NewUnit};
+use crate::http::{Code, Msg, Violations};
+use crate::scoring::engine::fixed::Fixed;
+use crate::scoring::engine::input::{Unit, observed_codes};
+use crate::scoring::engine::tree::Tree;
+use crate::scoring::frameworks::checks::check_label;
+use crate::values::NumberFault;
+
+/// Characters of a unit's code.
+const MOST_UNIT: usize = 100;
+/// Attributes of a unit.
+const MOST_ATTRIBUTES: usize = 50;
+
+/// What rows and units may name.
+pub struct Checker<'a> {
+    observed: BTreeSet<&'a str>,
+    leaves: HashSet<&'a str>,
+    /// Codes of agencies, where agencies are scored: no other unit is taken.
+    agencies: Option<&'a HashSet<String>>,
+    pub faults: Violations,
+}
+
+/// A unit's code as it is kept: without space around it.
+pub fn unit_code(text: &str) -> &str {
+    text.trim()
+}
+
+impl<'a> Checker<'a> {
+    pub fn new(tree: &'a Tree, agencies: Option<&'a HashSet<String>>) -> Self {
+        let leaves = tree.leaves().map(|(_, item, _)| item.code.as_str()).collect();
+        Self { observed: observed_codes(tree), leaves, agencies, faults: Violations::default() }
+    }
+
+    /// The set, ordered; meaningless when there are faults.
+    pub fn set(&mut self, rows: Vec<NewRow>, units: Vec<NewUnit>) -> Set {
+        let units = self.units(units);
+        Set { rows: self.rows(rows), units }.ordered()
+    }
+
+    fn rows(&mut self, rows: Vec<NewRow>) -> Vec<Row> {
+        let mut seen: HashMap<(String, String), usize> = HashMap::with_capacity(rows.len());
+        let mut valid = Vec::with_capacity(rows.len());
+        for (index, row) in rows.into_iter().enumerate() {
+            let pointer = format!("/rows/{index}");
+            let Some(row) = self.row(row, &pointer) else { continue };
+            if let Some(first) = seen.insert((row.unit.clone(), row.indicator.clone()), index) {
+                let detail =
+                    msg!("Trùng với dòng /rows/{first}.", "The same unit and indicator as /rows/{first}.");
+                self.faults.add(Code::DuplicateEntry, pointer, detail);
+            }
+            valid.push(row);
+        }
+        valid
+    }
+
+    fn row(&mut self, new: NewRow, pointer: &str) -> Option<Row> {
+        self.unit(&new.unit, &format!("{pointer}/unit"));
+        let code = &new.indicator;
+        if !self.observed.contains(code.as_str()) {
+            let detail =
+                msg!("Bộ chỉ số không có chỉ tiêu `{code}`.", "The framework has no indicator `{code}`.");
+            self.faults.add(Code::UnknownReference, format!("{pointer}/indicator"), detail);
+        }
+        let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned);
+        if let Some(note) = &note {
+            self.faults.length(&format!("{pointer}/note"), note, 0, MOST_NOTE);
+        }
+        let (value, numerator, denominator) = self.figure(&new, pointer)?;
+        let unit = unit_code(&new.unit).to_owned();
+        Some(Row {
+            unit,
+            indicator: new.indicator,
+            value,
+            numerator,
+            denominator,
+            note,
+            source: Source::Imported,
+        })
+    }
+
+    /// A value, or numerator and denominator.
+    #[allow(clippy::type_complexity, reason = "three numbers of one figure")]
+    fn figure(
+        &mut self,
+        new: &NewRow,
+        pointer: &str,
+    ) -> Option<(Option<Fixed>, Option<Fixed>, Option<Fixed>)> {
+        let parts = new.numerator.is_some() || new.denominator.is_some();
+        match &new.value {
+            None if !parts => {
+                let detail = Msg::fixed(
+                    "Cần value, hoặc numerator và denominator; chỉ tiêu thiếu số liệu thì bỏ dòng.",
+                    "Takes value, or numerator and denominator; leave the row out where there is no figure.",
+                );
+                self.faults.add(Code::Required, format!("{pointer}/value"), detail);
+                None
+            }
+            Some(_) if parts => {
+                let detail = Msg::fixed(
+                    "Chỉ một trong hai: value, hoặc numerator và denominator.",
+                    "Either value, or numerator and denominator, not both.",
+                );
+                self.faults.add(Code::InvalidValue, format!("{pointer}/value"), detail);
+                None
+            }
+            Some(value) => Some((Some(self.number(Some(value), pointer, "value")?), None, None)),
+            None => {
+                let numerator = self.number(new.numerator.as_ref(), pointer, "numerator");
+                let denominator = self.number(new.denominator.as_ref(), pointer, "denominator");
+                let (numerator, denominator) = (numerator?, denominator?);
+                if denominator.is_negative() {
+                    let code = Code::Negative;
+                    self.faults.add(code, format!("{pointer}/denominator"), code.title());
+                }
+                Some((None, Some(numerator), Some(denominator)))
+            }
+        }
+    }
+
+    fn number(&mut self, sent: Option<&Value>, pointer: &str, field: &str) -> Option<Fixed> {
+        let (code, detail) = match sent.map(fixed_of) {
+            Some(Ok(number)) => return Some(number),
+            Some(Err(NumberFault::OutOfRange)) => (
+                Code::NumberOutOfRange,
+                Msg::fixed(
+                    "Tối đa 24 chữ số trước và 18 chữ số sau dấu thập phân.",
+                    "At most 24 digits before and 18 after the point.",
+                ),
+            ),
+            Some(Err(fault)) => {
+                let code = Code::parse(fault.code()).unwrap_or(Code::NotANumber);
+                (code, code.title())
+            }
+            None => (Code::Required, Code::Required.title()),
+        };
+        self.faults.add(code, format!("{pointer}/{field}"), detail);
+        None
+    }
+
+    fn unit(&mut self, sent: &str, pointer: &str) {
+        let code = unit_code(sent);
+        let n = code.chars().count();
+        if n == 0 || n > MOST_UNIT {
+            self.faults.length(pointer, code, 1, MOST_UNIT);
+        } else if code.chars().any(char::is_control) {
+            let detail = Msg::fixed("Không dùng ký tự điều khiển.", "Control characters are not allowed.");
+            self.faults.add(Code::InvalidCode, pointer, detail);
+        } else if self.agencies.is_some_and(|known| !known.contains(code)) {
+            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
+            self.faults.add(Code::UnknownReference, pointer, detail);
+        }
+    }
+
+    fn units(&mut self, units: Vec<NewUnit>) -> Vec<Unit> {
+        let mut seen = HashSet::with_capacity(units.len());
+        let mut valid = Vec::with_capacity(units.len());
+        for (index, new) in units.into_iter().enumerate() {
+            let pointer = format!("/units/{index}");
+            self.unit(&new.code, &format!("{pointer}/code"));
+            let code = unit_code(&new.code).to_owned();
+            if !seen.insert(code.clone()) {
+                let detail = msg!("Đơn vị `{code}` bị lặp.", "The unit `{code}` occurs twice.");
+                self.faults.add(Code::DuplicateEntry, format!("{pointer}/code"), detail);
+            }
+            self.labels(&new, &pointer);
+            valid.push(Unit {
+                code,
+                peer_group: new.peer_group,
+                attributes: new.attributes.into_iter().collect(),
+                not_applicable: new.not_applicable.into_iter().collect(),
+            });
+        }
+        valid
+    }
+
+    fn labels(&mut self, new: &NewUnit, pointer: &str) {
+        if let Some(group) = &new.peer_group {
+            check_label(&format!("{pointer}/peer_group"), group, &mut self.faults);
+        }
+        let n = new.attributes.len();
+        if n > MOST_ATTRIBUTES {
+            let detail = msg!(
+                "Tối đa {MOST_ATTRIBUTES} mục, nhận được {n}.",
+                "At most {MOST_ATTRIBUTES} items, got {n}."
+            );
+            self.faults.add(Code::InvalidLength, format!("{pointer}/attributes"), detail);
+        }
+        for (index, label) in new.attributes.iter().enumerate() {
+            check_label(&format!("{pointer}/attributes/{index}"), label, &mut self.faults);
+        }
+        for (index, code) in new.not_applicable.iter().enumerate() {
+            if !self.leaves.contains(code.as_str()) {
+                let detail =
+                    msg!("Bộ chỉ số không có chỉ tiêu `{code}`.", "The framework has no indicator `{code}`.");
+                self.faults.add(Code::UnknownReference, format!("{pointer}/not_applicable/{index}"), detail);
+            }
+        }
+    }
+}

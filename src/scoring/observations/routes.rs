@@ -1,0 +1,233 @@
+//! Observations over HTTP.
+
+use std::collections::HashSet;
+
+use actix_web::{get, put};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::checker::{Checker, unit_code};
+use super::model::{self, RevisionRow};
+use super::rules::Set;
+use super::store::{Held, Stored};
+use super::wire::{
+    DataYear, NewObservations, NewRow, NewUnit, ObservationFilter, ObservationRevision, Observations,
+    ObservationsResult, WriteParams,
+};
+use crate::agencies::model as agencies;
+use crate::auth::permission::{ReadObservations, WriteObservations};
+use crate::auth::{Access, Scope};
+use crate::db::Conn;
+use crate::db::list::Order;
+use crate::http::csv::Format;
+use crate::http::{EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
+use crate::ids::FrameworkCode;
+use crate::scoring::engine::framework::Framework;
+use crate::scoring::engine::tree::Tree;
+use crate::scoring::frameworks::model as frameworks;
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(get_observations).service(put_observations).service(list_revisions);
+}
+
+/// What units of a framework are, when they are agencies of the province.
+pub const AGENCY: &str = "agency";
+
+/// Read observations
+///
+/// What was observed of the units that a framework scores, of one year of data, with where each figure comes from: the revision
+/// that counts, or an earlier one. 404 before anything was stored. Where agencies are scored, an officer sees those in scope.
+#[utoipa::path(
+    tag = "runs",
+    params(
+        ("code" = FrameworkCode, Path),
+        ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2018),
+        ObservationFilter,
+        ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")
+    ),
+    responses((status = 200, description = "The set; as CSV its rows", content((Observations = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["observations:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/frameworks/{code}/observations/{data_year}")]
+async fn get_observations(
+    access: Access<ReadObservations>,
+    path: PathOf<(FrameworkCode, DataYear)>,
+    query: Listing<ObservationFilter>,
+) -> Result<Reply, Problem> {
+    let (FrameworkCode(code), DataYear(year)) = path.0;
+    let (filter, format) = (query.filter, query.format);
+    let (framework, revision) = (code.clone(), filter.revision);
+    let head = access
+        .fetch(async |conn| Ok(model::head(conn, &framework, year, revision).await?))
+        .await?
+        .ok_or_else(Problem::not_found)?;
+    let scope = scope_of(&access, &head);
+    let tag = tag_of(&head, &filter, format, &scope);
+    if access.conditions.is_fresh(&tag) {
+        return Ok(Reply::not_modified(&tag));
+    }
+    let whole = access.read(async move |conn| view(conn, code, year, head, &filter, scope).await).await?;
+    Ok(Reply::collection(&access.conditions, format, &whole, &whole.rows)?.tagged(&tag))
+}
+
+/// Whose figures the caller sees: everyone's, unless agencies are scored.
+fn scope_of<P>(access: &Access<P>, head: &RevisionRow) -> Scope {
+    if head.unit_type == AGENCY { access.scope() } else { Scope::All }
+}
+
+fn tag_of(head: &RevisionRow, filter: &ObservationFilter, format: Format, scope: &Scope) -> EntityTag {
+    let mut parts = filter.parts();
+    parts.extend((format == Format::Csv).then(|| "csv".to_owned()));
+    parts.extend(scope.ids().map(|ids| format!("{ids:?}")));
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    if parts.is_empty() {
+        EntityTag::of_version(head.revision)
+    } else {
+        EntityTag::of_variant(head.revision, &parts)
+    }
+}
+
+async fn view(
+    conn: &mut Conn,
+    framework: String,
+    data_year: i32,
+    head: RevisionRow,
+    filter: &ObservationFilter,
+    scope: Scope,
+) -> Result<Observations, Problem> {
+    let stored = model::revision(conn, &framework, data_year, head.revision).await?;
+    let Set { mut rows, mut units } = stored.ok_or_else(Problem::not_found)?.set()?;
+    rows.retain(|row| filter.keeps(row));
+    units.retain(|unit| filter.keeps_unit(&unit.code));
+    let visible = match scope.ids() {
+        None => None,
+        Some(ids) => Some(agencies::codes_of(conn, ids).await?.into_iter().collect::<HashSet<String>>()),
+    };
+    if let Some(visible) = &visible {
+        rows.retain(|row| visible.contains(&row.unit));
+        units.retain(|unit| visible.contains(&unit.code));
+    }
+    let reason = head.reason.filter(|_| visible.is_none());
+    let RevisionRow { revision, recorded_at, recorded_by, .. } = head;
+    Ok(Observations { framework, data_year, revision, reason, recorded_at, recorded_by, units, rows })
+}
+
+/// Replace observations
+///
+/// The set is the framework's whole year: figures that it does not name are removed, and a missing figure is one without a row.
+/// Stored as a new revision, whole or not at all; all faults are told at once, the first 100 of them with their place. The same
+/// set again makes no revision. At most 50,000 rows in 16 MiB. Numbers are taken exactly as they are spelt. Units are named as
+/// the source names them, and must be agencies' codes where agencies are scored.
+#[utoipa::path(
+    tag = "runs",
+    params(("code" = FrameworkCode, Path), ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2020), WriteParams),
+    request_body(content = NewObservations, example = json!({
+        "rows": [{"unit": "Thừa Thiên Huế", "indicator": "DTI-2020.1", "value": 0.5021}, {"unit": "Lào Cai", "indicator": "DTI-2020.1", "numerator": 41, "denominator": 97}],
+        "units": [{"code": "Lào Cai", "peer_group": "miền núi"}], "reason": "theo bảng công bố"})),
+    responses((status = 200, description = "What became of it", body = ObservationsResult)),
+    extensions(("x-if-match" = json!("optional"))),
+    security(("bearer" = ["observations:write"]))
+)]
+#[put("/frameworks/{code}/observations/{data_year}")]
+async fn put_observations(
+    access: Access<WriteObservations>,
+    path: PathOf<(FrameworkCode, DataYear)>,
+    query: Listing<WriteParams>,
+    body: ValidJson<NewObservations>,
+) -> Result<Reply, Problem> {
+    let (FrameworkCode(code), DataYear(year)) = path.0;
+    let (actor, conditions, dry_run) = (access.actor(), access.conditions.clone(), query.filter.dry_run);
+    let work = async move |conn: &mut Conn| {
+        let framework = framework_of(conn, &code).await?;
+        let NewObservations { rows, units, reason } = body.value;
+        let set = checked(conn, &framework, rows, units).await?;
+        let held = Held::lock(conn, code.clone(), year, &conditions).await?;
+        let stored = held.store(conn, &set, reason, &actor).await?;
+        Ok(result(code, year, dry_run, &set, stored))
+    };
+    let result = access.transaction_or_dry_run(dry_run, work).await?;
+    let tag = EntityTag::of_version(result.revision);
+    let reply = Reply::ok(&result)?;
+    // The tag of a revision that is not there would let a later write pass that has not seen it.
+    Ok(if dry_run { reply } else { reply.tagged(&tag) })
+}
+
+/// The framework, which stays until the transaction ends.
+pub async fn framework_of(conn: &mut Conn, code: &str) -> Result<Framework, Problem> {
+    let row = frameworks::hold(conn, code).await?.ok_or_else(Problem::not_found)?;
+    Ok(frameworks::read(row.definition)?)
+}
+
+async fn checked(
+    conn: &mut Conn,
+    framework: &Framework,
+    rows: Vec<NewRow>,
+    units: Vec<NewUnit>,
+) -> Result<Set, Problem> {
+    let agencies = if framework.unit_type == AGENCY {
+        let named = rows.iter().map(|row| &row.unit).chain(units.iter().map(|unit| &unit.code));
+        let codes: HashSet<&str> = named.map(|code| unit_code(code)).collect();
+        let known = agencies::ids_of(conn, codes.into_iter().map(str::to_owned).collect()).await?;
+        Some(known.into_keys().collect())
+    } else {
+        None
+    };
+    let tree = Tree::of(framework);
+    let mut checker = Checker::new(&tree, agencies.as_ref());
+    let set = checker.set(rows, units);
+    checker.faults.into_result().map(|()| set)
+}
+
+pub fn result(
+    framework: String,
+    data_year: i32,
+    dry_run: bool,
+    set: &Set,
+    stored: Stored,
+) -> ObservationsResult {
+    ObservationsResult {
+        framework,
+        data_year,
+        revision: stored.revision,
+        dry_run,
+        counts: stored.changes,
+        rows: set.rows.len(),
+        units: set.unit_codes().len(),
+        reason: stored.reason,
+        recorded_at: stored.recorded_at,
+        recorded_by: stored.recorded_by,
+    }
+}
+
+/// List revisions of observations
+///
+/// Oldest first; `sort=-revision` for the latest first. Reasons are for those who see all units.
+#[utoipa::path(
+    tag = "runs",
+    operation_id = "list_observation_revisions",
+    params(("code" = FrameworkCode, Path), ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2018), ListParams),
+    responses((status = 200, description = "A page of revisions", content((Page<ObservationRevision> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["observations:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/frameworks/{code}/observations/{data_year}/revisions")]
+async fn list_revisions(
+    access: Access<ReadObservations>,
+    path: PathOf<(FrameworkCode, DataYear)>,
+    list: Listing<NoFilter>,
+) -> Result<Reply, Problem> {
+    let (FrameworkCode(code), DataYear(year)) = path.0;
+    let first = Order { key: model::REVISION_KEY, descending: false };
+    let order = list.order(&[model::REVISION_KEY], &[first], first)?;
+    let window = list.window(&order)?;
+    let slice = access
+        .read(async move |conn| {
+            model::head(conn, &code, year, None).await?.ok_or_else(Problem::not_found)?;
+            Ok(model::revisions(conn, code, year, &order, window).await?)
+        })
+        .await?;
+    let sees_all = access.scope() == Scope::All;
+    let page = list.page(slice, |row: RevisionRow| {
+        let sees_all = sees_all || row.unit_type != AGENCY;
+        ObservationRevision::of(row, sees_all)
+    });
+    Reply::page(&access.conditions, list.format, &page)
+}

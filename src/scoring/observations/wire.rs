@@ -1,0 +1,251 @@
+//! Observations on the wire.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::model::RevisionRow;
+use super::rules::{Changes, Row};
+use crate::http::csv::CsvRow;
+use crate::http::listing::AnyOf;
+use crate::http::{Check, Violations};
+use crate::scoring::engine::fixed::Fixed;
+use crate::scoring::engine::input::Unit;
+
+/// Figures of one set.
+const MOST_ROWS: usize = 50_000;
+/// Units that are described beside their figures.
+const MOST_UNITS: usize = 5_000;
+/// Characters of a note.
+pub const MOST_NOTE: usize = 2_000;
+const MOST_REASON: usize = 1_000;
+
+/// Year of the data, in a path. What can be none names nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DataYear(pub i32);
+
+impl<'de> Deserialize<'de> for DataYear {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let year = i32::deserialize(deserializer)?;
+        if (2000..=2199).contains(&year) {
+            Ok(Self(year))
+        } else {
+            Err(serde::de::Error::custom("not a year"))
+        }
+    }
+}
+
+/// One figure: a value, or a numerator and a denominator. A figure that is missing has no row.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewObservationRow)]
+pub struct NewRow {
+    /// What was observed: an agency's code where agencies are scored, else any name or code.
+    #[schema(example = "Thừa Thiên Huế", min_length = 1, max_length = 100)]
+    pub unit: String,
+    /// Code of a leaf of the framework, or of an alternative.
+    #[schema(example = "HT.XH.01", min_length = 1, max_length = 64)]
+    pub indicator: String,
+    /// A JSON number with at most 24 digits before and 18 after the point; it may be negative.
+    #[schema(value_type = Option<Fixed>, example = 0.842)]
+    pub value: Option<Value>,
+    #[schema(value_type = Option<Fixed>)]
+    pub numerator: Option<Value>,
+    /// Not negative. Zero is taken: the indicator then has no figure.
+    #[schema(value_type = Option<Fixed>)]
+    pub denominator: Option<Value>,
+    #[schema(max_length = 2000)]
+    pub note: Option<String>,
+}
+
+/// What is known of a unit beside its figures; a unit without such needs no entry.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewObservedUnit)]
+pub struct NewUnit {
+    #[schema(example = "SO-YT", min_length = 1, max_length = 100)]
+    pub code: String,
+    /// Among whom it is ranked, where the framework says so.
+    #[schema(max_length = 100)]
+    pub peer_group: Option<String>,
+    /// What `applies_to` of an indicator asks for.
+    #[serde(default)]
+    #[schema(max_items = 50)]
+    pub attributes: Vec<String>,
+    /// Indicators that are not asked of it.
+    #[serde(default)]
+    pub not_applicable: Vec<String>,
+}
+
+/// A whole set: figures it does not name are removed.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewObservations {
+    #[serde(deserialize_with = "crate::http::json::at_most::<_, _, MOST_ROWS>")]
+    #[schema(max_items = 50000)]
+    pub rows: Vec<NewRow>,
+    #[serde(default, deserialize_with = "crate::http::json::at_most::<_, _, MOST_UNITS>")]
+    #[schema(max_items = 5000)]
+    pub units: Vec<NewUnit>,
+    /// Why the set is what it is now.
+    #[schema(min_length = 1, max_length = 1000)]
+    pub reason: Option<String>,
+}
+
+impl Check for NewObservations {
+    const MOST_BYTES: usize = 16 * 1024 * 1024;
+
+    /// Rows are checked together with the framework, so that all faults are told at once.
+    fn check(&self, faults: &mut Violations) {
+        check_reason(self.reason.as_deref(), faults);
+    }
+}
+
+pub fn check_reason(reason: Option<&str>, faults: &mut Violations) {
+    if let Some(reason) = reason {
+        faults.length("/reason", reason.trim(), 1, MOST_REASON);
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WriteParams {
+    /// Checks and counts, stores nothing.
+    #[serde(default)]
+    #[param(required = false, default = false)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ObservationFilter {
+    /// Units, comma-separated; a name that itself has a comma is found by itself.
+    #[param(example = "SO-YT")]
+    pub unit: Option<String>,
+    /// Codes of indicators, comma-separated.
+    #[param(value_type = Option<String>, example = "HT.XH.01")]
+    pub indicator: Option<AnyOf<String>>,
+    /// An earlier revision instead of the one that counts.
+    #[param(minimum = 1)]
+    pub revision: Option<i32>,
+}
+
+impl ObservationFilter {
+    pub fn keeps_unit(&self, unit: &str) -> bool {
+        self.unit.as_ref().is_none_or(|asked| asked == unit || asked.split(',').any(|one| one == unit))
+    }
+
+    pub fn keeps(&self, row: &Row) -> bool {
+        self.keeps_unit(&row.unit)
+            && self.indicator.as_ref().is_none_or(|asked| asked.0.contains(&row.indicator))
+    }
+
+    /// What a representation depends on, beside its revision.
+    pub fn parts(&self) -> Vec<String> {
+        let unit = self.unit.as_ref().map(|unit| format!("unit={unit}"));
+        let indicator = self.indicator.as_ref().map(|all| format!("indicator={}", all.0.join(",")));
+        unit.into_iter().chain(indicator).collect()
+    }
+}
+
+/// One revision of a framework's year.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct ObservationRevision {
+    #[schema(minimum = 1)]
+    pub revision: i32,
+    /// Figures it has.
+    #[schema(minimum = 0)]
+    pub rows: i32,
+    /// Units that have a figure or are described.
+    #[schema(minimum = 0)]
+    pub units: i32,
+    /// Against the revision before.
+    pub counts: Changes,
+    pub reason: Option<String>,
+    pub recorded_at: DateTime<Utc>,
+    #[schema(example = "user:coordinator")]
+    pub recorded_by: String,
+}
+
+impl ObservationRevision {
+    /// What was said of all units is not for who sees some of them.
+    pub fn of(row: RevisionRow, sees_all: bool) -> Self {
+        let RevisionRow { created, updated, unchanged, deleted, .. } = row;
+        Self {
+            revision: row.revision,
+            rows: row.row_count,
+            units: row.unit_count,
+            counts: Changes { created, updated, unchanged, deleted },
+            reason: row.reason.filter(|_| sees_all),
+            recorded_at: row.recorded_at,
+            recorded_by: row.recorded_by,
+        }
+    }
+}
+
+impl CsvRow for ObservationRevision {
+    const COLUMNS: &'static [&'static str] = &[
+        "revision",
+        "rows",
+        "units",
+        "counts.created",
+        "counts.updated",
+        "counts.unchanged",
+        "counts.deleted",
+        "reason",
+        "recorded_at",
+        "recorded_by",
+    ];
+}
+
+/// What was observed, with where each figure comes from.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Observations {
+    #[schema(example = "ICT-INDEX-AGENCIES")]
+    pub framework: String,
+    #[schema(example = 2018)]
+    pub data_year: i32,
+    #[schema(minimum = 1)]
+    pub revision: i32,
+    pub reason: Option<String>,
+    pub recorded_at: DateTime<Utc>,
+    #[schema(example = "user:coordinator")]
+    pub recorded_by: String,
+    /// What is known of units beside their figures.
+    pub units: Vec<Unit>,
+    /// By unit and indicator.
+    pub rows: Vec<Row>,
+}
+
+impl CsvRow for Row {
+    const COLUMNS: &'static [&'static str] =
+        &["unit", "indicator", "value", "numerator", "denominator", "note", "source.type", "source"];
+}
+
+/// What became of a set that was sent.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ObservationsResult {
+    #[schema(example = "DTI-2020")]
+    pub framework: String,
+    #[schema(example = 2020)]
+    pub data_year: i32,
+    /// The revision in force; what changes nothing makes no new one.
+    #[schema(minimum = 1)]
+    pub revision: i32,
+    /// Nothing was stored: this is what storing would answer.
+    pub dry_run: bool,
+    pub counts: Changes,
+    /// Figures in all.
+    #[schema(minimum = 0)]
+    pub rows: usize,
+    /// Units that have a figure or are described.
+    #[schema(minimum = 0)]
+    pub units: usize,
+    pub reason: Option<String>,
+    pub recorded_at: DateTime<Utc>,
+    #[schema(example = "user:coordinator")]
+    pub recorded_by: String,
+}
