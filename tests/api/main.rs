@@ -22,6 +22,7 @@ mod dossiers;
 mod indicators;
 mod instances;
 mod months;
+mod progress;
 mod rates;
 mod recount;
 mod schema;
