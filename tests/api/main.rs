@@ -25,6 +25,7 @@ mod months;
 mod progress;
 mod rates;
 mod recount;
+mod reports;
 mod schema;
 mod services;
 mod statistics;
