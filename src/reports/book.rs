@@ -61,7 +61,31 @@ pub type Column = (&'static str, f64);
 pub struct Sheet<'b> {
     sheet: &'b mut Worksheet,
     row: u32,
+    widths: Vec<f64>,
     last_column: u16,
+}
+
+/// Points of a line of text.
+const LINE: f64 = 15.0;
+/// Characters of the font that go into one of column width, on the average; bold ones are wider.
+const IN_WIDTH: f64 = 1.12;
+const IN_WIDTH_BOLD: f64 = 0.95;
+
+/// Lines that text takes where so many characters go into one. No program is relied on to find out when it opens the file.
+fn lines(text: &str, characters: f64) -> u32 {
+    let (mut lines, mut filled) = (1, 0.0);
+    for word in text.split_whitespace() {
+        let mut length = word.chars().count().to_f64().unwrap_or(f64::MAX);
+        if filled > 0.0 && filled + 1.0 + length > characters {
+            (lines, filled) = (lines + 1, 0.0);
+        }
+        // Longer than a line, it is broken anywhere.
+        while length > characters && characters >= 1.0 {
+            (lines, length) = (lines + 1, length - characters);
+        }
+        filled += if filled > 0.0 { 1.0 + length } else { length };
+    }
+    lines
 }
 
 fn base() -> Format {
@@ -70,6 +94,11 @@ fn base() -> Format {
 
 fn boxed() -> Format {
     base().set_border(FormatBorder::Thin)
+}
+
+/// Not up against the line.
+fn figures() -> Format {
+    boxed().set_align(FormatAlign::Right).set_indent(1)
 }
 
 /// Text that would be taken for a formula when somebody edits the cell is marked as text.
@@ -104,7 +133,7 @@ impl<'b> Sheet<'b> {
             sheet.set_column_width(column, *width)?;
         }
         let last_column = u16::try_from(widths.len().saturating_sub(1)).unwrap_or(u16::MAX);
-        Ok(Self { sheet, row: 0, last_column })
+        Ok(Self { sheet, row: 0, widths: widths.to_vec(), last_column })
     }
 
     pub fn skip(&mut self) {
@@ -131,11 +160,15 @@ impl<'b> Sheet<'b> {
         self.line(text, base().set_bold().set_font_size(12))
     }
 
-    /// Text of any length over the whole width; its height is set by hand, as merged cells do not grow.
-    pub fn paragraph(&mut self, text: &str, characters_a_line: usize) -> Result<(), XlsxError> {
-        let lines = text.chars().count().div_ceil(characters_a_line.max(1)).max(1);
-        let height = f64::from(u32::try_from(lines).unwrap_or(u32::MAX)) * 15.5;
-        self.sheet.set_row_height(self.row, height)?;
+    fn height(&mut self, lines: u32) -> Result<(), XlsxError> {
+        self.sheet.set_row_height(self.row, f64::from(lines) * LINE + 2.0)?;
+        Ok(())
+    }
+
+    /// Text of any length over the whole width.
+    pub fn paragraph(&mut self, text: &str) -> Result<(), XlsxError> {
+        let width: f64 = self.widths.iter().sum();
+        self.height(lines(text, width * IN_WIDTH))?;
         self.line(text, base().set_align(FormatAlign::Top))
     }
 
@@ -169,6 +202,10 @@ impl<'b> Sheet<'b> {
 
     pub fn header(&mut self, headings: &[&str]) -> Result<(), XlsxError> {
         let format = boxed().set_bold().set_align(FormatAlign::Center).set_background_color(HEADING);
+        let taken =
+            headings.iter().zip(&self.widths).map(|(heading, width)| lines(heading, width * IN_WIDTH_BOLD));
+        let most = taken.max().unwrap_or(1);
+        self.height(most)?;
         for (column, heading) in (0..).zip(headings) {
             self.sheet.write_string_with_format(self.row, column, *heading, &format)?;
         }
@@ -177,6 +214,12 @@ impl<'b> Sheet<'b> {
     }
 
     pub fn cells(&mut self, cells: &[Cell]) -> Result<(), XlsxError> {
+        let taken = cells.iter().zip(&self.widths).map(|(cell, width)| match cell {
+            Cell::Text(text) | Cell::Centred(text) => lines(text, width * IN_WIDTH),
+            _ => 1,
+        });
+        let most = taken.max().unwrap_or(1);
+        self.height(most)?;
         for (column, cell) in (0..).zip(cells) {
             self.cell(column, cell)?;
         }
@@ -197,7 +240,12 @@ impl<'b> Sheet<'b> {
             }
             Cell::Count(n) => {
                 let number = n.to_f64().unwrap_or_default();
-                self.sheet.write_number_with_format(row, column, number, &boxed().set_num_format("#,##0"))?
+                self.sheet.write_number_with_format(
+                    row,
+                    column,
+                    number,
+                    &figures().set_num_format("#,##0"),
+                )?
             }
             Cell::Figure(value) => {
                 let number = value.0.to_f64().unwrap_or_default();
@@ -226,5 +274,19 @@ impl<'b> Sheet<'b> {
     pub fn done(self) -> Result<(), XlsxError> {
         self.sheet.set_print_area(0, 0, self.row.saturating_sub(1), self.last_column)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_at_words() {
+        assert_eq!(lines("", 10.0), 1);
+        assert_eq!(lines("mười chữ ở", 10.0), 1);
+        assert_eq!(lines("mười chữ ở đây", 10.0), 2);
+        assert_eq!(lines("dossiers_level_3_resolved", 10.0), 3);
+        assert_eq!(lines("x", 0.0), 1);
     }
 }

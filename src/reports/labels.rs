@@ -52,6 +52,15 @@ pub fn state(state: Option<&str>) -> &'static str {
     }
 }
 
+/// A part of an indicator, as targets name it.
+pub fn part(part: &str) -> &str {
+    match part {
+        "primary" => "tiểu học",
+        "lower_and_upper_secondary" => "THCS, THPT",
+        other => other,
+    }
+}
+
 pub fn unit(unit: Option<&str>) -> String {
     match unit {
         Some("percent") => "%".into(),

@@ -6,10 +6,25 @@ use super::wire::{AgencyTarget, IndicatorFigure, MonthlyReport, ReportedRate, Re
 use crate::statistics::progress::rules::Status;
 use crate::statistics::progress::tasks::OverdueTask;
 use crate::statistics::progress::wire::TargetProgress;
+use crate::targets::rules::indicator_of;
 use crate::values::{Comparator, Decimal};
 
-fn name_of(code: &str, name: Option<&String>) -> String {
-    name.cloned().unwrap_or_else(|| labels::rate(code))
+/// The indicator's code; rates have none that anyone prints.
+fn code_of(subject: &str, code: &str) -> Cell {
+    if subject == "indicator" { Cell::text(indicator_of(code)) } else { Cell::Blank }
+}
+
+/// What a target is about: the indicator and which part of it, or the rate.
+pub fn name_of(code: &str, name: Option<&String>) -> String {
+    match (name, code.split_once(':')) {
+        (Some(name), Some((_, part))) => format!("{name} ({})", labels::part(part)),
+        (Some(name), None) => name.clone(),
+        (None, _) => labels::rate(code),
+    }
+}
+
+pub fn goal_of_target(item: &TargetProgress) -> String {
+    goal_of(item.comparator, &item.value, item.value_to.as_ref(), item.unit.as_deref())
 }
 
 fn goal_of(comparator: Comparator, value: &Decimal, to: Option<&Decimal>, unit: Option<&str>) -> String {
@@ -18,9 +33,9 @@ fn goal_of(comparator: Comparator, value: &Decimal, to: Option<&Decimal>, unit: 
 
 pub fn target_row(item: &TargetProgress) -> Vec<Cell> {
     vec![
-        Cell::text(&item.code),
+        code_of(&item.subject, &item.code),
         Cell::text(name_of(&item.code, item.name.as_ref())),
-        Cell::centred(goal_of(item.comparator, &item.value, item.value_to.as_ref(), item.unit.as_deref())),
+        Cell::centred(goal_of_target(item)),
         Cell::Day(item.due),
         Cell::figure(item.actual.as_ref()),
         Cell::amount(item.numerator.as_ref()),
@@ -34,7 +49,7 @@ pub fn target_row(item: &TargetProgress) -> Vec<Cell> {
 
 pub fn agency_target_row(item: &AgencyTarget) -> Vec<Cell> {
     let mut cells = vec![
-        Cell::text(&item.code),
+        code_of(&item.subject, &item.code),
         Cell::text(name_of(&item.code, item.name.as_ref())),
         Cell::centred(goal_of(item.comparator, &item.value, item.value_to.as_ref(), item.unit.as_deref())),
         Cell::Day(item.due),

@@ -69,17 +69,17 @@ impl Writer<'_> {
 
     fn province_targets(&mut self) -> Result<(), XlsxError> {
         const COLUMNS: [Column; 11] = [
-            ("Mã", 13.0),
-            ("Chỉ tiêu", 34.0),
-            ("Mục tiêu", 11.0),
-            ("Hạn", 11.0),
-            ("Thực hiện", 10.5),
-            ("Tử số", 11.0),
-            ("Mẫu số", 11.0),
-            ("Kỳ vọng đến nay", 10.5),
-            ("Còn thiếu", 10.0),
-            ("Cần thêm mỗi tháng", 11.0),
-            ("Đánh giá", 24.0),
+            ("Mã", 11.0),
+            ("Chỉ tiêu", 28.0),
+            ("Mục tiêu", 10.0),
+            ("Hạn", 10.5),
+            ("Thực hiện", 9.0),
+            ("Tử số", 10.0),
+            ("Mẫu số", 10.0),
+            ("Kỳ vọng đến nay", 9.5),
+            ("Còn thiếu", 9.0),
+            ("Cần thêm mỗi tháng", 9.5),
+            ("Đánh giá", 19.0),
         ];
         let items = &self.report.progress.items;
         self.table("Chỉ tiêu tỉnh", "TIẾN ĐỘ CÁC CHỈ TIÊU CỦA TỈNH", &COLUMNS, items, target_row)
@@ -87,16 +87,16 @@ impl Writer<'_> {
 
     fn agency_targets(&mut self) -> Result<(), XlsxError> {
         const COLUMNS: [Column; 10] = [
-            ("Mã", 13.0),
-            ("Chỉ tiêu của từng cơ quan", 34.0),
-            ("Mục tiêu", 16.0),
-            ("Hạn", 11.0),
-            ("Đạt", 8.0),
-            ("Đúng tiến độ", 8.0),
-            ("Có nguy cơ", 8.0),
-            ("Chậm", 8.0),
-            ("Chưa đánh giá được", 10.0),
-            ("Cơ quan chậm hoặc có nguy cơ", 42.0),
+            ("Mã", 11.0),
+            ("Chỉ tiêu của từng cơ quan", 29.0),
+            ("Mục tiêu", 12.0),
+            ("Hạn", 10.5),
+            ("Đạt", 6.5),
+            ("Đúng tiến độ", 7.5),
+            ("Có nguy cơ", 7.5),
+            ("Chậm", 7.5),
+            ("Chưa đánh giá được", 9.5),
+            ("Cơ quan chậm hoặc có nguy cơ", 34.0),
         ];
         let items = &self.report.progress.agency_targets;
         self.table("Chỉ tiêu cơ quan", "TIẾN ĐỘ CÁC CHỈ TIÊU CỦA CƠ QUAN", &COLUMNS, items, agency_target_row)
@@ -105,12 +105,12 @@ impl Writer<'_> {
     fn tasks(&mut self) -> Result<(), XlsxError> {
         const COLUMNS: [Column; 7] = [
             ("Mã", 9.0),
-            ("Nhiệm vụ", 58.0),
-            ("Chủ trì", 20.0),
+            ("Nhiệm vụ", 46.0),
+            ("Chủ trì", 16.0),
             ("Hạn", 12.0),
             ("Số ngày quá hạn", 10.0),
             ("Hoàn thành (%)", 11.0),
-            ("Cơ quan quá hạn", 40.0),
+            ("Cơ quan quá hạn", 34.0),
         ];
         let items = &self.report.tasks.overdue;
         self.table("Nhiệm vụ quá hạn", "NHIỆM VỤ QUÁ HẠN", &COLUMNS, items, task_row)
@@ -147,13 +147,13 @@ impl Writer<'_> {
     fn indicators(&mut self) -> Result<(), XlsxError> {
         const COLUMNS: [Column; 8] = [
             ("Mã", 12.0),
-            ("Chỉ tiêu thành phần", 52.0),
+            ("Chỉ tiêu thành phần", 44.0),
             ("Đơn vị", 13.0),
-            ("Tử số", 13.0),
-            ("Mẫu số", 13.0),
+            ("Tử số", 12.0),
+            ("Mẫu số", 12.0),
             ("Giá trị", 12.0),
-            ("Số liệu của tháng", 15.0),
-            ("Cơ quan có số liệu", 19.0),
+            ("Số liệu của tháng", 14.0),
+            ("Cơ quan có số liệu", 18.0),
         ];
         let items = &self.report.indicators;
         self.table(
@@ -167,8 +167,8 @@ impl Writer<'_> {
 
     fn services(&mut self) -> Result<(), XlsxError> {
         const RATES: [Column; 8] = [
-            ("Kỳ", 17.0),
-            ("Tỷ lệ", 46.0),
+            ("Kỳ", 15.0),
+            ("Tỷ lệ", 42.0),
             ("Trực tuyến / đúng hạn", 14.0),
             ("Tổng số", 13.0),
             ("Tỷ lệ (%)", 11.0),
@@ -226,11 +226,11 @@ impl Writer<'_> {
     }
 
     fn notes(&mut self) -> Result<(), XlsxError> {
-        let mut sheet = Sheet::new(self.book, "Ghi chú", &[90.0], false, &self.footer)?;
+        let mut sheet = Sheet::new(self.book, "Ghi chú", &[21.0; 4], false, &self.footer)?;
         sheet.title("PHƯƠNG PHÁP VÀ PHẠM VI SỐ LIỆU")?;
         sheet.skip();
         for (place, note) in self.report.notes.iter().enumerate() {
-            sheet.paragraph(&format!("{}. {note}", place + 1), 88)?;
+            sheet.paragraph(&format!("{}. {note}", place + 1))?;
         }
         sheet.done()
     }

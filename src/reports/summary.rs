@@ -4,15 +4,18 @@ use rust_xlsxwriter::{Format, FormatAlign, Workbook, XlsxError};
 
 use super::book::{Cell, Sheet};
 use super::labels;
-use super::rows::goal;
+use super::rows::{goal, goal_of_target, name_of};
 use super::rules::Standing;
 use super::wire::MonthlyReport;
 use crate::statistics::progress::rules::Status;
-use crate::statistics::progress::wire::Counts;
+use crate::statistics::progress::wire::{Counts, TargetProgress};
+
+/// Overdue tasks on the first page; the sheet of tasks has all.
+const MOST_TASKS: usize = 6;
 
 /// The page that is read if no other is.
 pub fn write(book: &mut Workbook, report: &MonthlyReport, footer: &str) -> Result<(), XlsxError> {
-    let mut sheet = Sheet::new(book, "Tổng hợp", &[30.0, 11.5, 11.5, 11.5, 11.5, 13.0, 11.5], false, footer)?;
+    let mut sheet = Sheet::new(book, "Tổng hợp", &[26.0, 10.5, 10.5, 10.5, 10.5, 11.5, 10.5], false, footer)?;
     let recipient = report.recipient.as_deref().unwrap_or("Ủy ban nhân dân tỉnh");
     sheet.sides(&recipient.to_uppercase(), "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", true)?;
     sheet.sides("CƠ QUAN THEO DÕI ICT-INDEX", "Độc lập - Tự do - Hạnh phúc", true)?;
@@ -20,11 +23,14 @@ pub fn write(book: &mut Workbook, report: &MonthlyReport, footer: &str) -> Resul
     sheet.skip();
     sheet.title("BÁO CÁO")?;
     sheet.title(&format!("Tình hình thực hiện ICT-Index tháng {}", labels::month(report.month)))?;
-    sheet.subtitle(&format!("Kính gửi: {recipient}. Số liệu đến ngày {}", labels::day(report.on)))?;
+    sheet.subtitle(&format!("Số liệu đến ngày {}", labels::day(report.on)))?;
+    sheet.skip();
+    sheet.paragraph(&format!("Kính gửi: {recipient}"))?;
     statuses(&mut sheet, report)?;
     tasks(&mut sheet, report)?;
     reporting(&mut sheet, report)?;
     rates(&mut sheet, report)?;
+    behind(&mut sheet, report)?;
     signature(&mut sheet)?;
     sheet.done()
 }
@@ -86,7 +92,7 @@ fn reporting(sheet: &mut Sheet<'_>, report: &MonthlyReport) -> Result<(), XlsxEr
         .map(|item| item.name.as_str())
         .collect();
     if !missing.is_empty() {
-        sheet.paragraph(&format!("Chưa gửi: {}.", missing.join("; ")), 105)?;
+        sheet.paragraph(&format!("Chưa gửi: {}.", missing.join("; ")))?;
     }
     Ok(())
 }
@@ -107,6 +113,31 @@ fn rates(sheet: &mut Sheet<'_>, report: &MonthlyReport) -> Result<(), XlsxError>
         ])?;
     }
     Ok(())
+}
+
+/// What the meeting will talk about; the other sheets have all of it.
+fn behind(sheet: &mut Sheet<'_>, report: &MonthlyReport) -> Result<(), XlsxError> {
+    let lags = |item: &&TargetProgress| matches!(item.status, Status::AtRisk | Status::OffTrack);
+    sheet.section("5. Chỉ tiêu của tỉnh chậm hoặc có nguy cơ")?;
+    let targets = report.progress.items.iter().filter(lags).map(|item| {
+        let actual = item.actual.as_ref().map(labels::number).unwrap_or_default();
+        let (name, goal) = (name_of(&item.code, item.name.as_ref()), goal_of_target(item));
+        let (due, status) = (labels::day(item.due), labels::status(item.status));
+        format!("- {name}: {actual}, mục tiêu {goal}, hạn {due}: {status}")
+    });
+    bulleted(sheet, targets.collect())?;
+    sheet.section("6. Nhiệm vụ quá hạn lâu nhất")?;
+    let tasks = report.tasks.overdue.iter().take(MOST_TASKS).map(|task| {
+        format!("- {}. {}: quá {} ngày ({})", task.code, task.title, task.days_overdue, task.leads.join(", "))
+    });
+    bulleted(sheet, tasks.collect())
+}
+
+fn bulleted(sheet: &mut Sheet<'_>, items: Vec<String>) -> Result<(), XlsxError> {
+    if items.is_empty() {
+        return sheet.paragraph("Không có.");
+    }
+    items.iter().try_for_each(|item| sheet.paragraph(item))
 }
 
 fn signature(sheet: &mut Sheet<'_>) -> Result<(), XlsxError> {

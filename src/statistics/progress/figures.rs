@@ -150,7 +150,13 @@ impl<'f> Figures<'f> {
         match row.map(|row| levels::aimed(metric, row)) {
             None => Found::nothing(Reason::NoFigure),
             Some(None) => Found::nothing(Reason::UnknownSubject),
-            Some(Some(rate)) => Found::of_rate(rate, self.months).with(Source::ServiceLevels),
+            Some(Some(rate)) => {
+                let (first, last) = self.months;
+                // A level is one of the last day; only what happened on the way is of all months.
+                let months =
+                    if metric.starts_with("services_active_") { (first, last) } else { (last, last) };
+                Found::of_rate(rate, months).with(Source::ServiceLevels)
+            }
         }
     }
 
