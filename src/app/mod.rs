@@ -21,7 +21,8 @@ use crate::http::describe::Description;
 use crate::http::{Code, Problem};
 use crate::state::State;
 use crate::{
-    accounts, agencies, audit, indicators, months, reports, scoring, services, statistics, submissions, targets, tasks,
+    accounts, agencies, audit, indicators, months, reports, scoring, services, statistics, submissions,
+    targets, tasks,
 };
 
 /// The application with every route, wrapped by the edge.
@@ -105,11 +106,8 @@ fn routes() -> utoipa_actix_web::UtoipaApp<
                 .configure(months::routes::configure)
                 .configure(services::routes::configure)
                 .configure(statistics::routes::configure)
-<<<<<<< HEAD
                 .configure(scoring::routes::configure)
-=======
                 .configure(reports::routes::configure)
->>>>>>> 37baa15 (reports: the monthly report, as data and as a workbook to print)
                 .configure(audit::routes::configure),
         )
 }

@@ -68,8 +68,8 @@ pub struct Sheet<'b> {
 /// Points of a line of text.
 const LINE: f64 = 15.0;
 /// Characters of the font that go into one of column width, on the average; bold ones are wider.
-const IN_WIDTH: f64 = 1.12;
-const IN_WIDTH_BOLD: f64 = 0.95;
+const IN_WIDTH: f64 = 1.28;
+const IN_WIDTH_BOLD: f64 = 1.1;
 
 /// Lines that text takes where so many characters go into one. No program is relied on to find out when it opens the file.
 fn lines(text: &str, characters: f64) -> u32 {
@@ -94,11 +94,6 @@ fn base() -> Format {
 
 fn boxed() -> Format {
     base().set_border(FormatBorder::Thin)
-}
-
-/// Not up against the line.
-fn figures() -> Format {
-    boxed().set_align(FormatAlign::Right).set_indent(1)
 }
 
 /// Text that would be taken for a formula when somebody edits the cell is marked as text.
@@ -244,7 +239,7 @@ impl<'b> Sheet<'b> {
                     row,
                     column,
                     number,
-                    &figures().set_num_format("#,##0"),
+                    &boxed().set_num_format("#,##0_)"),
                 )?
             }
             Cell::Figure(value) => {
@@ -253,7 +248,7 @@ impl<'b> Sheet<'b> {
                     row,
                     column,
                     number,
-                    &boxed().set_num_format("#,##0.00"),
+                    &boxed().set_num_format("#,##0.00_)"),
                 )?
             }
             Cell::Day(day) => return self.day(column, *day),

@@ -181,7 +181,13 @@ impl Writer<'_> {
         sheet.title("DỊCH VỤ CÔNG TRỰC TUYẾN VÀ XẾP HẠNG QUỐC GIA")?;
         sheet.subtitle(&format!("Tháng {}", labels::month(report.month)))?;
         sheet.section("1. Thủ tục hành chính theo mức độ, ngày cuối tháng")?;
-        sheet.header(&["Mức độ", "", "Đúng mức độ này", "Từ mức độ này", "Tỷ lệ từ mức độ này (%)"])?;
+        sheet.header(&[
+            "Mức độ",
+            "Thủ tục",
+            "Đúng mức độ này",
+            "Từ mức độ này",
+            "Tỷ lệ từ mức độ này (%)",
+        ])?;
         if let Some(levels) = &report.service_levels {
             for ((level, exact), (_, at_least)) in levels.exact.each().into_iter().zip(levels.at_least.each())
             {

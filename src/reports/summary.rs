@@ -15,7 +15,7 @@ const MOST_TASKS: usize = 6;
 
 /// The page that is read if no other is.
 pub fn write(book: &mut Workbook, report: &MonthlyReport, footer: &str) -> Result<(), XlsxError> {
-    let mut sheet = Sheet::new(book, "Tổng hợp", &[26.0, 10.5, 10.5, 10.5, 10.5, 11.5, 10.5], false, footer)?;
+    let mut sheet = Sheet::new(book, "Tổng hợp", &[27.0, 12.0, 10.0, 10.0, 10.0, 11.5, 10.0], false, footer)?;
     let recipient = report.recipient.as_deref().unwrap_or("Ủy ban nhân dân tỉnh");
     sheet.sides(&recipient.to_uppercase(), "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", true)?;
     sheet.sides("CƠ QUAN THEO DÕI ICT-INDEX", "Độc lập - Tự do - Hạnh phúc", true)?;

@@ -2,10 +2,9 @@
 
 use bigdecimal::BigDecimal;
 use chrono::NaiveDate;
-use diesel::result::Error;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
+use crate::db::json::from_json;
 use crate::db::{QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 use crate::values::{Comparator, Decimal, Month};
@@ -147,14 +146,10 @@ pub async fn frame(conn: &mut Reader<'_>, query: FrameQuery) -> QueryResult<Fram
         .await?;
     Ok(Frame {
         year: row.year,
-        targets: read(row.targets)?,
-        agencies: read(row.agencies)?,
-        figures: read(row.figures)?,
+        targets: from_json(row.targets)?,
+        agencies: from_json(row.agencies)?,
+        figures: from_json(row.figures)?,
     })
-}
-
-fn read<T: DeserializeOwned>(rows: serde_json::Value) -> QueryResult<T> {
-    serde_json::from_value(rows).map_err(|error| Error::DeserializationError(error.into()))
 }
 
 impl FigureRow {
