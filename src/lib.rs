@@ -22,6 +22,7 @@ pub mod agencies;
 pub mod audit;
 pub mod indicators;
 pub mod months;
+pub mod reports;
 pub mod scoring;
 pub mod services;
 pub mod statistics;

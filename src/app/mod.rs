@@ -21,7 +21,8 @@ use crate::http::describe::Description;
 use crate::http::{Code, Problem};
 use crate::state::State;
 use crate::{
-    accounts, agencies, audit, indicators, months, scoring, services, statistics, submissions, targets, tasks,
+    accounts, agencies, audit, indicators, months, reports, scoring, services, statistics, submissions,
+    targets, tasks,
 };
 
 /// The application with every route, wrapped by the edge.
@@ -106,6 +107,7 @@ fn routes() -> utoipa_actix_web::UtoipaApp<
                 .configure(services::routes::configure)
                 .configure(statistics::routes::configure)
                 .configure(scoring::routes::configure)
+                .configure(reports::routes::configure)
                 .configure(audit::routes::configure),
         )
 }

@@ -304,7 +304,7 @@ fn forbidden(permission: Permission) -> Problem {
 fn check_request(request: &HttpRequest, state: &State) -> Result<(), Problem> {
     known_parameters(request, state)?;
     if !csv::accepts_json(request)
-        && !state.description().operation(request).is_some_and(Operation::speaks_csv)
+        && !state.description().operation(request).is_some_and(Operation::speaks_other_formats)
     {
         return Err(Problem::new(Code::NotAcceptable));
     }

@@ -154,4 +154,6 @@ permissions! {
     ReadDossiers = "dossiers:read", roles [Coordinator, Monitor, Officer], client [DossiersWrite];
     WriteDossiers = "dossiers:write", roles [Coordinator, Officer], client [DossiersWrite];
     ReadStatistics = "statistics:read", roles [Coordinator, Monitor, Officer], client [StatisticsRead];
+    /// What goes to the committee, of all agencies.
+    ReadReports = "reports:read", roles [Coordinator, Monitor], client [];
 }

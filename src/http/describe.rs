@@ -6,6 +6,8 @@ use actix_web::HttpRequest;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi as Document;
 
+use super::book::XLSX;
+
 /// The finished description, ready to be served and asked.
 #[derive(Clone, Debug)]
 pub struct Description {
@@ -18,7 +20,7 @@ pub struct Description {
 #[derive(Clone, Debug)]
 pub struct Operation {
     parameters: HashSet<String>,
-    csv: bool,
+    other_formats: bool,
 }
 
 impl Operation {
@@ -26,8 +28,9 @@ impl Operation {
         self.parameters.contains(name)
     }
 
-    pub fn speaks_csv(&self) -> bool {
-        self.csv
+    /// It answers in CSV or as a workbook too, and judges `Accept` itself.
+    pub fn speaks_other_formats(&self) -> bool {
+        self.other_formats
     }
 }
 
@@ -36,8 +39,10 @@ impl Description {
         let mut value = serde_json::to_value(document).map_err(|e| e.to_string())?;
         let mut operations: HashMap<String, HashMap<String, Operation>> = HashMap::new();
         each_operation(&mut value, |path, method, operation| {
-            let csv = operation.pointer("/responses/200/content/text~1csv").is_some();
-            let enforced = Operation { parameters: query_parameters(operation), csv };
+            let content = operation.pointer("/responses/200/content");
+            let other_formats =
+                ["text/csv", XLSX].iter().any(|kind| content.is_some_and(|c| c.get(kind).is_some()));
+            let enforced = Operation { parameters: query_parameters(operation), other_formats };
             operations.entry(path.to_owned()).or_default().insert(method.to_ascii_uppercase(), enforced);
             complete(path, method, operation);
         });

@@ -94,6 +94,7 @@ impl Repeatable {
                 content_type: stored.content_type,
                 etag: stored.etag,
                 location: stored.location,
+                file_name: None,
                 body: stored.body,
                 replayed: true,
                 replay_body: None,

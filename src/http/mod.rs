@@ -3,6 +3,7 @@
 //! Domains use [`Problem`], [`Code`], [`Violations`], [`ValidJson`], [`Listing`], [`Reply`] and [`PathOf`].
 
 pub mod answers;
+pub mod book;
 mod cells;
 pub mod code;
 pub mod csv;

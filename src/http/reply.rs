@@ -19,6 +19,8 @@ pub struct Reply {
     pub content_type: Option<String>,
     pub etag: Option<String>,
     pub location: Option<String>,
+    /// Name under which a browser saves it.
+    pub file_name: Option<String>,
     pub body: Vec<u8>,
     /// The answer was stored by an earlier request with the same key.
     pub replayed: bool,
@@ -33,6 +35,7 @@ impl Reply {
             content_type: content_type.map(str::to_owned),
             etag: None,
             location: None,
+            file_name: None,
             body,
             replayed: false,
             replay_body: None,
@@ -49,6 +52,11 @@ impl Reply {
         let mut reply = Self::of(StatusCode::CREATED, Some(JSON), json(body)?);
         reply.location = Some(location);
         Ok(reply)
+    }
+
+    /// 200 with a file to save; `name` is plain ASCII.
+    pub fn file(content_type: &str, name: String, body: Vec<u8>) -> Self {
+        Self { file_name: Some(name), ..Self::of(StatusCode::OK, Some(content_type), body) }
     }
 
     pub fn no_content() -> Self {
@@ -123,6 +131,10 @@ impl Responder for Reply {
         let headers = [
             (header::CONTENT_TYPE, self.content_type),
             (header::ETAG, self.etag),
+            (
+                header::CONTENT_DISPOSITION,
+                self.file_name.map(|name| format!("attachment; filename=\"{name}\"")),
+            ),
             if is_csv {
                 (header::LINK, self.location.map(|cursor| next_link(request.query_string(), cursor)))
             } else {

@@ -4,7 +4,7 @@
 
 pub mod model;
 pub mod national;
-mod national_routes;
+pub mod national_routes;
 pub mod routes;
 pub mod rules;
 pub mod wire;

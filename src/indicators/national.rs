@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::auth::Actor;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, QueryResult, Reader, sql};
 
 row! {
     #[derive(Clone, Debug, Serialize)]
@@ -51,6 +51,34 @@ pub async fn list(
     list.filter_some("r.index_year = any({})", years);
     list.filter_some("r.node = any({})", nodes);
     list.page(conn, order, window).await
+}
+
+row! {
+    /// A result with what its node is called.
+    #[derive(Clone, Debug)]
+    pub struct NamedResultRow {
+        pub index_year: i32,
+        pub node: String,
+        pub score: Option<BigDecimal>,
+        pub rank: Option<i32>,
+        pub units: Option<i32>,
+        pub source: String,
+        pub version: i32,
+        pub previous_rank: Option<i32>,
+        pub name: Option<String>,
+    }
+}
+
+/// Results of the last year, up to this one, that has any: the whole index first.
+pub async fn latest(conn: &mut Reader<'_>, year: i32) -> QueryResult<Vec<NamedResultRow>> {
+    sql(format!(
+        "select {COLUMNS}, (select n.name from framework_nodes n where n.code = r.node order by n.framework_code limit 1) as name \
+         from {FROM} where r.index_year = (select max(index_year) from national_results where index_year <= $1) \
+         order by r.node <> 'ICT', r.node"
+    ))
+    .bind(year)
+    .rows(conn)
+    .await
 }
 
 /// The result of a year and node, locked.

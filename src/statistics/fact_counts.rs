@@ -83,9 +83,9 @@ pub fn statement(query: &RateQuery) -> Sql {
     };
     let statement = sql(text)
         .planned_each_time()
-        .bind((!by_month).then(|| query.period.last_day()))
+        .bind((!by_month).then(|| query.last_day()))
         .bind(query.period.first_day())
-        .bind(query.period.last_day())
+        .bind(query.last_day())
         .bind(query.agencies.clone())
         .bind(query.fields.clone());
     match query.as_of {

@@ -1,11 +1,15 @@
 //! Counting procedures by level: one statement for all groups.
 
 use chrono::NaiveDate;
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::row::NamedRow;
+use diesel::sql_types::Bool;
 
 use super::coverage::Expected;
 use super::levels::LevelGroupBy;
-use crate::db::{QueryResult, Reader, sql};
-use crate::values::Period;
+use crate::db::{QueryResult, Reader, Sql, sql};
+use crate::values::{Month, Period};
 
 /// What is counted.
 #[derive(Clone, Debug)]
@@ -14,6 +18,14 @@ pub struct LevelQuery {
     pub group_by: Option<LevelGroupBy>,
     pub agencies: Option<Vec<String>>,
     pub fields: Option<Vec<String>>,
+    /// Not grouped by month: only up to this month, as on its last day.
+    pub until: Option<Month>,
+}
+
+impl LevelQuery {
+    fn last_day(&self) -> NaiveDate {
+        self.until.map_or(self.period.last_day(), Month::last_day)
+    }
 }
 
 /// The agencies asked for; else those that should have procedures on the last day of the period, and those that have.
@@ -135,17 +147,52 @@ pub async fn count(conn: &mut Reader<'_>, query: &LevelQuery) -> QueryResult<Vec
         Some(LevelGroupBy::Month) => {
             query.period.months().into_iter().map(|month| (month.first_day(), month.last_day())).collect()
         }
-        _ => vec![(query.period.first_day(), query.period.last_day())],
+        _ => vec![(query.period.first_day(), query.last_day())],
     };
+    bound(text(query), query, spans).rows(conn).await
+}
+
+fn bound(text: String, query: &LevelQuery, spans: Vec<(NaiveDate, NaiveDate)>) -> Sql {
     let (first, last): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
-    sql(text(query))
+    sql(text)
         .planned_each_time()
         .bind(first)
         .bind(last)
         .bind(query.agencies.clone())
         .bind(query.fields.clone())
         .bind(query.period.first_day())
-        .bind(query.period.last_day())
-        .rows(conn)
-        .await
+        .bind(query.last_day())
+}
+
+/// A row of the whole province, or of an agency.
+struct Placed {
+    whole: bool,
+    row: LevelRow,
+}
+
+impl QueryableByName<Pg> for Placed {
+    fn build<'a>(row: &impl NamedRow<'a, Pg>) -> diesel::deserialize::Result<Self> {
+        Ok(Self { whole: NamedRow::get::<Bool, bool>(row, "whole")?, row: LevelRow::build(row)? })
+    }
+}
+
+/// The province's counts and, if asked for, those of each agency, by one statement.
+pub async fn count_whole(
+    conn: &mut Reader<'_>,
+    mut query: LevelQuery,
+    by_agency: bool,
+) -> QueryResult<(Option<LevelRow>, Vec<LevelRow>)> {
+    query.group_by = None;
+    let mut statement = format!("select true as whole, w.* from ({}) w", text(&query));
+    if by_agency {
+        query.group_by = Some(LevelGroupBy::Agency);
+        statement.push_str(&format!(" union all select false, o.* from ({}) o", text(&query)));
+    }
+    let spans = vec![(query.period.first_day(), query.last_day())];
+    let rows: Vec<Placed> = bound(statement, &query, spans).rows(conn).await?;
+    let (whole, agencies): (Vec<Placed>, Vec<Placed>) = rows.into_iter().partition(|placed| placed.whole);
+    Ok((
+        whole.into_iter().next().map(|placed| placed.row),
+        agencies.into_iter().map(|placed| placed.row).collect(),
+    ))
 }

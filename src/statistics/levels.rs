@@ -61,7 +61,7 @@ pub struct LevelCounts {
 }
 
 impl LevelCounts {
-    fn each(self) -> [(u8, i64); 4] {
+    pub fn each(self) -> [(u8, i64); 4] {
         [(1, self.one), (2, self.two), (3, self.three), (4, self.four)]
     }
 
@@ -78,18 +78,18 @@ impl LevelCounts {
 pub struct LevelItem {
     group: Group,
     /// Procedures whose highest level is this one.
-    exact: LevelCounts,
+    pub exact: LevelCounts,
     /// Procedures of this level or a higher one.
-    at_least: LevelCounts,
+    pub at_least: LevelCounts,
     /// Procedures in force at the end of the period, those without a level included.
     #[schema(minimum = 0)]
-    total: i64,
+    pub total: i64,
     /// `services_level_1` to `_4` in both countings, `services_level_3_4`, `services_active_level_3` and `_4`.
-    rates: Vec<RateItem>,
+    pub rates: Vec<RateItem>,
 }
 
 impl LevelItem {
-    fn of(group: Group, row: &LevelRow, aims: &Aims) -> Self {
+    pub fn of(group: Group, row: &LevelRow, aims: &Aims) -> Self {
         let exact = LevelCounts { one: row.exact_1, two: row.exact_2, three: row.exact_3, four: row.exact_4 };
         let at_least = exact.at_least();
         let mut rates = Vec::with_capacity(11);
@@ -126,6 +126,20 @@ impl LevelItem {
             services_level_4: percent(self.at_least.four),
         }
     }
+}
+
+/// The rate by which targets of an index's indicator of services (`UD.DV.03`) are judged.
+pub fn metric_of(indicator: &str) -> Option<String> {
+    (1..=4).find(|n| indicator == format!("UD.DV.0{n}")).map(|n| format!("services_level_{n}"))
+}
+
+/// The rate with this id as its targets mean it, of a group's counts: levels at least, activity at exactly the level.
+pub fn aimed(metric: &str, row: &LevelRow) -> Option<Rate> {
+    let counting = if metric.starts_with("services_active_") { Counting::Exact } else { Counting::AtLeast };
+    let item = LevelItem::of(Group::province(), row, &Aims::default());
+    let rate =
+        item.rates.into_iter().find(|rate| rate.metric == metric && rate.counting == Some(counting))?;
+    Some(Rate::new(rate.numerator, rate.denominator))
 }
 
 /// An item as a line of a table.
@@ -192,6 +206,7 @@ pub async fn service_levels(
         group_by,
         agencies: agency.map(|any| any.0),
         fields: field.as_ref().map(fields_of),
+        until: None,
     };
     let (coverage, rows, aims) = access
         .fetch_figures(async |conn| {
@@ -256,5 +271,12 @@ mod tests {
         assert!(told.contains(&("services_level_3_4", Counting::AtLeast, 1155, 2020)));
         assert!(told.contains(&("services_active_level_3", Counting::Exact, 4, 404)));
         assert!(told.contains(&("services_active_level_4", Counting::Exact, 0, 751)));
+        assert_eq!(aimed("services_level_3", &row), Some(Rate::new(1155, 2020)));
+        assert_eq!(aimed("services_active_level_3", &row), Some(Rate::new(4, 404)));
+        assert_eq!(aimed("on_time", &row), None);
+        assert_eq!(
+            (metric_of("UD.DV.04").as_deref(), metric_of("UD.DV.05")),
+            (Some("services_level_4"), None)
+        );
     }
 }

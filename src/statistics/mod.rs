@@ -2,10 +2,11 @@
 
 mod coverage;
 mod fact_counts;
-mod level_counts;
+pub mod level_counts;
 pub mod levels;
 pub mod metrics;
-mod rate_counts;
+pub mod progress;
+pub mod rate_counts;
 pub mod rates;
 pub mod routes;
 pub mod rules;

@@ -21,6 +21,8 @@ pub struct RateQuery {
     pub fields: Option<Vec<String>>,
     /// The counts as they stood then.
     pub as_of: Option<DateTime<Utc>>,
+    /// Only months up to this one, with the levels of its last day.
+    pub until: Option<Month>,
 }
 
 /// Where the counts are read.
@@ -38,11 +40,16 @@ impl RateQuery {
     fn source(&self) -> Source {
         use RateGroupBy::{Agency, Field, Month, Service};
         match (self.group_by, &self.agencies, &self.fields) {
-            _ if self.as_of.is_some() => Source::Facts,
+            _ if self.as_of.is_some() || self.until.is_some() => Source::Facts,
             (None | Some(Month | Agency), _, None) => Source::AgencyRollups,
             (None | Some(Month | Field | Service), None, _) => Source::ServiceRollups,
             _ => Source::Facts,
         }
+    }
+
+    /// Last day of what is counted.
+    pub fn last_day(&self) -> NaiveDate {
+        self.until.map_or(self.period.last_day(), Month::last_day)
     }
 
     /// Whether it takes the facts to answer, which takes its time.

@@ -148,7 +148,7 @@ async fn dossier_rates(
         let detail = Msg::fixed("Thời điểm chưa đến.", "This instant has not come yet.");
         return Err(invalid("as_of", detail));
     }
-    let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of };
+    let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of, until: None };
     let ids: Vec<String> = metrics.iter().map(|metric| metric.id.to_owned()).collect();
     let (coverage, groups, aims) = if query.reads_facts() {
         // Long: others must not wait behind it on a shared connection.

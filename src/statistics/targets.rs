@@ -38,6 +38,13 @@ impl Aims {
     }
 }
 
+impl Aims {
+    /// Of the province alone.
+    pub fn of_province(targets: impl IntoIterator<Item = (String, Aim)>) -> Self {
+        Self { province: targets.into_iter().collect(), ..Self::default() }
+    }
+}
+
 row! {
     struct AimRow {
         code: String,

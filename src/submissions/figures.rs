@@ -56,6 +56,11 @@ pub struct Figure {
     pub note: Option<String>,
 }
 
+/// What a quotient is multiplied by in this unit.
+pub fn per_of(unit: &str) -> BigDecimal {
+    BigDecimal::from(if matches!(unit, "percent" | "per_100") { 100 } else { 1 })
+}
+
 /// Why there is no rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -76,8 +81,7 @@ impl Figure {
         if denominator.is_zero() {
             return None;
         }
-        let per = BigDecimal::from(if matches!(self.unit.as_str(), "percent" | "per_100") { 100 } else { 1 });
-        Some(Decimal::rounded(&(numerator * per / denominator), 2))
+        Some(Decimal::rounded(&(numerator * per_of(&self.unit) / denominator), 2))
     }
 
     pub fn rate_reason(&self) -> Option<RateReason> {

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::description::{document, operations};
 
 /// From the floor up. A room may use rooms above it in this list and rooms of its own line, none below.
-const STOREYS: [&[&str]; 6] = [
+const STOREYS: [&[&str]; 7] = [
     &["clock", "ids", "values", "db"],
     &["http"],
     &["auth", "state", "config"],
     &["accounts", "agencies", "audit", "indicators", "months", "services", "submissions", "targets", "tasks"],
     &["scoring", "statistics"],
+    &["reports"],
     &["app", "cli", "seed"],
 ];
 

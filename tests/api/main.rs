@@ -8,8 +8,6 @@
     reason = "a test that cannot go on has failed"
 )]
 
-mod support;
-
 mod accounts;
 mod agencies;
 mod architecture;
@@ -24,12 +22,15 @@ mod indicators;
 mod instances;
 mod months;
 mod observations;
+mod progress;
 mod rates;
 mod recount;
+mod reports;
 mod schema;
 mod services;
 mod statistics;
 mod submissions;
+mod support;
 mod targets;
 mod tasks;
 mod walk;

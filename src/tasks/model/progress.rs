@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::auth::{Actor, Scope};
 use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 
 row! {
@@ -35,6 +35,47 @@ row! {
         pub due_date: Option<NaiveDate>,
         pub was_overdue: bool,
     }
+}
+
+row! {
+    /// A task of a plan with one of its leads; with nulls when it has none.
+    #[derive(Clone, Debug)]
+    pub struct TaskLeadRow {
+        pub code: String,
+        pub title: String,
+        pub deadline: NaiveDate,
+        pub cancelled: bool,
+        /// Who leads it, as the plan names them: codes of agencies and groups.
+        pub named: Vec<String>,
+        pub agency_id: Option<AgencyId>,
+        pub agency: Option<String>,
+        pub valid_from: Option<NaiveDate>,
+        pub valid_to: Option<NaiveDate>,
+        pub successors: Vec<String>,
+        pub percent: i16,
+        pub completed_on: Option<NaiveDate>,
+        pub confirmed_deadline: Option<NaiveDate>,
+        pub lead_cancelled: bool,
+        pub due_date: Option<NaiveDate>,
+    }
+}
+
+/// All tasks of a year's plans with all their leads, by one statement, in the order of [`leads`].
+pub async fn of_year(conn: &mut Reader<'_>, year: i32) -> QueryResult<Vec<TaskLeadRow>> {
+    sql("select t.code, t.title, coalesce(t.due_date, t.range_to) as deadline, t.cancelled_at is not null as cancelled, \
+           array(select coalesce(b.code, n.group_code) from task_parties n left join agencies b on b.id = n.agency_id \
+             where n.task_code = t.code and n.role = 'lead' order by n.position) as named, \
+           a.id as agency_id, a.code as agency, a.valid_from, a.valid_to, \
+           array(select s.code from agency_successors l join agencies s on s.id = l.successor_id where l.agency_id = a.id) as successors, \
+           coalesce(g.percent, 0::smallint) as percent, g.completed_on, g.confirmed_deadline, \
+           g.cancelled_at is not null as lead_cancelled, g.due_date \
+         from tasks t join plans p on p.code = t.plan_code \
+         left join task_agencies x on x.task_code = t.code and x.role = 'lead' left join agencies a on a.id = x.agency_id \
+         left join task_progress g on g.task_code = x.task_code and g.agency_id = x.agency_id \
+         where p.year = $1 order by t.code, a.name collate \"vi-x-icu\", a.code")
+    .bind(year)
+    .rows(conn)
+    .await
 }
 
 /// The leads of these tasks, by task and in Vietnamese order of the name. All of them, whoever asks: how a task stands

@@ -1,0 +1,67 @@
+//! Reports over HTTP.
+
+use actix_web::{get, web};
+use utoipa_actix_web::service_config::ServiceConfig;
+
+use super::compose::{compose, question, read};
+use super::sheets::workbook;
+use super::wire::MonthlyReport;
+use crate::auth::Access;
+use crate::auth::permission::ReadReports;
+use crate::http::book::{BookFormat, BookParams, XLSX};
+use crate::http::{Code, EntityTag, PathOf, Problem, Reply};
+use crate::values::Month;
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config.service(monthly_report);
+}
+
+/// The monthly report
+///
+/// What the department reports to the provincial committee on a month: submissions by agency, the province's figures, procedures by
+/// level, dossier rates, targets and where they stand, tasks and those overdue, published results with the movement of ranks. It
+/// shows the last day of the month, in a month that goes on today, by what is known now; figures, statuses and expectations are those
+/// of `/statistics/progress?year=…&on=…`, rates those of `/statistics/dossier-rates`. A month that has not begun is 404.
+///
+/// As a workbook (`?format=xlsx`, or its media type in `Accept`): eight sheets in Vietnamese, laid out to be printed on A4. The `ETag` is
+/// that of the figures: the same ones are answered 304.
+#[utoipa::path(
+    tag = "statistics",
+    params(("month" = Month, Path), BookParams),
+    responses((status = 200, description = "The report", content(
+        (MonthlyReport = "application/json"),
+        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    ))),
+    security(("bearer" = ["reports:read"]))
+)]
+#[get("/reports/{month}")]
+async fn monthly_report(
+    access: Access<ReadReports>,
+    month: PathOf<String>,
+    format: BookFormat,
+) -> Result<Reply, Problem> {
+    let month: Month = month.0.parse().map_err(|_| Problem::new(Code::MalformedMonth))?;
+    let today = access.today();
+    if month.first_day() > today {
+        let detail = msg!("Tháng {month} chưa đến.", "The month {month} has not begun.");
+        return Err(Problem::with(Code::NotFound, detail));
+    }
+    let question = question(month, today);
+    // Long where earlier months are counted: others must not wait behind it on a shared connection.
+    let read = access.read(async move |conn| read(&mut &*conn, month, &question).await).await?;
+    let report = compose(read, month, today);
+    let json = Reply::ok(&report)?;
+    let tag = EntityTag::of_bytes(&[json.body.as_slice(), format!("{format:?}").as_bytes()].concat());
+    if access.conditions.is_fresh(&tag) {
+        return Ok(Reply::not_modified(&tag));
+    }
+    if format == BookFormat::Json {
+        return Ok(json.tagged(&tag));
+    }
+    let name = format!("ict-index-{month}.xlsx");
+    let body = web::block(move || workbook(&report)).await;
+    let failed =
+        |error: &dyn std::fmt::Display| Problem::internal(format!("cannot write the workbook: {error}"));
+    let body = body.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+    Ok(Reply::file(XLSX, name, body).tagged(&tag))
+}

@@ -1,0 +1,14 @@
+//! Targets and where they stand on a day, with the tasks beside them: what is presented at the committee's meetings.
+//!
+//! The monthly report asks the same question by [`ask`]. Which figure a target is compared with is decided in `figures`, how
+//! it stands in `rules`.
+
+pub mod figures;
+pub mod model;
+pub mod picture;
+pub mod routes;
+pub mod rules;
+pub mod tasks;
+pub mod wire;
+
+pub use picture::{Picture, Question, ask};

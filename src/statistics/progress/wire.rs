@@ -1,0 +1,310 @@
+//! Targets, where they stand, and what is beside them, on the wire.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::figures::Source;
+use super::model::AgencyRow;
+use super::picture::{Picture, Standing};
+use super::rules::{Reason, Start, Status};
+use super::tasks::Tasks;
+use crate::auth::Scope;
+use crate::http::csv::CsvRow;
+use crate::statistics::wire::Coverage;
+use crate::targets::rules::{Subject, TargetScope};
+use crate::values::{Comparator, Decimal, Month};
+
+/// Targets by where they stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProgressCounts)]
+pub struct Counts {
+    #[schema(minimum = 0)]
+    pub achieved: u32,
+    #[schema(minimum = 0)]
+    pub on_track: u32,
+    #[schema(minimum = 0)]
+    pub at_risk: u32,
+    #[schema(minimum = 0)]
+    pub off_track: u32,
+    #[schema(minimum = 0)]
+    pub not_assessable: u32,
+    #[schema(minimum = 0)]
+    pub total: u32,
+}
+
+impl Counts {
+    pub fn of(statuses: impl IntoIterator<Item = Status>) -> Self {
+        let mut counts = Self::default();
+        for status in statuses {
+            *counts.place(status) += 1;
+            counts.total += 1;
+        }
+        counts
+    }
+
+    fn place(&mut self, status: Status) -> &mut u32 {
+        match status {
+            Status::Achieved => &mut self.achieved,
+            Status::OnTrack => &mut self.on_track,
+            Status::AtRisk => &mut self.at_risk,
+            Status::OffTrack => &mut self.off_track,
+            Status::NotAssessable => &mut self.not_assessable,
+        }
+    }
+
+    pub fn get(mut self, status: Status) -> u32 {
+        *self.place(status)
+    }
+}
+
+/// The figure of a year before the target's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProgressBaseline)]
+pub struct Baseline {
+    #[schema(example = 2017)]
+    pub year: i32,
+    #[schema(example = 93)]
+    pub value: Decimal,
+}
+
+/// A target of the province or of one agency, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct TargetProgress {
+    #[schema(value_type = Subject)]
+    pub subject: String,
+    /// Code of an indicator (perhaps with a breakdown after a colon), or the id of a rate.
+    #[schema(example = "dossiers_level_3_resolved")]
+    pub code: String,
+    /// Name of the indicator; null for a rate.
+    pub name: Option<String>,
+    #[schema(value_type = TargetScope)]
+    pub scope: String,
+    /// With scope `agency`: whose figure is compared. A target for each agency has one item for each.
+    #[schema(example = "SO-YT")]
+    pub agency: Option<String>,
+    pub agency_name: Option<String>,
+    pub comparator: Comparator,
+    /// In percent for a rate, else in `unit`.
+    #[schema(example = 60)]
+    pub value: Decimal,
+    /// Upper end of `between`.
+    pub value_to: Option<Decimal>,
+    pub due: NaiveDate,
+    #[schema(example = "percent")]
+    pub unit: Option<String>,
+    /// Where the plan says so.
+    pub source: String,
+    /// The figure that is compared, half up to two decimals (the exact one is compared); null without one.
+    #[schema(example = 57.18)]
+    pub actual: Option<Decimal>,
+    pub numerator: Option<Decimal>,
+    pub denominator: Option<Decimal>,
+    /// Where the figure comes from; null without one.
+    pub actual_source: Option<Source>,
+    /// First and last month that it is made of.
+    pub period_from: Option<Month>,
+    pub period_to: Option<Month>,
+    /// Of a figure of the province that agencies report: who did. `partial` names those whose latest figure is of an earlier
+    /// month than others'. For an officer `missing` and `partial` name the own agencies alone; the numbers are of all.
+    pub coverage: Option<Coverage>,
+    /// The province's latest figure of a year before, in the same unit.
+    pub baseline: Option<Baseline>,
+    /// On a straight line from the start of the year to the due day; half up to two decimals.
+    #[schema(example = 48.5)]
+    pub expected_by_now: Decimal,
+    /// What that line starts from.
+    pub expected_from: Start,
+    pub status: Status,
+    pub reason: Reason,
+    /// What is missing to the target, in its unit (percentage points for percent); below zero when it is passed.
+    #[schema(example = 2.82)]
+    pub gap: Option<Decimal>,
+    /// What has to be gained each month until the due day, in the unit of `gap`; 0 when met, null when no time is left.
+    #[schema(example = 0.94)]
+    pub required_pace: Option<Decimal>,
+    /// The fewest further dossiers, all online, that bring a rate of dossiers to its target.
+    pub dossiers_needed: Option<i64>,
+}
+
+/// An agency that has not handed in its submission.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NotReported {
+    #[schema(example = "SO-YT")]
+    pub agency: String,
+    pub name: String,
+    /// `draft` or `returned`; null when there is none at all.
+    #[schema(example = "draft")]
+    pub state: Option<String>,
+}
+
+/// What is presented at a meeting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Progress {
+    /// The year of the targets and of the plans whose tasks are counted.
+    #[schema(example = 2018)]
+    pub year: i32,
+    /// The day that is looked at.
+    pub on: NaiveDate,
+    /// Items by status, whatever `status` asks for.
+    pub counts: Counts,
+    /// The province's first, by due day.
+    pub items: Vec<TargetProgress>,
+    pub tasks: Tasks,
+    /// The month that was over last on the day …
+    pub reporting_month: Month,
+    /// … and the agencies that have not handed it in; for an officer the own ones alone.
+    pub not_reported: Vec<NotReported>,
+}
+
+impl TargetProgress {
+    pub fn of(standing: &Standing<'_>, scope: &Scope, agencies: &BTreeMap<&str, &AgencyRow>) -> Self {
+        let Standing { target, agency, found, assessment, .. } = standing;
+        let seen = |codes: &[String]| {
+            let holds = |code: &&String| agencies.get(code.as_str()).is_some_and(|a| scope.holds(a.id()));
+            codes.iter().filter(holds).cloned().collect()
+        };
+        Self {
+            subject: target.subject.clone(),
+            code: target.code.clone(),
+            name: target.name.clone(),
+            scope: target.scope.clone(),
+            agency: agency.map(|agency| agency.code.clone()),
+            agency_name: agency.map(|agency| agency.name.clone()),
+            comparator: target.comparator,
+            value: target.value.clone(),
+            value_to: target.value_to.clone(),
+            due: target.due,
+            unit: target.unit.clone().or_else(|| target.indicator_unit.clone()),
+            source: target.source.clone(),
+            actual: found.figure.as_ref().ok().map(super::rules::Exact::shown),
+            numerator: found.numerator.clone(),
+            denominator: found.denominator.clone(),
+            actual_source: found.source,
+            period_from: found.from,
+            period_to: found.to,
+            coverage: found.coverage.as_ref().map(|coverage| Coverage {
+                missing: seen(&coverage.missing),
+                partial: seen(&coverage.partial),
+                ..*coverage
+            }),
+            baseline: standing
+                .baseline
+                .map(|baseline| Baseline { year: baseline.year, value: baseline.value.clone() }),
+            expected_by_now: assessment.expected.shown(),
+            expected_from: assessment.start,
+            status: assessment.status,
+            reason: assessment.reason,
+            gap: assessment.gap.as_ref().map(super::rules::Exact::shown),
+            required_pace: assessment.pace.as_ref().map(super::rules::Exact::shown),
+            dossiers_needed: standing.dossiers_needed,
+        }
+    }
+}
+
+/// What of it is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub scope: Option<TargetScope>,
+    pub agencies: Option<Vec<String>>,
+    pub statuses: Option<Vec<Status>>,
+}
+
+impl Wanted {
+    fn takes(&self, standing: &Standing<'_>) -> bool {
+        let of_scope = self.scope.is_none_or(|scope| scope.as_str() == standing.target.scope);
+        let of_agency = self
+            .agencies
+            .as_ref()
+            .is_none_or(|codes| standing.agency.is_some_and(|agency| codes.contains(&agency.code)));
+        of_scope && of_agency
+    }
+}
+
+impl Progress {
+    /// What a caller with this scope sees of the picture: of agencies, the own ones alone.
+    pub fn of(picture: &Picture, scope: &Scope, wanted: &Wanted) -> Self {
+        let standings = picture.standings();
+        let by_code: BTreeMap<&str, &AgencyRow> =
+            picture.frame.agencies.iter().map(|agency| (agency.code.as_str(), agency)).collect();
+        let seen: Vec<&Standing<'_>> = standings
+            .iter()
+            .filter(|standing| standing.agency.is_none_or(|agency| scope.holds(agency.id())))
+            .filter(|standing| wanted.takes(standing))
+            .collect();
+        let of_status = |status| wanted.statuses.as_ref().is_none_or(|any| any.contains(&status));
+        Self {
+            year: picture.frame.year,
+            on: picture.on,
+            counts: Counts::of(seen.iter().map(|standing| standing.assessment.status)),
+            items: seen
+                .iter()
+                .filter(|standing| of_status(standing.assessment.status))
+                .map(|standing| TargetProgress::of(standing, scope, &by_code))
+                .collect(),
+            tasks: Tasks::on(picture.on, &picture.tasks, scope),
+            reporting_month: picture.reporting_month,
+            not_reported: not_reported(&picture.frame.agencies, scope),
+        }
+    }
+}
+
+/// Those that should have handed in the month and have not, as far as the caller may know.
+pub fn not_reported(agencies: &[AgencyRow], scope: &Scope) -> Vec<NotReported> {
+    agencies
+        .iter()
+        .filter(|agency| agency.reports && !agency.has_reported() && scope.holds(agency.id()))
+        .map(|agency| NotReported {
+            agency: agency.code.clone(),
+            name: agency.name.clone(),
+            state: agency.state.clone(),
+        })
+        .collect()
+}
+
+/// An item as a line of a table.
+#[derive(Debug, Serialize)]
+pub struct ProgressLine<'i> {
+    pub year: i32,
+    pub on: NaiveDate,
+    #[serde(flatten)]
+    pub item: &'i TargetProgress,
+}
+
+impl CsvRow for ProgressLine<'_> {
+    const COLUMNS: &'static [&'static str] = &[
+        "year",
+        "on",
+        "subject",
+        "code",
+        "name",
+        "scope",
+        "agency",
+        "agency_name",
+        "comparator",
+        "value",
+        "value_to",
+        "due",
+        "unit",
+        "actual",
+        "numerator",
+        "denominator",
+        "actual_source",
+        "period_from",
+        "period_to",
+        "coverage.expected",
+        "coverage.reported",
+        "baseline.year",
+        "baseline.value",
+        "expected_by_now",
+        "expected_from",
+        "status",
+        "reason",
+        "gap",
+        "required_pace",
+        "dossiers_needed",
+        "source",
+    ];
+}
