@@ -153,5 +153,6 @@ permissions! {
     WriteServices = "services:write", roles [Coordinator], client [CatalogueWrite];
     ReadDossiers = "dossiers:read", roles [Coordinator, Monitor, Officer], client [DossiersWrite];
     WriteDossiers = "dossiers:write", roles [Coordinator, Officer], client [DossiersWrite];
+    WriteIndexRuns = "index_runs:write", roles [Coordinator], client [];
     ReadStatistics = "statistics:read", roles [Coordinator, Monitor, Officer], client [StatisticsRead];
 }

@@ -5,6 +5,7 @@
 pub mod answers;
 mod cells;
 pub mod code;
+pub mod computed;
 pub mod csv;
 pub mod describe;
 pub mod encoding;
