@@ -7,6 +7,7 @@ use crate::auth::{KeyRing, Passwords, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
+use crate::http::computed::Computed;
 use crate::http::describe::Description;
 use crate::http::metrics::Metrics;
 
@@ -25,6 +26,7 @@ struct Inner {
     description: Description,
     tokens: Tokens,
     answers: Answers,
+    computed: Computed,
     stopping: AtomicBool,
 }
 
@@ -46,6 +48,7 @@ impl State {
             description,
             tokens: Tokens::default(),
             answers,
+            computed: Computed::default(),
             stopping: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
@@ -84,6 +87,11 @@ impl State {
     /// Answers kept.
     pub fn answers(&self) -> &Answers {
         &self.inner.answers
+    }
+
+    /// What was computed from things that never change.
+    pub fn computed(&self) -> &Computed {
+        &self.inner.computed
     }
 
     /// The exposition format of all metrics.

@@ -153,6 +153,7 @@ permissions! {
     WriteServices = "services:write", roles [Coordinator], client [CatalogueWrite];
     ReadDossiers = "dossiers:read", roles [Coordinator, Monitor, Officer], client [DossiersWrite];
     WriteDossiers = "dossiers:write", roles [Coordinator, Officer], client [DossiersWrite];
+    WriteIndexRuns = "index_runs:write", roles [Coordinator], client [];
     ReadStatistics = "statistics:read", roles [Coordinator, Monitor, Officer], client [StatisticsRead];
     /// What goes to the committee, of all agencies.
     ReadReports = "reports:read", roles [Coordinator, Monitor], client [];

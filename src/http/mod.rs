@@ -6,6 +6,7 @@ pub mod answers;
 pub mod book;
 mod cells;
 pub mod code;
+pub mod computed;
 pub mod csv;
 pub mod describe;
 pub mod encoding;

@@ -6,3 +6,4 @@ pub mod engine;
 pub mod frameworks;
 pub mod observations;
 pub mod routes;
+pub mod runs;

@@ -11,6 +11,6 @@ pub mod routes;
 pub mod rules;
 mod transitions;
 mod updates;
-mod wire;
+pub mod wire;
 
 pub use quarter::Quarter;

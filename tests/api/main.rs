@@ -18,6 +18,7 @@ mod description;
 mod dossier_feed;
 mod dossiers;
 mod frameworks;
+mod index_runs;
 mod indicators;
 mod instances;
 mod months;

@@ -1,5 +1,7 @@
 //! What would follow from other figures. Nothing is stored: a simulation is a run of its own.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::fixed::Fixed;
@@ -64,14 +66,16 @@ pub fn simulate(run: &Run, changes: &[Substitution], mode: FrontierMode) -> Resu
 
 /// The input with some figures replaced, added or taken away.
 pub fn substituted(input: &Input, changes: &[Substitution]) -> Input {
-    let mut observations = input.observations.clone();
-    for change in changes {
-        let same = |row: &Observation| row.unit == change.unit && row.indicator == change.indicator;
-        observations.retain(|row| !same(row));
-        if let Some(value) = &change.value {
-            observations.push(Observation::value(&change.unit, &change.indicator, value.clone()));
-        }
-    }
+    let last: BTreeMap<(&str, &str), Option<&Fixed>> = changes
+        .iter()
+        .map(|change| ((change.unit.as_str(), change.indicator.as_str()), change.value.as_ref()))
+        .collect();
+    let is_kept = |row: &&Observation| !last.contains_key(&(row.unit.as_str(), row.indicator.as_str()));
+    let mut observations: Vec<Observation> = input.observations.iter().filter(is_kept).cloned().collect();
+    let figure = |((unit, indicator), value): (&(&str, &str), &Option<&Fixed>)| {
+        value.map(|value| Observation::value(unit, indicator, value.clone()))
+    };
+    observations.extend(last.iter().filter_map(figure));
     Input { units: input.units.clone(), observations, frontier: input.frontier.clone() }
 }
 

@@ -92,8 +92,13 @@ const COLUMNS: &str = "revision, rows, units, reason, recorded_at, recorded_by";
 
 impl SetRow {
     pub fn set(self) -> QueryResult<Set> {
-        Ok(Set { rows: from_json(self.rows)?, units: from_json(self.units)? })
+        set_of(self.rows, self.units)
     }
+}
+
+/// The set that two stored documents are.
+pub fn set_of(rows: Value, units: Value) -> QueryResult<Set> {
+    Ok(Set { rows: from_json(rows)?, units: from_json(units)? })
 }
 
 /// The revision that counts.

@@ -1,0 +1,166 @@
+//! Why scores and ranks moved between two runs, over HTTP.
+
+use std::sync::Arc;
+
+use actix_web::{get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::kept::{rows_of, run_of};
+use super::model::RunRow;
+use super::wire::IndexRun;
+use crate::auth::Access;
+use crate::auth::permission::ReadStatistics;
+use crate::http::csv::{CsvRow, Format};
+use crate::http::listing::{AnyOf, invalid};
+use crate::http::{ListParams, Listing, Msg, Page, PageInfo, PathOf, Problem, Reply};
+use crate::scoring::engine::compare::{Change, Comparison, compare};
+use crate::state::State;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ComparisonFilter {
+    /// Id of the earlier run, which this one is compared with. Needed.
+    #[param(required = true, value_type = Uuid)]
+    with: Option<String>,
+    /// Codes of units, comma-separated.
+    #[param(value_type = Option<String>, example = "SO-YT")]
+    unit: Option<AnyOf<String>>,
+    /// Codes of nodes that both frameworks have, comma-separated.
+    #[param(value_type = Option<String>, example = "ICT")]
+    node: Option<AnyOf<String>>,
+}
+
+impl ComparisonFilter {
+    fn takes(&self, change: &Change) -> bool {
+        let takes =
+            |any: &Option<AnyOf<String>>, code: &String| any.as_ref().is_none_or(|any| any.0.contains(code));
+        takes(&self.unit, &change.unit) && takes(&self.node, &change.node)
+    }
+}
+
+/// Two runs, and what moved.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunComparison {
+    /// The run of `with`.
+    pub before: IndexRun,
+    /// The run of the path.
+    pub after: IndexRun,
+    /// Units that are in the later run only.
+    pub entered: Vec<String>,
+    /// Units that were in the earlier run only.
+    pub left: Vec<String>,
+    /// By node from the root down, then by unit.
+    pub items: Vec<ScoreMove>,
+    pub page: PageInfo,
+}
+
+/// One unit at one node in both runs.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(transparent)]
+pub struct ScoreMove(Change);
+
+impl CsvRow for ScoreMove {
+    const COLUMNS: &'static [&'static str] = &[
+        "unit",
+        "node",
+        "before",
+        "after",
+        "difference",
+        "rank_before",
+        "rank_after",
+        "movement",
+        "parts.own",
+        "parts.frontier",
+        "parts.weights",
+        "parts.residual",
+    ];
+}
+
+/// Compare two runs
+///
+/// Why scores and ranks moved from the run of `with` to this one: for each unit and node in both, the difference split into the unit's
+/// `own` figures, the movement of the `frontier` that the others draw, the framework's `weights` and rules, and the `residual` of
+/// re-normalised nodes. The parts add up to the difference exactly; they are averaged over every order in which the changes could have
+/// come. `parts` is null where a score is missing in one of the runs or on the way. Units and nodes that only one run has cannot be
+/// compared. In pages; an officer reads the items of their own agencies alone. As CSV the items alone.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = Uuid, Path), ComparisonFilter, ListParams),
+    responses((status = 200, description = "What moved", content((RunComparison = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/index-runs/{id}/comparison")]
+pub async fn compare_runs(
+    access: Access<ReadStatistics>,
+    id: PathOf<Uuid>,
+    list: Listing<ComparisonFilter>,
+    state: web::Data<State>,
+) -> Result<Reply, Problem> {
+    let with = list.filter.with.as_deref().and_then(|text| text.parse::<Uuid>().ok());
+    let rows = rows_of(&access, [Some(id.0), with].into_iter().flatten().collect()).await?;
+    let find = |id: Uuid| rows.iter().find(|row| row.id == id);
+    let after = find(id.0).ok_or_else(Problem::not_found)?;
+    let before = with.and_then(find).ok_or_else(no_other)?;
+    let compared = comparison_of(&access, &state, before, after).await?;
+    list.order(&[], &[], NODE_AND_UNIT)?;
+    let seen = |change: &&Change| before.explains(&change.unit) && after.explains(&change.unit);
+    let taken = compared.changes.iter().filter(seen).filter(|change| list.filter.takes(change));
+    let items = taken.cloned().map(ScoreMove).collect();
+    let Page { items, page } =
+        list.page_of(items, |item: &ScoreMove| format!("{}\n{}", item.0.node, item.0.unit))?;
+    if list.format == Format::Csv {
+        return Reply::page(&access.conditions, list.format, &Page { items, page });
+    }
+    let whole = RunComparison {
+        before: before.clone().into(),
+        after: after.clone().into(),
+        entered: compared.entered.clone(),
+        left: compared.left.clone(),
+        items,
+        page,
+    };
+    Reply::collection::<_, ScoreMove>(&access.conditions, list.format, &whole, &[])
+}
+
+/// The one order there is.
+const NODE_AND_UNIT: crate::db::list::Order = crate::db::list::Order {
+    key: crate::db::list::SortKey { name: "node,unit", expr: "", pg_type: "text" },
+    descending: false,
+};
+
+fn no_other() -> Problem {
+    let detail = Msg::fixed(
+        "Cần mã của một lần tính khác, trước lần này.",
+        "Takes the id of another run, the earlier one.",
+    );
+    invalid("with", detail)
+}
+
+async fn comparison_of(
+    access: &Access<ReadStatistics>,
+    state: &State,
+    before: &RunRow,
+    after: &RunRow,
+) -> Result<Arc<Comparison>, Problem> {
+    let key = format!("comparison/{}/{}", before.id, after.id);
+    state
+        .computed()
+        .get(key, async || {
+            let (earlier, later) =
+                (run_of(access, state, before).await?, run_of(access, state, after).await?);
+            let done = state.computed().work(move || {
+                let mut done = compare(&earlier.run, &later.run);
+                let place = |node: &str| later.run.tree.index_of(node);
+                // Within a node they stay in the order of the units.
+                done.changes.sort_by_cached_key(|change| place(&change.node));
+                done
+            });
+            let done = done.await?;
+            let weight = done.changes.len() * 600;
+            Ok((done, weight))
+        })
+        .await
+}

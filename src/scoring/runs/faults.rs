@@ -1,0 +1,85 @@
+//! What the engine refuses, as problems.
+
+use crate::http::{Code, Msg, Problem, Violations};
+use crate::scoring::engine::input::{InputFault, InputFaultCode};
+use crate::scoring::engine::inverse::InverseFault;
+use crate::scoring::engine::score::Refusal;
+use crate::scoring::frameworks::faults as told;
+
+/// Why a run could not be computed. What is stored was checked when it came, so this names what has been changed since.
+pub fn refused(refusal: Refusal) -> Problem {
+    let mut faults = Violations::default();
+    match refusal {
+        Refusal::Framework(report) => {
+            report.faults.iter().for_each(|fault| told::add(fault, &mut faults));
+        }
+        Refusal::Input(input) => input.iter().for_each(|fault| add_input(&mut faults, fault)),
+    }
+    faults.into_result().err().unwrap_or_else(|| Problem::internal("a run was refused without a fault"))
+}
+
+fn add_input(faults: &mut Violations, fault: &InputFault) {
+    let (unit, indicator) = (&fault.unit, fault.indicator.as_deref().unwrap_or_default());
+    let (code, detail) = match fault.code {
+        InputFaultCode::UnitDuplicate => {
+            (Code::DuplicateEntry, msg!("Đơn vị `{unit}` có hai lần.", "The unit `{unit}` is there twice."))
+        }
+        InputFaultCode::UnitUnknown => (Code::UnknownReference, unknown_unit(unit)),
+        InputFaultCode::IndicatorUnknown => (Code::UnknownReference, unknown_indicator(indicator)),
+        InputFaultCode::ObservationDuplicate => (
+            Code::DuplicateEntry,
+            msg!("`{unit}` có hai số liệu cho `{indicator}`.", "`{unit}` has two figures for `{indicator}`."),
+        ),
+        InputFaultCode::FigureIncomplete => (
+            Code::MissingData,
+            msg!(
+                "`{unit}`, `{indicator}`: cần giá trị, hoặc tử số và mẫu số.",
+                "`{unit}`, `{indicator}`: takes a value, or a numerator and a denominator."
+            ),
+        ),
+        InputFaultCode::FigureAmbiguous => (
+            Code::InvalidValue,
+            msg!(
+                "`{unit}`, `{indicator}`: giá trị hoặc tử số và mẫu số, không cả hai.",
+                "`{unit}`, `{indicator}`: a value or a numerator and a denominator, not both."
+            ),
+        ),
+    };
+    faults.add(code, fault.pointer.clone(), detail);
+}
+
+pub fn unknown_unit(unit: &str) -> Msg {
+    msg!("Không có đơn vị `{unit}` trong lần tính này.", "There is no unit `{unit}` in this run.")
+}
+
+pub fn unknown_indicator(indicator: &str) -> Msg {
+    msg!("Bộ chỉ số không có chỉ tiêu `{indicator}`.", "The framework has no indicator `{indicator}`.")
+}
+
+/// Why no least change could be looked for.
+pub fn no_way(fault: InverseFault) -> Problem {
+    let (code, pointer, detail) = match fault {
+        InverseFault::UnitUnknown => (
+            Code::MissingData,
+            "/goal/unit",
+            Msg::fixed(
+                "Đơn vị không có điểm tổng hợp để bắt đầu.",
+                "The unit has no overall score to start from.",
+            ),
+        ),
+        InverseFault::IndicatorUnknown => (
+            Code::UnknownReference,
+            "/goal/indicators",
+            Msg::fixed("Không phải chỉ tiêu của bộ chỉ số.", "Not an indicator of the framework."),
+        ),
+        InverseFault::NoRange => (
+            Code::MissingData,
+            "/goal/indicators",
+            Msg::fixed(
+                "Có chỉ tiêu không biết giá trị tốt nhất: chưa có số liệu của ai, hoặc chỉ để tham khảo.",
+                "For an indicator no best figure is known: nobody has one, or it is for information only.",
+            ),
+        ),
+    };
+    Problem::at(code, pointer, detail)
+}

@@ -1,0 +1,67 @@
+//! Runs in memory: a run never changes, so it is computed once and kept as long as there is room.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::faults::refused;
+use super::model::{self, InputRow, RunRow, WholeRow};
+use super::rules::{Computation, compute};
+use crate::auth::Access;
+use crate::http::Problem;
+use crate::scoring::frameworks;
+use crate::scoring::observations::model::set_of;
+use crate::state::State;
+
+/// The run of the path, as far as the caller may see it.
+pub async fn row_of<P>(access: &Access<P>, id: Uuid) -> Result<RunRow, Problem> {
+    rows_of(access, vec![id]).await?.pop().ok_or_else(Problem::not_found)
+}
+
+pub async fn rows_of<P>(access: &Access<P>, ids: Vec<Uuid>) -> Result<Vec<RunRow>, Problem> {
+    let scope = access.scope();
+    access.fetch(async |conn| Ok(model::find(conn, ids.clone(), &scope).await?)).await
+}
+
+/// The run of the path, computed: its row and its inputs are read together where it is not kept.
+pub async fn both_of<P>(
+    access: &Access<P>,
+    state: &State,
+    id: Uuid,
+) -> Result<(RunRow, Arc<Computation>), Problem> {
+    let mut read = None;
+    let make = async || {
+        let scope = access.scope();
+        let whole = access.fetch(async |conn| Ok(model::whole(conn, id, &scope).await?)).await?;
+        let WholeRow { run, input } = whole.ok_or_else(Problem::not_found)?;
+        read = Some(run);
+        work(state, input).await
+    };
+    let run = state.computed().get(key(id), make).await?;
+    match read {
+        Some(row) => Ok((row, run)),
+        None => Ok((row_of(access, id).await?, run)),
+    }
+}
+
+/// The run, computed.
+pub async fn run_of<P>(access: &Access<P>, state: &State, row: &RunRow) -> Result<Arc<Computation>, Problem> {
+    both_of(access, state, row.id).await.map(|(_, run)| run)
+}
+
+fn key(id: Uuid) -> String {
+    format!("run/{id}")
+}
+
+async fn work(state: &State, input: InputRow) -> Result<(Computation, usize), Problem> {
+    let done = state.computed().work(move || of_input(input)).await??;
+    let weight = done.weight();
+    Ok((done, weight))
+}
+
+/// Reads what is stored and computes.
+pub fn of_input(input: InputRow) -> Result<Computation, Problem> {
+    let framework = frameworks::model::read(input.definition)?;
+    let set = set_of(input.figures, input.named)?;
+    compute(&framework, &set.input()).map_err(refused)
+}

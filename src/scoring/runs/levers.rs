@@ -1,0 +1,118 @@
+//! What would move a unit most, and which tasks of the plan work on it, over HTTP.
+
+use actix_web::{get, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::units::unit_of;
+use crate::auth::Access;
+use crate::auth::permission::ReadStatistics;
+use crate::db::list::Order;
+use crate::http::{PathOf, Problem, Reply};
+use crate::scoring::engine::levers::Lever;
+use crate::state::State;
+use crate::tasks::model::{self as tasks, TaskQuery, progress};
+use crate::tasks::rules::TaskStatus;
+use crate::tasks::wire::{Task, Viewer, tasks as shown};
+
+/// An indicator with what could be gained by it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnitLever {
+    pub name: String,
+    #[serde(flatten)]
+    pub lever: Lever,
+    /// Tasks of the plans that work on this indicator.
+    pub tasks: Vec<LeverTask>,
+}
+
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct LeverTask {
+    #[schema(example = "T16")]
+    pub code: String,
+    pub plan: String,
+    pub title: String,
+    /// As it stands on the day of the answer.
+    pub status: TaskStatus,
+    /// Codes of the agencies or groups that lead it, as the plan names them.
+    #[schema(example = json!(["SO-TTTT"]))]
+    pub leads: Vec<String>,
+}
+
+impl From<&Task> for LeverTask {
+    fn from(task: &Task) -> Self {
+        Self {
+            code: task.code.clone(),
+            plan: task.plan.clone(),
+            title: task.title.clone(),
+            status: task.status,
+            leads: task.leads.iter().map(|party| party.code.clone()).collect(),
+        }
+    }
+}
+
+/// The levers of one unit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnitLevers {
+    pub run: Uuid,
+    #[schema(example = "SO-YT")]
+    pub unit: String,
+    pub items: Vec<UnitLever>,
+}
+
+/// List a unit's levers
+///
+/// Every indicator that applies to the unit, by what a step of improvement would gain: a tenth of the way from the worst figure to the
+/// best one, or one more of what is counted; the others and the frontier stay as they are. `gain_per_unit` is per 1 of the figure,
+/// `gain_full` for going all the way, `places` the ranks gained. A unit without an overall score has none. With each indicator the
+/// tasks of the plans that are linked to it. An officer reads their own agencies alone; others are 404.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = Uuid, Path), ("unit" = String, Path, description = "Code of the unit, percent-encoded", example = "SO-YT")),
+    responses((status = 200, description = "The levers", body = UnitLevers)),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/index-runs/{id}/units/{unit}/levers")]
+pub async fn list_levers(
+    access: Access<ReadStatistics>,
+    path: PathOf<(Uuid, String)>,
+    state: web::Data<State>,
+) -> Result<Reply, Problem> {
+    let (row, now, unit) = unit_of(&access, &state, path.0).await?;
+    let codes = now.run.tree.leaves().map(|(_, item, _)| item.code.clone()).collect();
+    let tasks = tasks_of(&access, codes).await?;
+    let work = move || {
+        let levers = now.run.levers(&unit).unwrap_or_default();
+        let item = |lever: Lever| {
+            let index = now.run.tree.index_of(&lever.indicator);
+            let item = index.and_then(|index| now.run.tree.item(index));
+            UnitLever {
+                name: item.map(|item| item.name.clone()).unwrap_or_default(),
+                tasks: tasks
+                    .iter()
+                    .filter(|task| task.indicators.contains(&lever.indicator))
+                    .map(LeverTask::from)
+                    .collect(),
+                lever,
+            }
+        };
+        UnitLevers { run: row.id, items: levers.into_iter().map(item).collect(), unit }
+    };
+    let body = state.computed().work(work).await?;
+    let bytes =
+        serde_json::to_vec(&body).map_err(|e| Problem::internal(format!("cannot write JSON: {e}")))?;
+    Reply::resource(&access.conditions, &crate::http::EntityTag::of_bytes(&bytes), || body)
+}
+
+async fn tasks_of(access: &Access<ReadStatistics>, codes: Vec<String>) -> Result<Vec<Task>, Problem> {
+    let viewer = Viewer::of(access);
+    access
+        .read(async move |conn| {
+            let query = TaskQuery { indicators: Some(codes), ..TaskQuery::default() };
+            let by_code = Order { key: tasks::CODE, descending: false };
+            let rows = tasks::matching(conn, query, &[by_code]).await?;
+            let leads = progress::leads(conn, rows.iter().map(|row| row.code.clone()).collect()).await?;
+            Ok(shown(rows, leads, &viewer).collect())
+        })
+        .await
+}

@@ -1,0 +1,18 @@
+//! Index runs: a framework computed on one revision of its observations, stored and never changed, and what follows from a run:
+//! why a unit stands where it does, what would move it, why two runs differ, how much a rank can be trusted.
+//!
+//! Others have no need of it.
+
+pub mod comparison;
+pub mod faults;
+pub mod kept;
+pub mod levers;
+pub mod model;
+pub mod national;
+pub mod robustness;
+pub mod routes;
+pub mod rules;
+pub mod scores;
+pub mod simulations;
+pub mod units;
+pub mod wire;

@@ -1,0 +1,364 @@
+//! Index runs as stored, and their scores.
+
+use bigdecimal::BigDecimal;
+use chrono::{DateTime, Utc};
+use diesel::deserialize::QueryableByName;
+use diesel::pg::Pg;
+use diesel::row::NamedRow;
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::auth::{Actor, Scope};
+use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::{Conn, Connected, QueryResult, sql};
+use crate::scoring::engine::outcome::ScoreItem;
+
+row! {
+    #[derive(Clone, Debug, Serialize)]
+    pub struct RunRow {
+        pub id: Uuid,
+        pub framework: String,
+        #[serde(skip)]
+        pub unit_type: String,
+        pub data_year: i32,
+        pub index_year: i32,
+        pub kind: String,
+        pub label: String,
+        pub observations_revision: i32,
+        pub engine_version: String,
+        pub input_hash: String,
+        pub units: i32,
+        pub version: i32,
+        pub created_at: DateTime<Utc>,
+        pub created_by: String,
+        pub superseded_by: Option<Uuid>,
+        pub superseded_at: Option<DateTime<Utc>>,
+        /// Where units are agencies and the reader's are limited: the codes of theirs.
+        #[serde(skip)]
+        pub own: Option<Vec<String>>,
+    }
+}
+
+row! {
+    /// What a run is computed from.
+    pub struct InputRow {
+        pub definition: Value,
+        pub figures: Value,
+        pub named: Value,
+    }
+}
+
+/// A run with what it is computed from.
+pub struct WholeRow {
+    pub run: RunRow,
+    pub input: InputRow,
+}
+
+impl QueryableByName<Pg> for WholeRow {
+    fn build<'a>(row: &impl NamedRow<'a, Pg>) -> diesel::deserialize::Result<Self> {
+        Ok(Self { run: RunRow::build(row)?, input: InputRow::build(row)? })
+    }
+}
+
+row! {
+    /// One unit at one node, as stored.
+    #[derive(Clone, Debug)]
+    pub struct ScoreRow {
+        pub node: String,
+        pub unit: String,
+        pub position: i32,
+        pub score: Option<BigDecimal>,
+        pub rounded: Option<BigDecimal>,
+        pub rank: Option<i32>,
+        pub band: Option<String>,
+        pub tied_with: Vec<String>,
+        pub missing: Vec<String>,
+    }
+}
+
+/// A run to be stored.
+#[derive(Clone, Debug)]
+pub struct RunWrite {
+    pub id: Uuid,
+    pub framework: String,
+    pub data_year: i32,
+    pub index_year: i32,
+    pub kind: &'static str,
+    pub label: String,
+    pub observations_revision: i32,
+    pub engine_version: &'static str,
+    pub input_hash: String,
+    pub units: i32,
+}
+
+/// What a reader of the list looks for.
+#[derive(Debug, Default)]
+pub struct RunQuery {
+    pub frameworks: Option<Vec<String>>,
+    pub data_years: Option<Vec<i32>>,
+    pub index_years: Option<Vec<i32>>,
+    pub kinds: Option<Vec<String>>,
+    pub current: Option<bool>,
+}
+
+const COLUMNS: &str = "r.id, r.framework_code as framework, f.unit_type, r.data_year, r.index_year, r.kind, r.label, \
+    r.observations_revision, r.engine_version, r.input_hash, r.units, r.version, r.created_at, r.created_by, r.superseded_by, \
+    r.superseded_at, null::text[] as own";
+const FROM: &str = "index_runs r join frameworks f on f.code = r.framework_code";
+const SCORES: &str = "s.node, s.unit, s.position, s.score, s.rounded, s.rank, s.band, s.tied_with, s.missing";
+
+pub const ID: SortKey = SortKey { name: "created_at", expr: "r.id", pg_type: "uuid" };
+pub const INDEX_YEAR: SortKey = SortKey { name: "index_year", expr: "r.index_year", pg_type: "int" };
+pub const DATA_YEAR: SortKey = SortKey { name: "data_year", expr: "r.data_year", pg_type: "int" };
+
+pub async fn list(
+    conn: &mut impl Connected,
+    query: RunQuery,
+    order: &[Order],
+    window: Window,
+) -> QueryResult<Slice<RunRow>> {
+    let mut list = List::new(COLUMNS, FROM);
+    list.filter_some("r.framework_code = any({})", query.frameworks);
+    list.filter_some("r.data_year = any({})", query.data_years);
+    list.filter_some("r.index_year = any({})", query.index_years);
+    list.filter_some("r.kind = any({})", query.kinds);
+    list.filter_some("(r.superseded_by is null) = {}", query.current);
+    list.page(conn, order, window).await
+}
+
+/// The columns with the units that are the reader's, who is bound as `$2`.
+fn seen() -> String {
+    let own = "case when $2::int[] is not null and f.unit_type = 'agency' \
+        then array(select a.code from agencies a where a.id = any($2)) end as own";
+    COLUMNS.replace("null::text[] as own", own)
+}
+
+/// The runs of these ids, with the units that are the reader's.
+pub async fn find(conn: &mut impl Connected, ids: Vec<Uuid>, scope: &Scope) -> QueryResult<Vec<RunRow>> {
+    sql(format!("select {} from {FROM} where r.id = any($1)", seen()))
+        .bind(ids)
+        .bind(scope.ids())
+        .rows(conn)
+        .await
+}
+
+/// As [`find`], with what the run is computed from.
+pub async fn whole(conn: &mut impl Connected, id: Uuid, scope: &Scope) -> QueryResult<Option<WholeRow>> {
+    sql(format!(
+        "select {}, f.definition, s.rows as figures, s.units as named from {FROM} \
+         join observation_sets s on s.framework_code = r.framework_code and s.data_year = r.data_year \
+           and s.revision = r.observations_revision \
+         where r.id = $1",
+        seen()
+    ))
+    .bind(id)
+    .bind(scope.ids())
+    .maybe(conn)
+    .await
+}
+
+/// Makes official runs of one framework's index year wait for each other until the transaction ends.
+pub async fn lock_official(conn: &mut Conn, framework: &str, index_year: i32) -> QueryResult<()> {
+    sql("select pg_advisory_xact_lock(3326, hashtext($1)) is null as value")
+        .bind(format!("{framework}/{index_year}"))
+        .value::<bool>(conn)
+        .await?;
+    Ok(())
+}
+
+/// Lets the new run take the place of the official one, under [`lock_official`]; answers the one that was.
+pub async fn supersede(
+    conn: &mut Conn,
+    framework: &str,
+    index_year: i32,
+    by: Uuid,
+    actor: &Actor,
+) -> QueryResult<Option<RunRow>> {
+    sql(format!(
+        "with r as (update index_runs set superseded_by = $3, superseded_at = $4, version = version + 1 \
+           where framework_code = $1 and index_year = $2 and kind = 'official' and superseded_by is null returning *) \
+         select {COLUMNS} from r join frameworks f on f.code = r.framework_code"
+    ))
+    .bind(framework.to_owned())
+    .bind(index_year)
+    .bind(by)
+    .bind(actor.now)
+    .maybe(conn)
+    .await
+}
+
+pub async fn insert(conn: &mut Conn, write: RunWrite, actor: &Actor) -> QueryResult<RunRow> {
+    sql(format!(
+        "with r as (insert into index_runs (id, framework_code, data_year, index_year, kind, label, observations_revision, \
+           engine_version, input_hash, units, created_at, created_by) \
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning *) \
+         select {COLUMNS} from r join frameworks f on f.code = r.framework_code"
+    ))
+    .bind(write.id)
+    .bind(write.framework)
+    .bind(write.data_year)
+    .bind(write.index_year)
+    .bind(write.kind)
+    .bind(write.label)
+    .bind(write.observations_revision)
+    .bind(write.engine_version)
+    .bind(write.input_hash)
+    .bind(write.units)
+    .bind(actor.now)
+    .bind(actor.name.clone())
+    .row(conn)
+    .await
+}
+
+/// Stores every unit at every node; `items` by node from the root down, then by unit.
+pub async fn insert_scores(conn: &mut Conn, run: Uuid, items: &[ScoreItem]) -> QueryResult<usize> {
+    let texts = |of: fn(&ScoreItem) -> &str| items.iter().map(|item| of(item).to_owned()).collect::<Vec<_>>();
+    let lists =
+        |of: fn(&ScoreItem) -> &[String]| items.iter().map(|item| literal(of(item))).collect::<Vec<_>>();
+    let rank = |item: &ScoreItem| item.rank.and_then(|rank| i32::try_from(rank).ok());
+    sql("insert into index_run_scores (run_id, node, unit, position, score, rounded, rank, band, tied_with, missing) \
+         select $1, node, unit, position, score, rounded, rank, band, tied::text[], missing::text[] \
+         from unnest($2, $3, $4, $5, $6, $7, $8, $9, $10) \
+           as s (node, unit, position, score, rounded, rank, band, tied, missing)")
+    .bind(run)
+    .bind(texts(|item| &item.node))
+    .bind(texts(|item| &item.unit))
+    .bind(positions(items))
+    .bind(items.iter().map(|item| item.score.as_ref().map(|s| s.to_decimal())).collect::<Vec<_>>())
+    .bind(items.iter().map(|item| item.rounded.as_ref().map(|s| s.to_decimal())).collect::<Vec<_>>())
+    .bind(items.iter().map(rank).collect::<Vec<Option<i32>>>())
+    .bind(items.iter().map(|item| item.band.clone()).collect::<Vec<Option<String>>>())
+    .bind(lists(|item| &item.tied_with))
+    .bind(lists(|item| &item.missing))
+    .run(conn)
+    .await
+}
+
+/// The place of each item's node in the tree: a node's items stand together, nodes from the root down.
+fn positions(items: &[ScoreItem]) -> Vec<i32> {
+    let starts = items.iter().scan(None, |last, item| {
+        let starts = last.replace(item.node.as_str()) != Some(item.node.as_str());
+        Some(i32::from(starts))
+    });
+    starts
+        .scan(-1, |position, starts| {
+            *position += starts;
+            Some(*position)
+        })
+        .collect()
+}
+
+/// A list as PostgreSQL writes one: lists of different lengths are no array of arrays.
+fn literal(list: &[String]) -> String {
+    let quoted = |text: &String| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+    format!("{{{}}}", list.iter().map(quoted).collect::<Vec<_>>().join(","))
+}
+
+pub const POSITION: SortKey = SortKey { name: "node", expr: "s.position", pg_type: "int" };
+pub const UNIT: SortKey = SortKey { name: "unit", expr: "s.unit", pg_type: "text" };
+/// Those without a rank come last.
+pub const RANK: SortKey = SortKey { name: "rank", expr: "coalesce(s.rank, 2147483647)", pg_type: "int" };
+
+/// Of which units and nodes the scores are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct ScoreQuery {
+    pub units: Option<Vec<String>>,
+    pub nodes: Option<Vec<String>>,
+    /// Without nodes: the whole alone.
+    pub root_only: bool,
+}
+
+pub async fn scores(
+    conn: &mut impl Connected,
+    run: Uuid,
+    query: ScoreQuery,
+    order: &[Order],
+    window: Window,
+) -> QueryResult<Slice<ScoreRow>> {
+    let mut list = List::new(SCORES, "index_run_scores s");
+    list.filter("s.run_id = {}", run);
+    if query.root_only && query.nodes.is_none() {
+        list.only("s.position = 0");
+    }
+    list.filter_some("s.unit = any({})", query.units);
+    list.filter_some("s.node = any({})", query.nodes);
+    list.page(conn, order, window).await
+}
+
+pub async fn all_scores(conn: &mut impl Connected, run: Uuid) -> QueryResult<Vec<ScoreRow>> {
+    sql(format!("select {SCORES} from index_run_scores s where s.run_id = $1 order by s.position, s.unit"))
+        .bind(run)
+        .rows(conn)
+        .await
+}
+
+/// The run of the same framework for another index year: the official one, else the last provisional one.
+pub async fn of_year(
+    conn: &mut impl Connected,
+    framework: &str,
+    index_year: i32,
+) -> QueryResult<Option<RunRow>> {
+    sql(format!(
+        "select {COLUMNS} from {FROM} where r.framework_code = $1 and r.index_year = $2 and r.superseded_by is null \
+         order by r.kind, r.id desc limit 1"
+    ))
+    .bind(framework.to_owned())
+    .bind(index_year)
+    .maybe(conn)
+    .await
+}
+
+row! {
+    /// A node with what was published and what was computed for one unit, now and in the year before.
+    #[derive(Clone, Debug)]
+    pub struct BesideRow {
+        pub node: String,
+        pub position: Option<i32>,
+        pub published_score: Option<BigDecimal>,
+        pub published_rank: Option<i32>,
+        pub published_units: Option<i32>,
+        pub source: Option<String>,
+        pub published_before: Option<i32>,
+        pub score: Option<BigDecimal>,
+        pub rounded: Option<BigDecimal>,
+        pub rank: Option<i32>,
+        pub ranked: i64,
+        pub rank_before: Option<i32>,
+    }
+}
+
+/// Every node of the run or of the published results of its year, from the root down.
+pub async fn beside(
+    conn: &mut impl Connected,
+    run: &RunRow,
+    before: Option<Uuid>,
+    unit: &str,
+) -> QueryResult<Vec<BesideRow>> {
+    sql("select coalesce(s.node, n.node) as node, s.position, n.score as published_score, n.rank as published_rank, \
+           n.units as published_units, n.source, p.rank as published_before, s.score, s.rounded, s.rank, \
+           (select count(*) from index_run_scores o where o.run_id = $1 and o.position = s.position and o.rank is not null) as ranked, \
+           b.rank as rank_before \
+         from (select * from index_run_scores where run_id = $1 and unit = $3) s \
+         full join (select * from national_results where index_year = $4) n on n.node = s.node \
+         left join national_results p on p.index_year = $4 - 1 and p.node = coalesce(s.node, n.node) \
+         left join index_run_scores b on b.run_id = $2 and b.unit = $3 and b.node = coalesce(s.node, n.node) \
+         order by s.position nulls last, 1")
+    .bind(run.id)
+    .bind(before)
+    .bind(unit.to_owned())
+    .bind(run.index_year)
+    .rows(conn)
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_quoted() {
+        assert_eq!(literal(&[]), "{}");
+        assert_eq!(literal(&["a\"b".into(), "c\\,".into()]), "{\"a\\\"b\",\"c\\\\,\"}");
+    }
+}

@@ -1,0 +1,156 @@
+//! Published national results beside what was computed, over HTTP. Never mixed: each figure says which it is.
+
+use actix_web::get;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::kept::row_of;
+use super::model::{self, BesideRow};
+use crate::auth::Access;
+use crate::auth::permission::ReadStatistics;
+use crate::http::csv::{CsvRow, Format};
+use crate::http::listing::invalid;
+use crate::http::{Listing, Msg, PathOf, Problem, Reply};
+use crate::indicators::rules::rank_change;
+use crate::values::{Decimal, nfc};
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct BesideQuery {
+    /// The unit of the run that the published results are of. Needed.
+    #[param(required = true, value_type = String, example = "Lào Cai")]
+    unit: Option<String>,
+}
+
+/// Published and computed results of one unit.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NationalComparison {
+    pub run: Uuid,
+    pub unit: String,
+    pub index_year: i32,
+    /// The run of the same framework for the year before that computed movements refer to: the official one, else the last provisional.
+    pub run_before: Option<Uuid>,
+    /// Nodes of the run from the root down, then those that are published only.
+    pub items: Vec<NodeComparison>,
+}
+
+/// A node as published and as computed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct NodeComparison {
+    #[schema(example = "HT")]
+    pub node: String,
+    pub published: PublishedResult,
+    pub computed: ComputedResult,
+    /// Computed minus published.
+    pub score_difference: Option<Decimal>,
+    /// Places by which the published rank is better than the computed one; negative when it is worse.
+    pub rank_difference: Option<i32>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PublishedResult {
+    pub score: Option<Decimal>,
+    pub rank: Option<i32>,
+    /// How many were ranked.
+    pub units: Option<i32>,
+    pub rank_before: Option<i32>,
+    /// Places gained since the year before; negative when lost.
+    pub movement: Option<i32>,
+    pub source: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ComputedResult {
+    pub score: Option<Decimal>,
+    pub rounded: Option<Decimal>,
+    pub rank: Option<i32>,
+    /// How many were ranked.
+    pub units: i64,
+    pub rank_before: Option<i32>,
+    /// Places gained since the year before; negative when lost.
+    pub movement: Option<i32>,
+}
+
+impl From<BesideRow> for NodeComparison {
+    fn from(row: BesideRow) -> Self {
+        let difference =
+            row.score.as_ref().zip(row.published_score.as_ref()).map(|(ours, theirs)| ours - theirs);
+        Self {
+            node: row.node,
+            score_difference: difference.map(Decimal::from),
+            rank_difference: row.rank.zip(row.published_rank).map(|(ours, theirs)| ours - theirs),
+            published: PublishedResult {
+                score: row.published_score.map(Decimal::from),
+                rank: row.published_rank,
+                units: row.published_units,
+                rank_before: row.published_before,
+                movement: rank_change(row.published_before, row.published_rank),
+                source: row.source,
+            },
+            computed: ComputedResult {
+                score: row.score.map(Decimal::from),
+                rounded: row.rounded.map(Decimal::from),
+                rank: row.rank,
+                units: row.ranked,
+                rank_before: row.rank_before,
+                movement: rank_change(row.rank_before, row.rank),
+            },
+        }
+    }
+}
+
+impl CsvRow for NodeComparison {
+    const COLUMNS: &'static [&'static str] = &[
+        "node",
+        "published.score",
+        "published.rank",
+        "published.units",
+        "published.rank_before",
+        "published.movement",
+        "computed.score",
+        "computed.rank",
+        "computed.units",
+        "computed.rank_before",
+        "computed.movement",
+        "score_difference",
+        "rank_difference",
+    ];
+}
+
+/// Compare with published national results
+///
+/// For one unit and every node: score and rank as published for the run's `index_year` and as computed by the run, their difference, and
+/// the places gained since the year before by both. What was published is never mixed into what is computed.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = Uuid, Path), BesideQuery, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
+    responses((status = 200, description = "Both", content((NationalComparison = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/index-runs/{id}/national-results")]
+pub async fn compare_with_published(
+    access: Access<ReadStatistics>,
+    id: PathOf<Uuid>,
+    query: Listing<BesideQuery>,
+) -> Result<Reply, Problem> {
+    let row = row_of(&access, id.0).await?;
+    let Some(unit) = query.filter.unit.as_deref().map(nfc) else {
+        return Err(invalid("unit", Msg::fixed("Cần một đơn vị của lần tính.", "Takes a unit of the run.")));
+    };
+    let (before, rows) = access
+        .fetch(async |conn| {
+            let before = model::of_year(conn, &row.framework, row.index_year - 1).await?.map(|run| run.id);
+            Ok((before, model::beside(conn, &row, before, &unit).await?))
+        })
+        .await?;
+    if rows.iter().all(|beside| beside.position.is_none()) {
+        let detail = super::faults::unknown_unit(&unit);
+        return Err(invalid("unit", detail));
+    }
+    let items: Vec<NodeComparison> = rows.into_iter().map(NodeComparison::from).collect();
+    let whole =
+        NationalComparison { run: row.id, unit, index_year: row.index_year, run_before: before, items };
+    Reply::collection(&access.conditions, query.format, &whole, &whole.items)
+}

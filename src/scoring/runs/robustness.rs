@@ -1,0 +1,182 @@
+//! How much a rank can be trusted, over HTTP.
+
+use std::sync::Arc;
+
+use actix_web::{get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::faults::refused;
+use super::kept::{row_of, run_of};
+use super::model::RunRow;
+use crate::auth::Access;
+use crate::auth::permission::ReadStatistics;
+use crate::http::listing::{AnyOf, invalid};
+use crate::http::{EntityTag, Listing, Msg, PathOf, Problem, Reply};
+use crate::scoring::engine::fixed::Fixed;
+use crate::scoring::engine::framework::{Aggregate, Method};
+use crate::scoring::engine::hash::ENGINE_VERSION;
+use crate::scoring::engine::robust::{
+    LeftOut, MAX_DRAWS, Options, RankInterval, Variant, leave_one_out, rank_intervals,
+};
+use crate::state::State;
+
+const DRAWS: usize = 1_000;
+const SEED: u64 = 1;
+const SPREAD: &str = "0.25";
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RobustnessQuery {
+    /// How often weights (and methods) are drawn; 1,000 by default.
+    #[param(value_type = Option<usize>, minimum = 1, maximum = 10000, default = 1000, example = 1000)]
+    draws: Option<String>,
+    /// The same seed gives the same answer.
+    #[param(value_type = Option<u64>, minimum = 0, default = 1, example = 1)]
+    seed: Option<String>,
+    /// Each weight is multiplied by 1 ± up to this, 0-1.
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 1, default = 0.25, example = 0.25)]
+    spread: Option<String>,
+    /// Methods of normalisation that are drawn beside the framework's own, comma-separated: `min_max`, `z_score`, `ratio_to_max`,
+    /// `ratio_to_best`, `rank`. Where a leaf has fixed bounds, it keeps them.
+    #[param(value_type = Option<String>, example = "min_max,rank")]
+    method: Option<AnyOf<Method>>,
+    /// Means that are drawn beside the framework's own, comma-separated: `arithmetic`, `geometric`, `harmonic`.
+    #[param(value_type = Option<String>, example = "geometric")]
+    aggregate: Option<AnyOf<Aggregate>>,
+}
+
+impl RobustnessQuery {
+    fn options(&self) -> Result<Options, Problem> {
+        let draws = match self.draws.as_deref().map_or(Ok(DRAWS), str::parse) {
+            Ok(draws) if (1..=MAX_DRAWS).contains(&draws) => draws,
+            _ => return Err(invalid("draws", Msg::fixed("draws từ 1 đến 10000.", "draws must be 1-10000."))),
+        };
+        let seed = self.seed.as_deref().map_or(Ok(SEED), str::parse).map_err(|_| {
+            invalid("seed", Msg::fixed("Cần một số nguyên không âm.", "Takes a whole number, 0 or more."))
+        })?;
+        let spread: Option<Fixed> = self.spread.as_deref().unwrap_or(SPREAD).parse().ok();
+        let spread = spread.filter(|spread| !spread.is_negative() && *spread <= Fixed::one());
+        let weight_spread = spread
+            .ok_or_else(|| invalid("spread", Msg::fixed("spread từ 0 đến 1.", "spread must be 0-1.")))?;
+        Ok(Options { seed, draws, weight_spread, variants: self.variants()? })
+    }
+
+    /// The framework as it is, and every other way asked for.
+    fn variants(&self) -> Result<Vec<Variant>, Problem> {
+        let methods = self.method.as_ref().map(|any| any.0.as_slice()).unwrap_or_default();
+        let aggregates = self.aggregate.as_ref().map(|any| any.0.as_slice()).unwrap_or_default();
+        if methods.iter().any(|method| matches!(method, Method::None | Method::Goalposts)) {
+            let detail = Msg::fixed(
+                "Không thể thay bằng `none` hoặc `goalposts`.",
+                "`none` and `goalposts` cannot stand for another method.",
+            );
+            return Err(invalid("method", detail));
+        }
+        if aggregates.contains(&Aggregate::Sum) {
+            let detail = Msg::fixed("`sum` không phải là trung bình.", "`sum` is no mean.");
+            return Err(invalid("aggregate", detail));
+        }
+        let or_own = |len: usize| if len == 0 { 1 } else { len + 1 };
+        let (m, a) = (or_own(methods.len()), or_own(aggregates.len()));
+        let variant = |at: usize| Variant {
+            method: (at % m).checked_sub(1).and_then(|at| methods.get(at)).copied(),
+            aggregate: (at / m).checked_sub(1).and_then(|at| aggregates.get(at)).copied(),
+        };
+        let mut all: Vec<Variant> = (0..m * a).map(variant).collect();
+        all.truncate(MOST_VARIANTS);
+        Ok(all)
+    }
+}
+
+/// Every method with every mean.
+const MOST_VARIANTS: usize = 24;
+
+/// How much the ranks of a run can be trusted.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Robustness {
+    pub run: Uuid,
+    pub draws: usize,
+    pub seed: u64,
+    pub spread: Fixed,
+    /// Ways of computing that were drawn, the framework's own among them.
+    pub variants: usize,
+    /// Per unit: where it would stand under other weights and methods.
+    pub intervals: Vec<RankInterval>,
+    /// Per indicator: what would change without it, its weight going to the others of its group.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// Test the robustness of ranks
+///
+/// Draws other weights (and, where asked for, other methods and means) again and again and tells within which ranks each unit comes to
+/// stand; and what would change without each indicator. A wide interval is a rank that says little. The same parameters give the same
+/// answer.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = Uuid, Path), RobustnessQuery),
+    responses((status = 200, description = "Rank intervals", body = Robustness)),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/index-runs/{id}/robustness")]
+pub async fn test_robustness(
+    access: Access<ReadStatistics>,
+    id: PathOf<Uuid>,
+    query: Listing<RobustnessQuery>,
+    state: web::Data<State>,
+) -> Result<Reply, Problem> {
+    let row = row_of(&access, id.0).await?;
+    let options = query.filter.options()?;
+    let tag = EntityTag::of_variant(1, &[&id.0.to_string(), &format!("{options:?}"), ENGINE_VERSION]);
+    if access.conditions.is_fresh(&tag) {
+        return Ok(Reply::not_modified(&tag));
+    }
+    let left_out = left_out_of(&access, &state, &row).await?;
+    let intervals = intervals_of(&access, &state, &row, options.clone()).await?;
+    Reply::resource(&access.conditions, &tag, || Robustness {
+        run: row.id,
+        draws: options.draws,
+        seed: options.seed,
+        spread: options.weight_spread,
+        variants: options.variants.len(),
+        intervals: intervals.to_vec(),
+        left_out: left_out.to_vec(),
+    })
+}
+
+async fn intervals_of(
+    access: &Access<ReadStatistics>,
+    state: &State,
+    row: &RunRow,
+    options: Options,
+) -> Result<Arc<Vec<RankInterval>>, Problem> {
+    let key = format!("intervals/{}/{options:?}", row.id);
+    state
+        .computed()
+        .get(key, async || {
+            let now = run_of(access, state, row).await?;
+            let done = state.computed().work(move || rank_intervals(&now.run, &options)).await?;
+            let done = done.map_err(refused)?;
+            let weight = done.len() * 200;
+            Ok((done, weight))
+        })
+        .await
+}
+
+async fn left_out_of(
+    access: &Access<ReadStatistics>,
+    state: &State,
+    row: &RunRow,
+) -> Result<Arc<Vec<LeftOut>>, Problem> {
+    state
+        .computed()
+        .get(format!("left_out/{}", row.id), async || {
+            let now = run_of(access, state, row).await?;
+            let done = state.computed().work(move || leave_one_out(&now.run)).await?.map_err(refused)?;
+            let weight = done.iter().map(|out| 100 + out.moved.len() * 120).sum();
+            Ok((done, weight))
+        })
+        .await
+}

@@ -1,0 +1,189 @@
+//! Index runs over HTTP: computing, finding and reading them. The files beside this one hold the handlers of what follows from one.
+
+use actix_web::{get, post, web};
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::kept::{both_of, of_input};
+use super::model::{self, InputRow, RunWrite};
+use super::rules::{Computation, Verification, verify, warnings};
+use super::wire::{IndexRun, IndexRunDetail, Kind, NewIndexRun, RunFilter};
+use super::{comparison, levers, national, robustness, scores, simulations, units};
+use crate::audit::{self, Event};
+use crate::auth::permission::{ReadStatistics, WriteIndexRuns};
+use crate::auth::{Access, Actor};
+use crate::db::Conn;
+use crate::db::list::Order;
+use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::scoring::engine::hash::ENGINE_VERSION;
+use crate::scoring::engine::outcome::ScoreItem;
+use crate::scoring::{frameworks, observations};
+use crate::state::State;
+
+pub fn configure(config: &mut ServiceConfig<'_>) {
+    config
+        .service(create_run)
+        .service(list_runs)
+        .service(get_run)
+        .service(scores::list_scores)
+        .service(scores::list_ranks)
+        .service(units::explain_unit)
+        .service(levers::list_levers)
+        .service(simulations::simulate_run)
+        .service(comparison::compare_runs)
+        .service(robustness::test_robustness)
+        .service(national::compare_with_published);
+}
+
+/// Compute an index run
+///
+/// Scores every unit at every node of the framework on the current revision of its observations of `data_year`, and stores the
+/// result for good. An `official` run is the result of its framework and `index_year`: it supersedes the one before, which stays
+/// readable. Without observations: 422 `MISSING_DATA`. The answer is the run as `GET /index-runs/{id}` reads it.
+#[utoipa::path(
+    tag = "runs",
+    request_body = NewIndexRun,
+    responses((status = 201, description = "Computed", body = IndexRunDetail, headers(("Location" = String, description = "Where it is")))),
+    security(("bearer" = ["index_runs:write"]))
+)]
+#[post("/index-runs")]
+async fn create_run(access: Access<WriteIndexRuns>, body: ValidJson<NewIndexRun>) -> Result<Reply, Problem> {
+    let (actor, new) = (access.actor(), body.value);
+    access
+        .post(&body.digest, async move |conn| {
+            if new.kind == Kind::Official {
+                model::lock_official(conn, &new.framework, new.index_year).await?;
+            }
+            let (input, revision) = input_of(conn, &new).await?;
+            // On the threads for what blocks: other work of the database goes on.
+            let done = tokio::task::spawn_blocking(move || {
+                let done = of_input(input)?;
+                let items = done.run.scores();
+                Ok::<_, Problem>((done, items))
+            });
+            let done = done.await.map_err(|e| Problem::internal(format!("a run ended early: {e}")))?;
+            let (done, items) = done?;
+            store(conn, new, revision, (done, items), &actor).await
+        })
+        .await
+}
+
+/// What the run is computed from, and its revision.
+async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32), Problem> {
+    let Some(framework) = frameworks::model::find(conn, &new.framework).await? else {
+        let code = &new.framework;
+        let detail = msg!("Không có bộ chỉ số `{code}`.", "There is no framework `{code}`.");
+        return Err(Problem::at(Code::UnknownReference, "/framework", detail));
+    };
+    let set = observations::model::current(conn, &new.framework, new.data_year).await?;
+    let is_empty = |value: &serde_json::Value| value.as_array().is_none_or(Vec::is_empty);
+    match set.filter(|set| !is_empty(&set.rows) || !is_empty(&set.units)) {
+        Some(set) => {
+            let revision = set.revision;
+            let (figures, named) = (set.rows, set.units);
+            Ok((InputRow { definition: framework.definition, figures, named }, revision))
+        }
+        None => {
+            let (code, year) = (&new.framework, new.data_year);
+            let detail = msg!(
+                "Chưa có số liệu năm {year} cho `{code}`.",
+                "There are no observations of {year} for `{code}`."
+            );
+            Err(Problem::at(Code::MissingData, "/data_year", detail))
+        }
+    }
+}
+
+async fn store(
+    conn: &mut Conn,
+    new: NewIndexRun,
+    revision: i32,
+    (done, items): (Computation, Vec<ScoreItem>),
+    actor: &Actor,
+) -> Result<Reply, Problem> {
+    let id = Uuid::now_v7();
+    if new.kind == Kind::Official
+        && let Some(before) = model::supersede(conn, &new.framework, new.index_year, id, actor).await?
+    {
+        let event = Event::update(
+            "index_run",
+            before.id.to_string(),
+            &serde_json::json!({"superseded_by": null}),
+            &before,
+        );
+        audit::record(conn, actor, event.named("supersede")).await?;
+    }
+    let write = RunWrite {
+        id,
+        framework: new.framework,
+        data_year: new.data_year,
+        index_year: new.index_year,
+        kind: new.kind.as_str(),
+        label: new.label.trim().to_owned(),
+        observations_revision: revision,
+        engine_version: ENGINE_VERSION,
+        input_hash: done.input_hash.clone(),
+        units: i32::try_from(done.run.units.len()).unwrap_or(i32::MAX),
+    };
+    let row = model::insert(conn, write, actor).await?;
+    model::insert_scores(conn, id, &items).await?;
+    audit::record(conn, actor, Event::create("index_run", id.to_string(), &row)).await?;
+    let verification = Verification::of_new(&done);
+    let tag = tag_of(row.version, verification.matches);
+    let detail = IndexRunDetail { run: IndexRun::from(row), warnings: warnings(&done.run), verification };
+    Ok(Reply::created(format!("/api/v1/index-runs/{id}"), &detail)?.tagged(&tag))
+}
+
+fn tag_of(version: i32, matches: bool) -> EntityTag {
+    EntityTag::of_variant(version, &[ENGINE_VERSION, if matches { "matches" } else { "differs" }])
+}
+
+/// List index runs
+///
+/// The latest first. Sort keys: `created_at`, `data_year`, `index_year`.
+#[utoipa::path(
+    tag = "runs",
+    params(RunFilter, ListParams),
+    responses((status = 200, description = "A page of runs", content((Page<IndexRun> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/index-runs")]
+async fn list_runs(access: Access<ReadStatistics>, list: Listing<RunFilter>) -> Result<Reply, Problem> {
+    let latest = Order { key: model::ID, descending: true };
+    let order = list.order(&[model::ID, model::INDEX_YEAR, model::DATA_YEAR], &[latest], latest)?;
+    let window = list.window(&order)?;
+    list.filter.query()?;
+    let slice = access
+        .fetch(async |conn| Ok(model::list(conn, list.filter.query()?, &order, window.clone()).await?))
+        .await?;
+    Reply::page(&access.conditions, list.format, &list.page(slice, IndexRun::from))
+}
+
+/// Read an index run
+///
+/// With `verification`: the run is computed again from its framework and observations and held against what is stored, score by
+/// score. `warnings` say what a reader of the scores should know.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = Uuid, Path)),
+    responses((status = 200, description = "The run", body = IndexRunDetail)),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/index-runs/{id}")]
+async fn get_run(
+    access: Access<ReadStatistics>,
+    id: PathOf<Uuid>,
+    state: web::Data<State>,
+) -> Result<Reply, Problem> {
+    let (row, now) = both_of(&access, &state, id.0).await?;
+    let stored = access.fetch(async |conn| Ok(model::all_scores(conn, id.0).await?)).await?;
+    let (run, told) = (now.clone(), row.clone());
+    let found = move || (verify(&told, &stored, &run), warnings(&run.run));
+    let (verification, warnings) = state.computed().work(found).await?;
+    let tag = tag_of(row.version, verification.matches);
+    Reply::resource(&access.conditions, &tag, || IndexRunDetail {
+        run: IndexRun::from(row),
+        warnings,
+        verification,
+    })
+}

@@ -1,0 +1,212 @@
+//! What would follow from other figures, over HTTP. Nothing is stored.
+
+use std::collections::HashSet;
+
+use actix_web::{post, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::faults::{no_way, refused, unknown_indicator, unknown_unit};
+use super::kept::both_of;
+use super::model::RunRow;
+use crate::auth::Access;
+use crate::auth::permission::ReadStatistics;
+use crate::http::json::at_most;
+use crate::http::{Check, Code, Msg, PathOf, Problem, Reply, ValidJson, Violations};
+use crate::scoring::engine::fixed::Fixed;
+use crate::scoring::engine::input::observed_codes;
+use crate::scoring::engine::inverse::{Goal, Inverse, least_change};
+use crate::scoring::engine::outcome::ScoreItem;
+use crate::scoring::engine::score::Run;
+use crate::scoring::engine::whatif::{FrontierMode, Moved, Substitution, simulate};
+use crate::state::State;
+
+const MOST_CHANGES: usize = 2_000;
+const MOST_INDICATORS: usize = 200;
+
+/// What if?
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSimulation {
+    /// Other figures; none: the run as it is. At most 2,000, each figure once.
+    #[serde(default, deserialize_with = "at_most::<_, _, MOST_CHANGES>")]
+    #[schema(max_items = 2000, required = false)]
+    pub changes: Vec<NewFigure>,
+    /// `live` (default): bounds follow the changed figures; `frozen`: bounds stay as they were in the run.
+    #[serde(default = "live")]
+    #[schema(required = false)]
+    pub frontier: FrontierMode,
+    /// Nodes whose new scores are answered; default: the whole (the root) alone.
+    #[serde(default, deserialize_with = "at_most::<_, _, MOST_INDICATORS>")]
+    #[schema(max_items = 200, required = false, example = json!(["ICT"]))]
+    pub nodes: Vec<String>,
+    /// What the least change is looked for that reaches it, after the changes.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub goal: Option<NewGoal>,
+}
+
+fn live() -> FrontierMode {
+    FrontierMode::Live
+}
+
+/// Another figure of a unit; for an indicator of numerator and denominator the quotient, times `per` of the framework.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SimulationChange)]
+pub struct NewFigure {
+    #[schema(example = "SO-YT")]
+    pub unit: String,
+    #[schema(example = "CQ.HT.01")]
+    pub indicator: String,
+    /// null takes the figure away.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[schema(required = true, example = 0.9)]
+    pub value: Option<Fixed>,
+}
+
+/// A score or a place to be reached by better figures of some indicators, all by the same share of their way to the best.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = SimulationGoalRequest)]
+pub struct NewGoal {
+    #[schema(example = "SO-YT")]
+    pub unit: String,
+    #[serde(deserialize_with = "at_most::<_, _, MOST_INDICATORS>")]
+    #[schema(min_items = 1, max_items = 200, example = json!(["CQ.HT.01"]))]
+    pub indicators: Vec<String>,
+    /// At least this score, unrounded. Either `score` or `place`.
+    #[serde(default)]
+    #[schema(nullable = false)]
+    pub score: Option<Fixed>,
+    /// This place or better.
+    #[serde(default)]
+    #[schema(nullable = false, minimum = 1, example = 3)]
+    pub place: Option<u32>,
+}
+
+impl Check for NewSimulation {
+    /// Units, indicators and nodes are checked against the run; the frontier is one of its kinds.
+    fn check(&self, faults: &mut Violations) {
+        let mut seen = HashSet::new();
+        for (at, change) in self.changes.iter().enumerate() {
+            if !seen.insert((&change.unit, &change.indicator)) {
+                let detail = Msg::fixed(
+                    "Số liệu này đã được thay đổi ở trên.",
+                    "This figure is changed above already.",
+                );
+                faults.add(Code::DuplicateEntry, format!("/changes/{at}"), detail);
+            }
+        }
+        let Some(goal) = &self.goal else { return };
+        if goal.indicators.is_empty() {
+            let detail = Msg::fixed("Cần ít nhất một chỉ tiêu.", "At least one indicator is needed.");
+            faults.add(Code::Required, "/goal/indicators", detail);
+        }
+        let mut once = HashSet::new();
+        for (at, code) in goal.indicators.iter().enumerate().filter(|(_, code)| !once.insert(*code)) {
+            let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
+            faults.add(Code::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
+        }
+        if goal.score.is_some() == goal.place.is_some() {
+            let detail =
+                Msg::fixed("Cần `score` hoặc `place`, một trong hai.", "Takes either `score` or `place`.");
+            faults.add(Code::InvalidValue, "/goal", detail);
+        }
+        if goal.place == Some(0) {
+            let detail = Msg::fixed("Thứ hạng từ 1.", "Places begin at 1.");
+            faults.add(Code::InvalidRange, "/goal/place", detail);
+        }
+    }
+}
+
+/// What would follow.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SimulationAnswer {
+    pub run: Uuid,
+    pub frontier: FrontierMode,
+    /// Every unit at the root, or at `nodes`.
+    pub scores: Vec<ScoreItem>,
+    /// Units whose overall score or rank would be another.
+    pub moved: Vec<Moved>,
+    /// Answer to `goal`, when one was asked for.
+    pub inverse: Option<Inverse>,
+}
+
+/// Simulate other figures
+///
+/// Computes the run with some figures replaced, added or taken away: new scores and ranks, who moves, who is overtaken. Nothing is
+/// stored; without changes the scores are those of the run. With `goal` also the least change that reaches a score or a place. All that
+/// is wrong is named at once. An officer may change figures of, and ask for the goals of, their own agencies alone.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = Uuid, Path)),
+    request_body = NewSimulation,
+    responses((status = 200, description = "What would follow", body = SimulationAnswer)),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[post("/index-runs/{id}/simulations")]
+pub async fn simulate_run(
+    access: Access<ReadStatistics>,
+    id: PathOf<Uuid>,
+    body: ValidJson<NewSimulation>,
+    state: web::Data<State>,
+) -> Result<Reply, Problem> {
+    let (row, now) = both_of(&access, &state, id.0).await?;
+    let asked = body.value;
+    check_names(&row, &now.run, &asked)?;
+    let answer = state.computed().work(move || answer(row.id, &now.run, asked)).await??;
+    Reply::ok(&answer)
+}
+
+/// Every name that the run does not know, or that is not the caller's.
+fn check_names(row: &RunRow, run: &Run, asked: &NewSimulation) -> Result<(), Problem> {
+    let mut faults = Violations::default();
+    let observed = observed_codes(&run.tree);
+    let known = |unit: &str| run.unit(unit).is_some() && row.explains(unit);
+    for (at, change) in asked.changes.iter().enumerate() {
+        if !known(&change.unit) {
+            faults.add(Code::UnknownReference, format!("/changes/{at}/unit"), unknown_unit(&change.unit));
+        }
+        if !observed.contains(change.indicator.as_str()) {
+            let detail = unknown_indicator(&change.indicator);
+            faults.add(Code::UnknownReference, format!("/changes/{at}/indicator"), detail);
+        }
+    }
+    for (at, node) in asked.nodes.iter().enumerate().filter(|(_, node)| run.tree.index_of(node).is_none()) {
+        let detail = msg!("Bộ chỉ số không có nút `{node}`.", "The framework has no node `{node}`.");
+        faults.add(Code::UnknownReference, format!("/nodes/{at}"), detail);
+    }
+    if let Some(goal) = &asked.goal {
+        if !known(&goal.unit) {
+            faults.add(Code::UnknownReference, "/goal/unit", unknown_unit(&goal.unit));
+        }
+        let is_leaf = |code: &String| run.tree.leaves().any(|(_, item, _)| item.code == *code);
+        for (at, code) in goal.indicators.iter().enumerate().filter(|(_, code)| !is_leaf(code)) {
+            faults.add(Code::UnknownReference, format!("/goal/indicators/{at}"), unknown_indicator(code));
+        }
+    }
+    faults.into_result()
+}
+
+fn answer(id: Uuid, run: &Run, asked: NewSimulation) -> Result<SimulationAnswer, Problem> {
+    let change = |new: NewFigure| Substitution { unit: new.unit, indicator: new.indicator, value: new.value };
+    let changes: Vec<Substitution> = asked.changes.into_iter().map(change).collect();
+    let after = simulate(run, &changes, asked.frontier).map_err(refused)?;
+    let inverse = asked.goal.map(|goal| reach(&after.run, &goal, asked.frontier)).transpose()?;
+    let scores = match asked.nodes.as_slice() {
+        [] => after.run.overall(),
+        nodes => nodes.iter().flat_map(|node| after.run.scores_of(node)).collect(),
+    };
+    Ok(SimulationAnswer { run: id, frontier: asked.frontier, scores, moved: after.moved, inverse })
+}
+
+fn reach(run: &Run, new: &NewGoal, mode: FrontierMode) -> Result<Inverse, Problem> {
+    let goal = match (&new.score, new.place) {
+        (Some(score), _) => Goal::Score(score.clone()),
+        (None, place) => Goal::Place(place.and_then(|place| usize::try_from(place).ok()).unwrap_or(1)),
+    };
+    let indicators: Vec<&str> = new.indicators.iter().map(String::as_str).collect();
+    least_change(run, &new.unit, &indicators, &goal, mode).map_err(no_way)
+}

@@ -1,0 +1,125 @@
+//! Why a unit stands where it does, over HTTP.
+
+use actix_web::{get, web};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::kept::both_of;
+use super::model::RunRow;
+use super::rules::Computation;
+use crate::auth::Access;
+use crate::auth::permission::ReadStatistics;
+use crate::http::listing::invalid;
+use crate::http::{EntityTag, Listing, Msg, PathOf, Problem, Reply};
+use crate::scoring::engine::explain::Explanation;
+use crate::scoring::engine::fixed::Fixed;
+use crate::scoring::engine::gap::Gap;
+use crate::scoring::engine::hash::ENGINE_VERSION;
+use crate::state::State;
+use crate::values::nfc;
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ExplanationQuery {
+    /// A score to measure the gap to, in the scale of the whole.
+    #[param(value_type = Option<f64>, example = 0.6)]
+    target: Option<String>,
+}
+
+/// Why a unit has its score.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnitExplanation {
+    pub run: Uuid,
+    #[schema(example = "SO-YT")]
+    pub unit: String,
+    pub score: Option<Fixed>,
+    pub rank: Option<usize>,
+    /// The root of the framework with everything below it. At every node the contributions of the children and the `residual` add up to
+    /// its own; the root's contribution is the score.
+    pub tree: Explanation,
+    /// To the best of those it is ranked among. Where the reader may not be told why that one stands where it does, `parts` is empty and
+    /// the whole gap is `residual`.
+    pub gap_to_leader: Option<Gap>,
+    /// To `target`, where there is one.
+    pub gap_to_target: Option<Gap>,
+}
+
+/// Explain a unit's score
+///
+/// The whole tree for one unit: raw figure, bounds it was measured against, normalised value, weight (stated, and in force after missing
+/// ones are left out), contribution to the overall score, what is lost, and the rank at each node; and the gap to the leader and to
+/// `target`. `{unit}` is percent-encoded (`A%2FB` for `A/B`). An officer reads their own agencies alone; others are 404.
+#[utoipa::path(
+    tag = "runs",
+    params(("id" = Uuid, Path), ("unit" = String, Path, description = "Code of the unit, percent-encoded", example = "SO-YT"), ExplanationQuery),
+    responses((status = 200, description = "The explanation", body = UnitExplanation)),
+    security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
+)]
+#[get("/index-runs/{id}/units/{unit}/explanation")]
+pub async fn explain_unit(
+    access: Access<ReadStatistics>,
+    path: PathOf<(Uuid, String)>,
+    query: Listing<ExplanationQuery>,
+    state: web::Data<State>,
+) -> Result<Reply, Problem> {
+    let (row, now, unit) = unit_of(&access, &state, path.0).await?;
+    let target = target_of(query.filter.target.as_deref())?;
+    let limited = row.own.as_ref().map(|own| own.join(",")).unwrap_or_default();
+    let told = target.as_ref().map(Fixed::to_string).unwrap_or_default();
+    let tag = EntityTag::of_variant(1, &[&row.id.to_string(), &unit, &told, &limited, ENGINE_VERSION]);
+    if access.conditions.is_fresh(&tag) {
+        return Ok(Reply::not_modified(&tag));
+    }
+    let work = move || explanation(&row, &now, unit, target.as_ref());
+    let body = state.computed().work(work).await?.ok_or_else(Problem::not_found)?;
+    Reply::resource(&access.conditions, &tag, || body)
+}
+
+/// The run and one of its units, if the caller may be told about it.
+pub async fn unit_of(
+    access: &Access<ReadStatistics>,
+    state: &State,
+    (id, unit): (Uuid, String),
+) -> Result<(RunRow, std::sync::Arc<Computation>, String), Problem> {
+    let (row, now) = both_of(access, state, id).await?;
+    let unit = nfc(&unit);
+    if !row.explains(&unit) || now.run.unit(&unit).is_none() {
+        return Err(Problem::not_found());
+    }
+    Ok((row, now, unit))
+}
+
+fn target_of(text: Option<&str>) -> Result<Option<Fixed>, Problem> {
+    let detail = Msg::fixed(
+        "Cần một số, ví dụ 0.6.",
+        "Takes a number of at most 24 digits before and 18 after the point.",
+    );
+    text.map(|text| text.parse().map_err(|_| invalid("target", detail.clone()))).transpose()
+}
+
+fn explanation(
+    row: &RunRow,
+    now: &Computation,
+    unit: String,
+    target: Option<&Fixed>,
+) -> Option<UnitExplanation> {
+    let tree = now.run.explain(&unit)?;
+    let mut gap_to_leader = now.run.gap_to_leader(&unit);
+    if let Some(gap) = &mut gap_to_leader
+        && gap.other.as_ref().is_some_and(|leader| !row.explains(leader))
+    {
+        gap.parts.clear();
+        gap.residual = gap.gap.clone();
+    }
+    Some(UnitExplanation {
+        run: row.id,
+        score: tree.score.clone(),
+        rank: tree.rank,
+        tree,
+        gap_to_leader,
+        gap_to_target: target.and_then(|target| now.run.gap_to_target(&unit, target)),
+        unit,
+    })
+}

@@ -1,0 +1,257 @@
+//! What index runs and their scores look like on the wire.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::model::{RunQuery, RunRow, ScoreQuery, ScoreRow};
+use super::rules::{RunWarning, Verification};
+use crate::http::csv::CsvRow;
+use crate::http::listing::{AnyOf, invalid};
+use crate::http::{Check, Code, Msg, Problem, Violations};
+use crate::values::Decimal;
+
+/// Whether a run counts as the result of its index year.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = IndexRunKind)]
+pub enum Kind {
+    /// As many as one likes.
+    Provisional,
+    /// The result of its framework and index year; a later official run supersedes it.
+    Official,
+}
+
+impl Kind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Provisional => "provisional",
+            Self::Official => "official",
+        }
+    }
+}
+
+/// A run to be computed.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewIndexRun {
+    /// Code of the framework.
+    #[schema(
+        example = "ICT-INDEX-2016",
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]*$",
+        min_length = 1,
+        max_length = 64
+    )]
+    pub framework: String,
+    /// Year of the observations.
+    #[schema(example = 2017, minimum = 2000, maximum = 2199)]
+    pub data_year: i32,
+    /// Year the index is named after.
+    #[schema(example = 2018, minimum = 2000, maximum = 2199)]
+    pub index_year: i32,
+    pub kind: Kind,
+    /// What people call it.
+    #[schema(example = "ICT-Index 2018, lần 1", min_length = 1, max_length = 200)]
+    pub label: String,
+}
+
+impl Check for NewIndexRun {
+    fn check(&self, faults: &mut Violations) {
+        faults.code("/framework", &self.framework);
+        for (pointer, year) in [("/data_year", self.data_year), ("/index_year", self.index_year)] {
+            if !(2000..=2199).contains(&year) {
+                let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
+                faults.add(Code::InvalidRange, pointer, detail);
+            }
+        }
+        faults.length("/label", self.label.trim(), 1, 200);
+    }
+}
+
+/// A framework computed on one revision of its observations. Never changed, only superseded.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct IndexRun {
+    pub id: Uuid,
+    #[schema(example = "ICT-INDEX-2016")]
+    pub framework: String,
+    #[schema(example = "province")]
+    pub unit_type: String,
+    pub data_year: i32,
+    pub index_year: i32,
+    #[schema(value_type = Kind)]
+    pub kind: String,
+    pub label: String,
+    /// Revision of the observations it was computed from.
+    pub observations_revision: i32,
+    pub engine_version: String,
+    /// SHA-256 over engine version, framework and input, whatever their order.
+    pub input_hash: String,
+    /// How many units were scored.
+    pub units: i32,
+    /// Nothing has superseded it.
+    pub current: bool,
+    pub superseded_by: Option<Uuid>,
+    pub superseded_at: Option<DateTime<Utc>>,
+    pub created_at: DateTime<Utc>,
+    pub created_by: String,
+    pub version: i32,
+}
+
+impl From<RunRow> for IndexRun {
+    fn from(row: RunRow) -> Self {
+        Self {
+            id: row.id,
+            framework: row.framework,
+            unit_type: row.unit_type,
+            data_year: row.data_year,
+            index_year: row.index_year,
+            kind: row.kind,
+            label: row.label,
+            observations_revision: row.observations_revision,
+            engine_version: row.engine_version,
+            input_hash: row.input_hash,
+            units: row.units,
+            current: row.superseded_by.is_none(),
+            superseded_by: row.superseded_by,
+            superseded_at: row.superseded_at,
+            created_at: row.created_at,
+            created_by: row.created_by,
+            version: row.version,
+        }
+    }
+}
+
+impl CsvRow for IndexRun {
+    const COLUMNS: &'static [&'static str] = &[
+        "id",
+        "framework",
+        "unit_type",
+        "data_year",
+        "index_year",
+        "kind",
+        "label",
+        "observations_revision",
+        "engine_version",
+        "input_hash",
+        "units",
+        "current",
+        "superseded_by",
+        "created_at",
+        "created_by",
+    ];
+}
+
+/// A run with what is to be known of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IndexRunDetail {
+    #[serde(flatten)]
+    pub run: IndexRun,
+    pub warnings: Vec<RunWarning>,
+    /// The run computed again just now and held against what is stored.
+    pub verification: Verification,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct RunFilter {
+    /// Codes of frameworks, comma-separated.
+    #[param(value_type = Option<String>, example = "ICT-INDEX-2016")]
+    framework: Option<AnyOf<String>>,
+    /// Years of the observations, comma-separated.
+    #[param(value_type = Option<String>, example = "2017")]
+    data_year: Option<AnyOf<String>>,
+    /// Years of the index, comma-separated.
+    #[param(value_type = Option<String>, example = "2018")]
+    index_year: Option<AnyOf<String>>,
+    /// `provisional`, `official`.
+    #[param(value_type = Option<String>, example = "official")]
+    kind: Option<AnyOf<Kind>>,
+    /// `true`: those that nothing has superseded; `false`: the others.
+    current: Option<bool>,
+}
+
+impl RunFilter {
+    pub fn query(&self) -> Result<RunQuery, Problem> {
+        Ok(RunQuery {
+            frameworks: self.framework.clone().map(|any| any.0),
+            data_years: years("data_year", self.data_year.as_ref())?,
+            index_years: years("index_year", self.index_year.as_ref())?,
+            kinds: self.kind.as_ref().map(|any| any.0.iter().map(|kind| kind.as_str().to_owned()).collect()),
+            current: self.current,
+        })
+    }
+}
+
+fn years(name: &str, any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Problem> {
+    let parsed: Option<Option<Vec<i32>>> =
+        any.map(|any| any.0.iter().map(|text| text.parse().ok()).collect());
+    match parsed {
+        None => Ok(None),
+        Some(Some(years)) => Ok(Some(years)),
+        Some(None) => Err(invalid(name, Msg::fixed("Năm, ví dụ 2017.", "Years, such as 2017."))),
+    }
+}
+
+#[derive(Clone, Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ScoreFilter {
+    /// Codes of units, comma-separated.
+    #[param(value_type = Option<String>, example = "SO-YT,SO-TTTT")]
+    pub unit: Option<AnyOf<String>>,
+    /// Codes of nodes of the framework, comma-separated.
+    #[param(value_type = Option<String>, example = "ICT,HT")]
+    pub node: Option<AnyOf<String>>,
+}
+
+impl ScoreFilter {
+    pub fn query(&self, root_only: bool) -> ScoreQuery {
+        let codes = |any: &Option<AnyOf<String>>| any.clone().map(|any| any.0);
+        ScoreQuery { units: codes(&self.unit), nodes: codes(&self.node), root_only }
+    }
+}
+
+/// One unit at one node.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IndexScore {
+    #[schema(example = "SO-YT")]
+    pub unit: String,
+    #[schema(example = "HT")]
+    pub node: String,
+    /// Unrounded; null where there is none.
+    #[schema(example = 0.4873)]
+    pub score: Option<Decimal>,
+    /// As it is ranked: half up to the framework's decimals.
+    #[schema(example = 0.487)]
+    pub rounded: Option<Decimal>,
+    #[schema(example = 17)]
+    pub rank: Option<i32>,
+    /// Units of the same rank.
+    pub tied_with: Vec<String>,
+    /// Indicators at or below the node that apply to the unit and have no figure.
+    pub missing: Vec<String>,
+    /// Of the whole alone, where the framework has bands.
+    pub band: Option<String>,
+}
+
+impl From<ScoreRow> for IndexScore {
+    fn from(row: ScoreRow) -> Self {
+        Self {
+            unit: row.unit,
+            node: row.node,
+            score: row.score.map(Decimal::from),
+            rounded: row.rounded.map(Decimal::from),
+            rank: row.rank,
+            tied_with: row.tied_with,
+            missing: row.missing,
+            band: row.band,
+        }
+    }
+}
+
+impl CsvRow for IndexScore {
+    const COLUMNS: &'static [&'static str] =
+        &["unit", "node", "score", "rounded", "rank", "tied_with", "missing", "band"];
+}
