@@ -17,6 +17,7 @@ use crate::recount::{Fact, METRICS, Procedure, Province, ask, month_of, periods,
 use crate::support::TestService;
 
 const PROVINCES: usize = 250;
+const NOW: &str = "2100-01-01T00:00:00Z";
 /// All the rounds are in this year: the one before has been wiped.
 const YEAR: i32 = 2031;
 /// Months that something is delivered for.
@@ -326,34 +327,56 @@ async fn wipe(service: &TestService) {
         .await;
 }
 
+/// A service with the agencies of all provinces, and the token of the coordinator.
+async fn start() -> (TestService, String) {
+    let service = TestService::start().await;
+    service.at(NOW);
+    let codes: Vec<String> = (0..PROVINCES).flat_map(|p| [agency(p, 0), agency(p, 1)]).collect();
+    let insert = "insert into agencies (code, name, name_search, kind, created_at, updated_at) \
+                  select code, code, code, 'commune', now(), now() from unnest($1::text[]) as code";
+    service.sql(sql(insert).bind(codes)).await;
+    let token = service.token("coordinator").await;
+    (service, token)
+}
+
+fn world<'s>(service: &'s TestService, token: &'s str, seed: u64) -> World<'s> {
+    World {
+        service,
+        token,
+        rng: StdRng::seed_from_u64(seed),
+        provinces: Vec::new(),
+        handlers: BTreeMap::new(),
+        now: NOW.parse().unwrap(),
+        past: Vec::new(),
+    }
+}
+
 #[actix_web::test]
 async fn statistics_of_thousands_of_provinces_are_what_a_slow_recount_makes() {
-    let service = TestService::start().await;
-    let now: DateTime<Utc> = "2100-01-01T00:00:00Z".parse().unwrap();
-    service.clock.set(now);
-    service
-        .sql(
-            sql("insert into agencies (code, name, name_search, kind, created_at, updated_at) \
-                 select code, code, code, 'commune', now(), now() from unnest($1::text[]) as code")
-            .bind((0..PROVINCES).flat_map(|p| [agency(p, 0), agency(p, 1)]).collect::<Vec<_>>()),
-        )
-        .await;
-    let token = service.token("coordinator").await;
+    let (service, token) = start().await;
     let seed = setting("RECOUNT_SEED", 332);
     for round in 0..setting("RECOUNT_ROUNDS", 8) {
         wipe(&service).await;
-        let mut world = World {
-            service: &service,
-            token: &token,
-            rng: StdRng::seed_from_u64(seed.wrapping_add(round)),
-            provinces: Vec::new(),
-            handlers: BTreeMap::new(),
-            now,
-            past: Vec::new(),
-        };
+        let seed = seed.wrapping_add(round);
+        let mut world = world(&service, &token, seed);
         world.generate().await;
-        let about = format!("RECOUNT_SEED={} RECOUNT_ROUNDS=1", seed.wrapping_add(round));
+        let about = format!("RECOUNT_SEED={seed} RECOUNT_ROUNDS=1");
         world.check(&about).await;
         assert_eq!(service.verify(false).await, [], "{about}: the sums kept are those of the facts");
+    }
+}
+
+/// The recount would notice: one agency of five hundred has a dossier too many in its sums.
+#[actix_web::test]
+#[should_panic(expected = "spoilt: ")]
+async fn a_sum_that_is_off_by_one_is_found() {
+    let (service, token) = start().await;
+    let mut world = world(&service, &token, 332);
+    world.generate().await;
+    let spoil = "update dossier_agency_rollups set resolved = resolved + 1, received = received + 1 \
+                 where agency_id = (select id from agencies where code = 'P123-1')";
+    assert_ne!(service.sql(sql(spoil)).await, 0, "there is something to spoil");
+    for _ in 0..3 {
+        world.check("spoilt").await;
     }
 }
