@@ -229,7 +229,8 @@ mod tests {
             n in 0_i64..1_000_000, more in 0_i64..1_000_000, millionths in 0_i64..200_000_000, which in 0_usize..4
         ) {
             let (rate, value) = (Rate::new(n, n + more + 1), BigDecimal::new(millionths.into(), 6));
-            let bound = Bound { comparator: Comparator::ALL[which], value: value.clone(), value_to: None };
+            let value_to = (which == 3).then(|| 100.into());
+            let bound = Bound { comparator: Comparator::ALL[which], value: value.clone(), value_to };
             let points = value - BigDecimal::from(100 * n) / BigDecimal::from(rate.denominator);
             let missing = match bound.comparator {
                 Comparator::Lte => -points,
