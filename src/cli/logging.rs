@@ -82,6 +82,10 @@ impl Log for Background {
         self.logger.enabled(metadata)
     }
 
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "a line of the log bears the time of the machine, whatever the service's clock says"
+    )]
     fn log(&self, record: &Record<'_>) {
         if record.target() != ACCESS {
             self.logger.log(record);
@@ -164,6 +168,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::disallowed_methods, reason = "compared with a logger that takes the machine's time")]
     fn an_access_line_looks_as_the_others_do() {
         let pairs: [(&str, Value<'_>); 4] = [
             ("method", "GET".into()),
