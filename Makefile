@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-long lint doc openapi deny clean-db
+.PHONY: help run test recount bench bench-long lint doc openapi deny clean-db
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -14,6 +14,9 @@ run: ## the service with demo data, on http://127.0.0.1:8080 (BIND_ADDRESS), unt
 
 test: ## the whole suite, on a PostgreSQL of its own; make test ARGS='name' for a part
 	@scripts/test.sh $(ARGS)
+
+recount: ## statistics of 20,000 generated provinces against a slow recount (ROUNDS=80, SEED)
+	@RECOUNT_ROUNDS=$(or $(ROUNDS),80) RECOUNT_SEED=$(or $(SEED),$(shell date +%s)) scripts/test.sh --test api -- recount_many --nocapture
 
 bench: ## measure against limits and rivals, in at most 5 minutes after the builds; make bench ARGS='--only cached,batch'
 	@python3 benches/run.py $(ARGS)

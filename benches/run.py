@@ -11,7 +11,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from harness import data, others, reads, report, writes
+from harness import data, others, reads, report, scores, writes
 from harness.context import Bench
 from harness.database import Server
 from harness.report import Row
@@ -32,7 +32,7 @@ LINES = {
     "export": others.export,
     "login": others.login,
     "flood": others.flood,
-    "score": others.score_run,
+    "score": scores.score_run,
     "growth": reads.growth,
     "growth-batch": writes.growth,
     "footprint": others.footprint,

@@ -16,9 +16,8 @@ macro_rules! row {
             fn build<'a>(
                 row: &impl diesel::row::NamedRow<'a, diesel::pg::Pg>,
             ) -> diesel::deserialize::Result<Self> {
-                Ok(Self {
-                    $($field: diesel::row::NamedRow::get::<<$ty as $crate::db::Bindable>::St, $ty>(row, stringify!($field))?),*
-                })
+                let mut columns = $crate::db::Columns::of(row);
+                Ok(Self { $($field: columns.take::<$ty>(stringify!($field))?),* })
             }
         }
     };

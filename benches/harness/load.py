@@ -33,21 +33,21 @@ def _file(name: str, lines: list[str]):
     return path
 
 
-def _wrk(script: str, base: str, seconds: int, connections: int, *arguments: object) -> Figures:
+def _wrk(script: str, base: str, seconds: int, connections: int, *arguments: object, pause: float = 0) -> Figures:
     # Two threads of load are more than two cores of service can answer.
     threads = 2 if connections > 1 else 1
     command = ["wrk", f"-t{threads}", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", WRK / script, base, "--"]
-    text = run(*command, *arguments, env=os.environ | {"BENCH_WRK": str(WRK)})
+    text = run(*command, *arguments, env=os.environ | {"BENCH_WRK": str(WRK), "BENCH_PAUSE": str(round(pause))})
     found = json.loads(text.strip().splitlines()[-1])
     # A run without a single answer has no latencies and proves nothing: it counts as an error.
     errors = found["errors"] or int(found["requests"] == 0)
     return Figures(found["requests"] / found["seconds"], found["p50"], found["p99"], errors)
 
 
-def get(base: str, paths: list[str], headers: dict[str, str], seconds: int, connections: int = CONNECTIONS) -> Figures:
-    """Asks for the paths in turn."""
+def get(base: str, paths: list[str], headers: dict[str, str], seconds: int, connections: int = CONNECTIONS, pause: float = 0) -> Figures:
+    """Asks for the paths in turn. `pause`: milliseconds that a connection waits before each request, on average."""
     lines = [f"{name}: {value}" for name, value in headers.items()]
-    return _wrk("rotate.lua", base, seconds, connections, _file("headers", lines), _file("paths", paths))
+    return _wrk("rotate.lua", base, seconds, connections, _file("headers", lines), _file("paths", paths), pause=pause)
 
 
 def post(base: str, path: str, body: str, seconds: int, connections: int = CONNECTIONS) -> Figures:

@@ -1,4 +1,4 @@
-"""Logins, the footprint, exports, and what is still to come."""
+"""Logins, the footprint, exports."""
 
 import json
 import statistics
@@ -13,11 +13,10 @@ from .load import alternate
 from .reads import ONE
 from .report import Row
 from .service import Service, bearer, demo_password
-from .settings import CORES, NotThere
+from .settings import CORES
 
 LOGIN = "/api/v1/auth/login"
 EXPORT, EXPORT_TYPE = "/api/v1/dossier-counts/export", "text/csv"
-SCORES = "/api/v1/index-runs"
 
 
 def _credentials() -> str:
@@ -101,9 +100,3 @@ def export(bench: Bench) -> list[Row]:
         limit.append(time.perf_counter() - started)
     rates = [bench.plan.rows / statistics.median(times) for times in (ours, limit)]
     return [Row("CSV export", "rows/s", rates[0], "COPY TO", rates[1], (">=", 0.9), rss=service.peak())]
-
-
-def score_run(bench: Bench) -> list[Row]:
-    """30 indicators × 200 units with explanations: waits for its endpoint, then for its measure."""
-    bench.service.must_offer(SCORES, "post")
-    raise NotThere("the endpoint is there, its measure is not: see harness/others.py")

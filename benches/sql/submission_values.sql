@@ -1,4 +1,5 @@
--- pgbench: the statements of PUT /submissions/{id}/values (src/submissions), one by one in a transaction.
+-- pgbench: what PUT /submissions/{id}/values does, statement by statement in a transaction, as it is written first.
+-- submission_once.sql has the statements that the service sends.
 \set n random(1, 2000)
 \set figure random(1, 100)
 begin;

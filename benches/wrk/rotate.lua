@@ -1,4 +1,5 @@
 -- wrk -s rotate.lua URL -- HEADERS PATHS: asks for the paths of a file in turn, each thread from a place of its own.
+-- With BENCH_PAUSE a connection waits that many milliseconds on average before each request: a rate below the full one.
 dofile(os.getenv("BENCH_WRK") .. "/report.lua")
 local requests, at = {}, 0
 
@@ -13,4 +14,11 @@ end
 function request()
   at = at % #requests + 1
   return requests[at]
+end
+
+local pause = tonumber(os.getenv("BENCH_PAUSE") or "0")
+if pause > 0 then
+  function delay()
+    return math.random(0, 2 * pause)
+  end
 end

@@ -97,15 +97,16 @@ fn routes() -> utoipa_actix_web::UtoipaApp<
         .service(health::metrics)
         .service(
             scope::scope("/api/v1")
+                // A request is held against each route before its own: what is asked most comes first.
+                .configure(statistics::routes::configure)
+                .configure(services::routes::configure)
+                .configure(submissions::routes::configure)
                 .configure(accounts::routes::configure)
                 .configure(agencies::routes::configure)
                 .configure(indicators::routes::configure)
                 .configure(targets::routes::configure)
                 .configure(tasks::routes::configure)
-                .configure(submissions::routes::configure)
                 .configure(months::routes::configure)
-                .configure(services::routes::configure)
-                .configure(statistics::routes::configure)
                 .configure(scoring::routes::configure)
                 .configure(reports::routes::configure)
                 .configure(audit::routes::configure),

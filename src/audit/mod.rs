@@ -1,8 +1,8 @@
 //! Who did what, when, with what was before and after. Written with the change, in one transaction, and never again.
 //!
-//! Others use [`record`], [`record_all`] and [`Event`].
+//! Others use [`Event`] with [`record`] or [`record_all`], or with [`insert_text`] and [`bound`] inside a statement of their own.
 
 pub mod model;
 pub mod routes;
 
-pub use model::{Event, record, record_all};
+pub use model::{Event, bound, insert_text, record, record_all};

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::auth::Actor;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, QueryResult, Sql, sql};
 
 /// One change of one thing.
 #[derive(Debug)]
@@ -53,20 +53,30 @@ fn json(value: &impl Serialize) -> Option<Value> {
 
 /// Writes the event; belongs into the transaction of the change.
 pub async fn record(conn: &mut Conn, actor: &Actor, event: Event) -> QueryResult<()> {
-    sql("insert into audit_events (id, at, actor, request_id, action, entity, entity_key, before, after) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)")
-    .bind(Uuid::now_v7())
-    .bind(actor.now)
-    .bind(actor.name.clone())
-    .bind(actor.request_id.clone())
-    .bind(event.action)
-    .bind(event.entity)
-    .bind(event.key)
-    .bind(event.before)
-    .bind(event.after)
-    .run(conn)
-    .await?;
-    Ok(())
+    bound(sql(insert_text(1)), actor, event).run(conn).await.map(|_| ())
+}
+
+/// What writes an event, for a statement that makes the change as well. Its values are bound by [`bound`] and stand at `first` and
+/// after.
+pub fn insert_text(first: usize) -> String {
+    let places = (first..first + 9).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
+    format!(
+        "insert into audit_events (id, at, actor, request_id, action, entity, entity_key, before, after) values ({places})"
+    )
+}
+
+/// Binds the values of an event.
+pub fn bound(statement: Sql, actor: &Actor, event: Event) -> Sql {
+    statement
+        .bind(Uuid::now_v7())
+        .bind(actor.now)
+        .bind(actor.name.clone())
+        .bind(actor.request_id.clone())
+        .bind(event.action)
+        .bind(event.entity)
+        .bind(event.key)
+        .bind(event.before)
+        .bind(event.after)
 }
 
 /// As [`record`], for many events with one statement.

@@ -1,6 +1,7 @@
 //! `ict-index serve`: checks its configuration, serves, and leaves without failing a request.
 
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::HttpServer;
@@ -45,7 +46,13 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Vec<String>> {
     let state =
         app::state_with_answers(db, Clock::System, ring, passwords, config.answer_cache_mib).map_err(one)?;
     let served = state.clone();
-    let server = HttpServer::new(move || app::build(served.clone()))
+    // Putting the routes together takes memory for a moment: one worker after the other, in the same place.
+    let one_at_a_time = Arc::new(Mutex::new(()));
+    let application = move || {
+        let _turn = one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        app::build(served.clone())
+    };
+    let server = HttpServer::new(application)
         .client_request_timeout(CLIENT_TIMEOUT)
         .keep_alive(Duration::from_secs(75))
         .shutdown_timeout(SHUTDOWN_SECONDS)

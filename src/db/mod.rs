@@ -20,4 +20,4 @@ pub use fault::{Fault, Violated};
 pub use gate::{Conn, Db, DbSettings, Work};
 pub use replica::Replica;
 pub use shared::Reader;
-pub use statement::{Bindable, Connected, Sql, sql};
+pub use statement::{Bindable, Columns, Connected, Sql, sql};

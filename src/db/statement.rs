@@ -11,7 +11,7 @@ use diesel::deserialize::{FromSql, QueryableByName};
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel::row::NamedRow;
+use diesel::row::{Field, NamedRow, Row};
 use diesel::serialize::ToSql;
 use diesel::sql_types::{self, HasSqlType};
 use diesel::{OptionalExtension, QueryResult};
@@ -110,6 +110,21 @@ pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
 }
 
 impl Sql {
+    /// A statement made of others: each `{}` of the frame stands for the next part. Their values are bound one behind the other, and
+    /// the numbers of their placeholders go on counting.
+    pub fn of_parts(frame: &str, parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut pieces = frame.split("{}");
+        let mut whole = sql(pieces.next().unwrap_or_default().to_owned());
+        for (part, after) in parts.into_iter().zip(pieces) {
+            let text = whole.text.to_mut();
+            push_counting_on(text, &part.text, whole.binds.len());
+            text.push_str(after);
+            whole.binds.extend(part.binds);
+            whole.kept &= part.kept;
+        }
+        whole
+    }
+
     pub fn bind<T>(mut self, value: T) -> Self
     where
         T: Bindable + ToSql<T::St, Pg>,
@@ -187,12 +202,57 @@ impl Sql {
     }
 }
 
+/// Columns of a row, taken by name. They nearly always stand in the order in which they are asked for: each is looked for where
+/// the last one ended, and by comparing all names only when it is not there.
+pub struct Columns<'r, R> {
+    row: &'r R,
+    next: usize,
+}
+
+impl<'r, R> Columns<'r, R> {
+    pub fn of<'a>(row: &'r R) -> Self
+    where
+        R: NamedRow<'a, Pg>,
+    {
+        Self { row, next: 0 }
+    }
+
+    pub fn take<'a, T>(&mut self, name: &str) -> diesel::deserialize::Result<T>
+    where
+        R: NamedRow<'a, Pg>,
+        T: Bindable + FromSql<T::St, Pg>,
+    {
+        let here = Row::get(self.row, self.next).filter(|field| field.field_name() == Some(name));
+        self.next += 1;
+        match here {
+            Some(field) => T::from_nullable_sql(field.value()),
+            None => NamedRow::get::<T::St, T>(self.row, name),
+        }
+    }
+}
+
 struct Single<T>(T);
 
 impl<T: Bindable + FromSql<T::St, Pg>> QueryableByName<Pg> for Single<T> {
     fn build<'a>(row: &impl NamedRow<'a, Pg>) -> diesel::deserialize::Result<Self> {
         NamedRow::get::<T::St, T>(row, "value").map(Single)
     }
+}
+
+/// A text whose placeholders begin after `before` others.
+fn push_counting_on(out: &mut String, text: &str, before: usize) {
+    let mut rest = text;
+    while let Some((plain, numbered)) = rest.split_once('$') {
+        out.push_str(plain);
+        out.push('$');
+        rest = numbered.trim_start_matches(|c: char| c.is_ascii_digit());
+        let digits = numbered.strip_suffix(rest).unwrap_or_default();
+        match digits.parse::<usize>() {
+            Ok(number) => out.push_str(&(number + before).to_string()),
+            Err(_) => out.push_str(digits),
+        }
+    }
+    out.push_str(rest);
 }
 
 impl QueryFragment<Pg> for Sql {
@@ -215,4 +275,21 @@ impl QueryId for Sql {
 
 impl Query for Sql {
     type SqlType = sql_types::Untyped;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_of_parts_count_on() {
+        let first = sql("select $1, $2, $1").bind(1_i32).bind(2_i32);
+        let second = sql("select $1 from t where x = $12 and y ~ '^a$'").bind(3_i32).planned_each_time();
+        let whole = Sql::of_parts("with a as ({}) ({}) order by 1", [first, second]);
+        assert_eq!(
+            whole.text,
+            "with a as (select $1, $2, $1) (select $3 from t where x = $14 and y ~ '^a$') order by 1"
+        );
+        assert_eq!((whole.binds.len(), whole.kept), (3, false));
+    }
 }

@@ -23,9 +23,16 @@ pub async fn lock_shared(conn: &mut Conn, month: Month) -> QueryResult<bool> {
     is_closed(conn, month).await
 }
 
-/// As [`lock_shared`], for those who must tell one closing from another: the version of the one in force.
-pub async fn lock_closing(conn: &mut Conn, month: Month) -> QueryResult<Option<i32>> {
-    sql("select pg_advisory_xact_lock_shared(3320, $1)").bind(month.number()).run(conn).await?;
+/// What holds the month's closing as it is until the transaction ends, inside a statement that has its first day: for those who
+/// must tell one closing from another. What the closing is, a statement *after* it has to ask ([`closing`]): it may have waited.
+pub fn lock_shared_text(first_day: &str) -> String {
+    format!(
+        "pg_advisory_xact_lock_shared(3320, (extract(year from {first_day}) * 12 + extract(month from {first_day}) - 1)::int)"
+    )
+}
+
+/// The version of the closing in force of a month.
+pub async fn closing(conn: &mut Conn, month: Month) -> QueryResult<Option<i32>> {
     sql("select (select version from closed_months where month = $1) as value")
         .bind(month.first_day())
         .value(conn)

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::wire::Coverage;
-use crate::db::{QueryResult, Reader, Sql, sql};
+use crate::db::{Sql, sql};
 use crate::http::Problem;
 use crate::http::listing::invalid;
 
@@ -40,11 +40,6 @@ pub fn of_one_month(agency: String, month: NaiveDate) -> Sql {
          false as in_part from agencies a where a.code = $1")
     .bind(agency)
     .bind(month)
-}
-
-/// The agencies that `statement` finds.
-pub async fn agencies(conn: &mut Reader<'_>, statement: Sql) -> QueryResult<Vec<Expected>> {
-    statement.rows(conn).await
 }
 
 impl Coverage {

@@ -188,6 +188,7 @@ fn aimed_at() -> Vec<String> {
 /// agencies handle counts once for the province and once for each of them. With `group_by=month` each month is counted as of its own
 /// last day. `services_active_level_n`: of the procedures at exactly level n, those with an online dossier received in the period
 /// (grouped or filtered by agency: received by that agency). An agency without procedures has no item and is named in `coverage`.
+/// There is no `as_of`: levels and statuses have dates of their own, and one that is replaced is kept in the audit trail alone.
 /// As CSV: a line per group with its counts and two of its rates.
 #[utoipa::path(
     tag = "statistics",
@@ -208,17 +209,17 @@ pub async fn service_levels(
         fields: field.as_ref().map(fields_of),
         until: None,
     };
-    let (coverage, rows, aims) = access
+    let (agencies, rows, aims) = access
         .fetch_figures(async |conn| {
             let (mut first, mut second, mut third) = (*conn, *conn, *conn);
-            let (agencies, rows, aims) = try_join!(
+            Ok(try_join!(
                 level_counts::agencies(&mut first, &query),
                 level_counts::count(&mut second, &query),
                 targets::aims(&mut third, period.year(), aimed_at()),
-            )?;
-            Ok((Coverage::of(agencies, query.agencies.as_deref())?, rows, aims))
+            )?)
         })
         .await?;
+    let coverage = Coverage::of(agencies, query.agencies.as_deref())?;
     let items = rows.into_iter().map(|row| LevelItem::of(group_of(group_by, &row), &row, &aims)).collect();
     let whole = Statistic::new(period, coverage, access.now(), items);
     let lines: Vec<_> = whole.items.iter().map(|item| item.line(period)).collect();

@@ -8,6 +8,7 @@ pub mod metrics;
 pub mod progress;
 pub mod rate_counts;
 pub mod rates;
+mod rates_at_once;
 pub mod routes;
 pub mod rules;
 pub mod targets;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-use super::coverage::{self, Expected};
+use super::coverage;
 use super::fact_counts;
 use super::metrics::{Cell, Tally};
 use super::rates::RateGroupBy;
@@ -69,13 +69,13 @@ impl RateQuery {
 }
 
 /// Who should have counts of the period, and who has.
-pub async fn agencies(conn: &mut Reader<'_>, query: &RateQuery) -> QueryResult<Vec<Expected>> {
+pub fn expected(query: &RateQuery) -> Sql {
     if let (Period::Month(month), Some([agency]), None) =
         (query.period, query.agencies.as_deref(), query.as_of)
     {
-        return coverage::agencies(conn, coverage::of_one_month(agency.clone(), month.first_day())).await;
+        return coverage::of_one_month(agency.clone(), month.first_day());
     }
-    coverage::agencies(conn, reporters(query)).await
+    reporters(query)
 }
 
 fn reporters(query: &RateQuery) -> Sql {
@@ -194,18 +194,23 @@ fn of_services(query: &RateQuery) -> Sql {
     }
 }
 
-/// Counts by group. Levels are those in force on the last day of the period, or of each month when grouped by month.
-pub async fn count(conn: &mut Reader<'_>, query: &RateQuery) -> QueryResult<Vec<(Group, Tally)>> {
-    let statement = match query.source() {
+/// Counts by group, as rows of [`TallyRow`]. Levels are those in force on the last day of the period, or of each month when grouped
+/// by month.
+pub fn counted(query: &RateQuery) -> Sql {
+    match query.source() {
         Source::AgencyRollups => of_agencies(query),
         Source::ServiceRollups => of_services(query),
         Source::Facts => fact_counts::statement(query),
-    };
-    Ok(groups(query, statement.rows(conn).await?))
+    }
+}
+
+/// Counts by group.
+pub async fn count(conn: &mut Reader<'_>, query: &RateQuery) -> QueryResult<Vec<(Group, Tally)>> {
+    Ok(groups(query, counted(query).rows(conn).await?))
 }
 
 /// The rows of each group added up. The province and the months of the period are there even when nothing was counted.
-fn groups(query: &RateQuery, rows: Vec<TallyRow>) -> Vec<(Group, Tally)> {
+pub fn groups(query: &RateQuery, rows: Vec<TallyRow>) -> Vec<(Group, Tally)> {
     let mut groups: Vec<(Group, Tally)> = match query.group_by {
         None => vec![(Group::province(), Tally::default())],
         Some(RateGroupBy::Month) => {

@@ -2,18 +2,16 @@
 
 use actix_web::get;
 use chrono::{DateTime, Utc};
-use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::metrics::{Metric, Tally};
-use super::rate_counts::{self, RateQuery};
-use super::targets::{self, Aims};
-use super::wire::{Coverage, Group, RateItem, Statistic};
+use super::metrics::Metric;
+use super::rate_counts::RateQuery;
+use super::rates_at_once;
+use super::wire::{Coverage, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::db::Reader;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Listing, Msg, Problem, Reply};
@@ -108,20 +106,6 @@ impl CsvRow for RateLine<'_> {
     ];
 }
 
-/// Who reported, what was counted, and what it is measured against.
-async fn ask(conn: &mut Reader<'_>, query: &RateQuery, ids: Vec<String>) -> Result<Found, Problem> {
-    // Sent one behind the other: one round trip.
-    let (mut first, mut second, mut third) = (*conn, *conn, *conn);
-    let (agencies, groups, aims) = try_join!(
-        rate_counts::agencies(&mut first, query),
-        rate_counts::count(&mut second, query),
-        targets::aims(&mut third, query.period.year(), ids),
-    )?;
-    Ok((Coverage::of(agencies, query.agencies.as_deref())?, groups, aims))
-}
-
-type Found = (Coverage, Vec<(Group, Tally)>, Aims);
-
 /// Rates of dossiers handled online
 ///
 /// Numerators are dossiers handed in online, denominators those of every channel, of procedures at exactly level n (`3_4`: 3 or 4);
@@ -150,16 +134,18 @@ async fn dossier_rates(
     }
     let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of, until: None };
     let ids: Vec<String> = metrics.iter().map(|metric| metric.id.to_owned()).collect();
-    let (coverage, groups, aims) = if query.reads_facts() {
+    let asked = query.agencies.clone();
+    let found = if query.reads_facts() {
         // Long: others must not wait behind it on a shared connection.
-        access.read(async move |conn| ask(&mut &*conn, &query, ids).await).await?
+        access.read(async move |conn| Ok(rates_at_once::ask(&mut &*conn, &query, ids).await?)).await?
     } else {
-        access.fetch_figures(async |conn| ask(conn, &query, ids.clone()).await).await?
+        access.fetch_figures(async |conn| Ok(rates_at_once::ask(conn, &query, ids.clone()).await?)).await?
     };
-    let mut items = Vec::with_capacity(groups.len() * metrics.len());
-    for (group, tally) in &groups {
+    let coverage = Coverage::of(found.expected, asked.as_deref())?;
+    let mut items = Vec::with_capacity(found.groups.len() * metrics.len());
+    for (group, tally) in &found.groups {
         for metric in &metrics {
-            let aim = aims.find(metric.id, group);
+            let aim = found.aims.find(metric.id, group);
             items.push(RateItem::of(metric.id, None, group, metric.rate(tally), aim, true));
         }
     }

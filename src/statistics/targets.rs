@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::rules::{Bound, Comparator};
 use super::wire::{Group, GroupType};
-use crate::db::{QueryResult, Reader, sql};
+use crate::db::{QueryResult, Reader, Sql, sql};
 
 /// A target: the bound and the day it is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,38 +46,46 @@ impl Aims {
 }
 
 row! {
-    struct AimRow {
-        code: String,
-        of_agency: bool,
-        agency: Option<String>,
-        comparator: String,
-        value: BigDecimal,
-        value_to: Option<BigDecimal>,
-        due: NaiveDate,
+    /// A target with the code of what it is set for.
+    pub struct AimRow {
+        pub code: String,
+        pub of_agency: bool,
+        pub agency: Option<String>,
+        pub comparator: String,
+        pub value: BigDecimal,
+        pub value_to: Option<BigDecimal>,
+        pub due: NaiveDate,
     }
+}
+
+/// Targets of these rates and indicators in a year, as rows of [`AimRow`].
+pub fn statement(year: i32, codes: Vec<String>) -> Sql {
+    sql("select t.code, t.scope = 'agency' as of_agency, a.code as agency, t.comparator, t.value, t.value_to, t.due \
+         from targets t left join agencies a on a.id = t.agency_id where t.year = $1 and t.code = any($2)")
+    .bind(year)
+    .bind(codes)
 }
 
 /// Targets of these rates and indicators in a year.
 pub async fn aims(conn: &mut Reader<'_>, year: i32, codes: Vec<String>) -> QueryResult<Aims> {
-    let rows: Vec<AimRow> = sql(
-        "select t.code, t.scope = 'agency' as of_agency, a.code as agency, t.comparator, t.value, t.value_to, t.due \
-         from targets t left join agencies a on a.id = t.agency_id where t.year = $1 and t.code = any($2)",
-    )
-    .bind(year)
-    .bind(codes)
-    .rows(conn)
-    .await?;
-    let mut aims = Aims::default();
-    for row in rows {
-        let Some(comparator) = Comparator::parse(&row.comparator) else { continue };
-        let aim = Aim { bound: Bound { comparator, value: row.value, value_to: row.value_to }, due: row.due };
-        match (row.of_agency, row.agency) {
-            (true, Some(agency)) => drop(aims.one_agency.insert((agency, row.code), aim)),
-            (true, None) => drop(aims.every_agency.insert(row.code, aim)),
-            (false, _) => drop(aims.province.insert(row.code, aim)),
+    Ok(statement(year, codes).rows::<AimRow>(conn).await?.into_iter().collect())
+}
+
+impl FromIterator<AimRow> for Aims {
+    fn from_iter<I: IntoIterator<Item = AimRow>>(rows: I) -> Self {
+        let mut aims = Self::default();
+        for row in rows {
+            let Some(comparator) = Comparator::parse(&row.comparator) else { continue };
+            let bound = Bound { comparator, value: row.value, value_to: row.value_to };
+            let aim = Aim { bound, due: row.due };
+            match (row.of_agency, row.agency) {
+                (true, Some(agency)) => drop(aims.one_agency.insert((agency, row.code), aim)),
+                (true, None) => drop(aims.every_agency.insert(row.code, aim)),
+                (false, _) => drop(aims.province.insert(row.code, aim)),
+            }
         }
+        aims
     }
-    Ok(aims)
 }
 
 #[cfg(test)]

@@ -14,3 +14,4 @@ pub mod stored_values;
 pub mod transitions;
 pub mod values;
 pub mod warnings;
+pub mod working_copy;

@@ -81,19 +81,29 @@ pub async fn find(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Optio
 }
 
 /// As [`find`], and neither the row nor its month's closing changes until the transaction ends.
+pub async fn lock(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Option<SubmissionRow>> {
+    let Some(mut row) = lock_unclosed(conn, scope, id).await? else { return Ok(None) };
+    row.closing = months::model::closing(conn, row.month()).await?;
+    Ok(Some(row))
+}
+
+/// As [`lock`], but what the closing is, is for the caller's next statement to find out (`null` here): this one began before it had
+/// the locks.
 ///
 /// The row always comes first and the month second, so that no two writers wait for each other in a circle.
-pub async fn lock(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Option<SubmissionRow>> {
-    let row: Option<SubmissionRow> = sql(format!(
-        "select {COLUMNS} from {FROM} where s.id = $1 and ($2::int[] is null or s.agency_id = any($2)) for update of s"
+pub async fn lock_unclosed(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Option<SubmissionRow>> {
+    let lock_month = months::model::lock_shared_text("s.month");
+    // A part that locks rows is always carried out by itself, before what is made of its rows.
+    sql(format!(
+        "with locked as materialized (select * from submissions where id = $1 and ($2::int[] is null or agency_id = any($2)) for update), \
+         held as materialized (select s.*, {lock_month}::text as month_locked from locked s) \
+         select {COLUMNS} from held s join agencies a on a.id = s.agency_id \
+           left join (select null::date as month, null::int as version) c on false"
     ))
     .bind(id)
     .bind(scope.ids())
     .maybe(conn)
-    .await?;
-    let Some(mut row) = row else { return Ok(None) };
-    row.closing = months::model::lock_closing(conn, row.month()).await?;
-    Ok(Some(row))
+    .await
 }
 
 /// Stores an empty draft; `None` when the agency has one for the month.

@@ -1,58 +1,16 @@
 //! Figures as stored: the working copy, frozen revisions, and those that count.
 
-use std::collections::HashMap;
-
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::figures::{Definition, Figure};
+use super::figures::Figure;
 use super::warnings::Earlier;
 use crate::auth::Scope;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::values::Month;
-
-/// What is known of those of the indicators that exist.
-pub async fn definitions(conn: &mut Conn, codes: Vec<String>) -> QueryResult<HashMap<String, Definition>> {
-    row! { struct Found { code: String, unit: String, is_ratio: bool } }
-    let found: Vec<Found> =
-        sql("select code, unit, numerator_name is not null as is_ratio from indicators where code = any($1)")
-            .bind(codes)
-            .rows(conn)
-            .await?;
-    let known = found.into_iter().map(|f| (f.code, Definition { unit: f.unit, is_ratio: f.is_ratio }));
-    Ok(known.collect())
-}
-
-/// Replaces the working copy of a locked submission as a whole and counts its version up.
-pub async fn replace(
-    conn: &mut Conn,
-    submission: Uuid,
-    figures: Vec<Figure>,
-    now: DateTime<Utc>,
-) -> QueryResult<()> {
-    let positions: Vec<i32> = (0..).take(figures.len()).collect();
-    let column = |of: fn(&Figure) -> Option<BigDecimal>| figures.iter().map(of).collect::<Vec<_>>();
-    sql("with gone as (delete from submission_values where submission_id = $1 and indicator_code <> all($2)), \
-         touched as (update submissions set version = version + 1, updated_at = $8 where id = $1) \
-         insert into submission_values (submission_id, indicator_code, position, numerator, denominator, value, note) \
-         select $1, u.* from unnest($2, $3, $4, $5, $6, $7) u \
-         on conflict (submission_id, indicator_code) do update set position = excluded.position, numerator = excluded.numerator, \
-           denominator = excluded.denominator, value = excluded.value, note = excluded.note")
-    .bind(submission)
-    .bind(figures.iter().map(|f| f.indicator.clone()).collect::<Vec<_>>())
-    .bind(positions)
-    .bind(column(|f| f.numerator.clone()))
-    .bind(column(|f| f.denominator.clone()))
-    .bind(column(|f| f.value.clone()))
-    .bind(figures.iter().map(|f| f.note.clone()).collect::<Vec<_>>())
-    .bind(now)
-    .run(conn)
-    .await?;
-    Ok(())
-}
 
 row! {
     struct FigureRow {
@@ -76,6 +34,17 @@ impl From<FigureRow> for Figure {
             note: row.note,
         }
     }
+}
+
+pub(super) const EARLIER: &str = "e.month as earlier_month, e.numerator as earlier_numerator, e.denominator as earlier_denominator, e.value as earlier_value";
+
+/// The last accepted figure of the indicator that `code` names, of agency `$2` before month `$3`.
+pub(super) fn earlier_of(code: &str) -> String {
+    format!(
+        "select s.month, r.numerator, r.denominator, r.value from submissions s \
+         join submission_revision_values r on r.submission_id = s.id and r.revision = s.accepted_revision and r.indicator_code = {code} \
+         where s.agency_id = $2 and s.month < $3 order by s.month desc limit 1"
+    )
 }
 
 const FIGURE: &str = "v.indicator_code as indicator, i.unit, v.numerator, v.denominator, v.value, v.note";
@@ -121,12 +90,9 @@ pub async fn compared(
         }
     }
     let rows: Vec<Compared> = sql(format!(
-        "select {FIGURE}, e.month as earlier_month, e.numerator as earlier_numerator, e.denominator as earlier_denominator, e.value as earlier_value \
-         from submission_values v join indicators i on i.code = v.indicator_code \
-         left join lateral (select s.month, r.numerator, r.denominator, r.value from submissions s \
-           join submission_revision_values r on r.submission_id = s.id and r.revision = s.accepted_revision and r.indicator_code = v.indicator_code \
-           where s.agency_id = $2 and s.month < $3 order by s.month desc limit 1) e on true \
-         where v.submission_id = $1 order by v.position"
+        "select {FIGURE}, {EARLIER} from submission_values v join indicators i on i.code = v.indicator_code \
+         left join lateral ({}) e on true where v.submission_id = $1 order by v.position",
+        earlier_of("v.indicator_code")
     ))
     .bind(submission)
     .bind(agency)

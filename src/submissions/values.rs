@@ -11,7 +11,8 @@ use super::model::{self, SubmissionRow};
 use super::routes::not_editable;
 use super::stored_values;
 use super::warnings::{self, Earlier, WarningCode};
-use crate::audit::{self, Event};
+use super::working_copy;
+use crate::audit::Event;
 use crate::auth::Access;
 use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
 use crate::http::{Check, Code, EntityTag, PathOf, Problem, Reply, ValidJson, Violations};
@@ -220,23 +221,24 @@ pub async fn put_values(
     let (actor, scope, conditions, id) = (access.actor(), access.scope(), access.conditions.clone(), id.0);
     access
         .transaction(async move |conn| {
-            let row = model::lock(conn, &scope, id).await?.ok_or_else(Problem::not_found)?;
+            let mut row = model::lock_unclosed(conn, &scope, id).await?.ok_or_else(Problem::not_found)?;
             conditions.require_match(row.version)?;
-            let standing = row.standing();
-            standing.editable().map_err(|refusal| not_editable(refusal, &standing))?;
             let entries = body.value.entries();
             let codes = entries.iter().map(|entry| entry.indicator.clone()).collect();
+            let mut found = working_copy::context(conn, id, row.agency_id, row.month(), codes).await?;
+            row.closing = found.closing;
+            let standing = row.standing();
+            standing.editable().map_err(|refusal| not_editable(refusal, &standing))?;
             let mut faults = Violations::default();
-            let new = figures::check(entries, &stored_values::definitions(conn, codes).await?, &mut faults);
+            let new = figures::check(entries, &found.definitions, &mut faults);
             faults.into_result()?;
-            let before = plain(stored_values::figures(conn, id, None).await?);
-            stored_values::replace(conn, id, new, actor.now).await?;
-            let set = stored_values::compared(conn, id, row.agency_id, row.month()).await?;
+            let beside = |figure: &Figure| (figure.clone(), found.earlier.remove(&figure.indicator));
+            let set = new.iter().map(beside).collect();
             let version = row.version + 1;
             let after = SubmissionValues::of(row, version, set);
-            let event =
-                Event::update("submission", id.to_string(), &before, &json!({"values": after.values}));
-            audit::record(conn, &actor, event.named("values")).await?;
+            let (before, now) = (plain(found.present), json!({"values": after.values}));
+            let event = Event::update("submission", id.to_string(), &before, &now).named("values");
+            working_copy::replace(conn, id, &new, &actor, event).await?;
             Ok(Reply::ok(&after)?.tagged(&after.tag()))
         })
         .await

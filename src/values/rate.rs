@@ -103,8 +103,11 @@ impl Rate {
             (Comparator::Between, Some(to)) => below.max(-self.lacks(to)?).max(0),
             _ => below,
         };
-        let points = BigDecimal::new(missing.into(), 6) / BigDecimal::from(self.denominator);
-        Some(Decimal::rounded(&points, 2))
+        // Millionths times the denominator, to hundredths; halves go away from zero.
+        let unit = SCALE / 100 * i128::from(self.denominator);
+        let (whole, rest) = (missing / unit, missing % unit);
+        let rounded = whole + if 2 * rest.abs() >= unit { rest.signum() } else { 0 };
+        Some(Decimal(BigDecimal::new(rounded.into(), 2)))
     }
 
     /// `value * denominator - 100 * numerator`, times a million: above zero, the rate is below the value.
@@ -221,6 +224,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_gap_is_the_exact_difference_rounded(
+            n in 0_i64..1_000_000, more in 0_i64..1_000_000, millionths in 0_i64..200_000_000, which in 0_usize..4
+        ) {
+            let (rate, value) = (Rate::new(n, n + more + 1), BigDecimal::new(millionths.into(), 6));
+            let value_to = (which == 3).then(|| 100.into());
+            let bound = Bound { comparator: Comparator::ALL[which], value: value.clone(), value_to };
+            let points = value - BigDecimal::from(100 * n) / BigDecimal::from(rate.denominator);
+            let missing = match bound.comparator {
+                Comparator::Lte => -points,
+                Comparator::Between => points.max(0.into()),
+                _ => points,
+            };
+            prop_assert_eq!(rate.gap(&bound), Some(Decimal::rounded(&missing, 2)));
+        }
+
         #[test]
         fn needed_is_enough_and_one_less_is_not(numerator in 0i64..10_000, more in 0i64..10_000, target in 1i64..10_000) {
             let rate = Rate::new(numerator, numerator + more);

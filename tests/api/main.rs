@@ -26,6 +26,7 @@ mod observations;
 mod progress;
 mod rates;
 mod recount;
+mod recount_many;
 mod reports;
 mod schema;
 mod services;

@@ -12,13 +12,13 @@ use crate::dossiers::batch;
 use crate::support::TestService;
 
 /// Provinces per run; more by `RECOUNT_PROVINCES`, another series by `RECOUNT_SEED`.
-fn setting(name: &str, default: u64) -> u64 {
+pub fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 const AGENCIES: [&str; 4] = ["SO-YT", "SO-TC", "SO-XD", "UBND-080"];
 const FIELDS: [&str; 2] = ["Đất đai", "Y tế"];
-const METRICS: [&str; 16] = [
+pub const METRICS: [&str; 16] = [
     "dossiers_level_1_received",
     "dossiers_level_1_resolved",
     "dossiers_level_1_of_all",
@@ -39,38 +39,54 @@ const METRICS: [&str; 16] = [
 
 /// A row as it was delivered: received, early, on time, late.
 #[derive(Clone, Debug)]
-struct Fact {
-    month: u32,
-    agency: &'static str,
-    service: usize,
-    online: bool,
-    counts: [i64; 4],
+pub struct Fact {
+    pub month: u32,
+    pub agency: String,
+    pub service: usize,
+    pub online: bool,
+    pub counts: [i64; 4],
 }
 
 /// A procedure: its field and its levels, each from the first day of a month of the year on.
 #[derive(Clone, Debug)]
-struct Procedure {
-    code: String,
-    field: &'static str,
-    levels: BTreeMap<u32, i64>,
+pub struct Procedure {
+    pub code: String,
+    pub field: String,
+    pub levels: BTreeMap<u32, i64>,
 }
 
 /// One province in a year of its own, so that many share a database.
-struct Province {
-    year: i32,
-    procedures: Vec<Procedure>,
-    facts: Vec<Fact>,
+pub struct Province {
+    pub year: i32,
+    pub procedures: Vec<Procedure>,
+    pub facts: Vec<Fact>,
 }
 
 impl Province {
-    fn level(&self, service: usize, month: u32) -> i64 {
+    pub fn level(&self, service: usize, month: u32) -> i64 {
         self.procedures[service].levels.range(..=month).next_back().map_or(0, |(_, level)| *level)
     }
 
     /// Numerator and denominator, counted one row after the other.
-    fn recount(&self, metric: &str, last_month: Option<u32>, wanted: &dyn Fn(&Fact) -> bool) -> (i64, i64) {
+    pub fn recount(
+        &self,
+        metric: &str,
+        last_month: Option<u32>,
+        wanted: &dyn Fn(&Fact) -> bool,
+    ) -> (i64, i64) {
+        self.recount_of(&self.facts, metric, last_month, wanted)
+    }
+
+    /// The same of other facts than the present ones.
+    pub fn recount_of(
+        &self,
+        facts: &[Fact],
+        metric: &str,
+        last_month: Option<u32>,
+        wanted: &dyn Fn(&Fact) -> bool,
+    ) -> (i64, i64) {
         let (mut numerator, mut denominator) = (0, 0);
-        for fact in self.facts.iter().filter(|fact| wanted(fact)) {
+        for fact in facts.iter().filter(|fact| wanted(fact)) {
             let [received, early, on_time, late] = fact.counts;
             let resolved = early + on_time + late;
             if metric == "on_time" {
@@ -96,7 +112,7 @@ impl Province {
     }
 }
 
-fn row_of(fact: &Fact, procedures: &[Procedure]) -> Value {
+pub fn row_of(fact: &Fact, procedures: &[Procedure]) -> Value {
     let [received, early, on_time, late] = fact.counts;
     // In balance whatever the counts are: what is over was carried in, what is missing stays in progress.
     let rest = received - early - on_time - late;
@@ -109,16 +125,16 @@ fn row_of(fact: &Fact, procedures: &[Procedure]) -> Value {
 }
 
 /// A month of figures, each row once.
-fn month_of(rng: &mut StdRng, month: u32, procedures: usize) -> Vec<Fact> {
+pub fn month_of(rng: &mut StdRng, month: u32, agencies: &[&str], procedures: usize) -> Vec<Fact> {
     let mut facts = Vec::new();
-    for agency in AGENCIES {
+    for agency in agencies {
         for service in 0..procedures {
             for online in [true, false] {
                 if rng.random_bool(0.5) {
                     let mut count = || if rng.random_bool(0.2) { 0 } else { rng.random_range(0..60) };
                     facts.push(Fact {
                         month,
-                        agency,
+                        agency: (*agency).to_owned(),
                         service,
                         online,
                         counts: [count(), count(), count(), count()],
@@ -145,7 +161,7 @@ impl Generator<'_> {
             let code = format!("P{year}.{i}");
             let field = FIELDS[self.rng.random_range(0..FIELDS.len())];
             crate::dossiers::add_service(self.service, &code, field, &[], &["SO-YT", "SO-TC"]).await;
-            procedures.push(Procedure { code, field, levels: BTreeMap::new() });
+            procedures.push(Procedure { code, field: field.to_owned(), levels: BTreeMap::new() });
         }
         let mut province = Province { year, procedures, facts: Vec::new() };
         for _ in 0..self.rng.random_range(3..8) {
@@ -175,7 +191,7 @@ impl Generator<'_> {
     /// Replaces a month, the same one again now and then.
     async fn batch(&mut self, province: &mut Province) {
         let month = self.rng.random_range(1..=4);
-        let facts = month_of(&mut self.rng, month, province.procedures.len());
+        let facts = month_of(&mut self.rng, month, &AGENCIES, province.procedures.len());
         let rows: Vec<Value> = facts.iter().map(|fact| row_of(fact, &province.procedures)).collect();
         let path = format!("dossier-batches/vnpt/{}-{month:02}", province.year);
         for _ in 0..self.rng.random_range(1..=2) {
@@ -187,7 +203,7 @@ impl Generator<'_> {
 }
 
 /// (query of the period, its months, the month whose level counts)
-fn periods(year: i32) -> [(String, std::ops::RangeInclusive<u32>, u32); 4] {
+pub fn periods(year: i32) -> [(String, std::ops::RangeInclusive<u32>, u32); 4] {
     [
         (format!("{year}"), 1..=12, 12),
         (format!("{year}-Q1"), 1..=3, 3),
@@ -196,9 +212,8 @@ fn periods(year: i32) -> [(String, std::ops::RangeInclusive<u32>, u32); 4] {
     ]
 }
 
-async fn ask(service: &TestService, token: &str, query: &str) -> Vec<Value> {
-    let answer =
-        service.get(&format!("statistics/dossier-rates?{query}")).as_(token).send().await.expect(200);
+pub async fn ask(service: &TestService, token: &str, query: &str) -> Vec<Value> {
+    let answer = service.get(&format!("statistics/{query}")).as_(token).send().await.expect(200);
     answer.json()["items"].as_array().unwrap().clone()
 }
 
@@ -237,7 +252,7 @@ async fn check(service: &TestService, token: &str, province: &Province) {
             for (agency, field) in
                 [(None, None), (Some("SO-YT"), None), (None, Some("Y tế")), (Some("SO-TC"), Some("Y tế"))]
             {
-                let mut query = format!("metric={metrics}&period={period}");
+                let mut query = format!("dossier-rates?metric={metrics}&period={period}");
                 for (name, value) in [
                     ("group_by", Some(group).filter(|g| !g.is_empty())),
                     ("agency", agency),

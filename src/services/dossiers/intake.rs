@@ -63,6 +63,7 @@ impl Delivery {
             source: &self.source,
             month: self.month,
             number: before + 1,
+            untouched: state.untouched,
             reason: self.reason.as_deref().map(|reason| reason.trim().to_owned()),
             parked_changed,
         };

@@ -80,6 +80,8 @@ row! {
     pub struct State {
         pub there: bool,
         pub closed: bool,
+        /// The source has never delivered it, and has no counts in it.
+        pub untouched: bool,
         pub revision: Option<i32>,
         pub rows: Option<i32>,
         pub received: Option<i64>,
@@ -90,6 +92,7 @@ row! {
 pub async fn state(conn: &mut Conn, source: &str, month: Month, reach: &Reach) -> QueryResult<State> {
     sql(format!(
         "select {HAS_SOURCE} as there, exists (select 1 from closed_months where month = $4) as closed, \
+         b.revision is null and not exists (select 1 from dossier_counts where month = $4 and source = $1) as untouched, \
          b.revision, b.rows, b.received, b.parked from (select 1) as one left join lateral ( \
            select revision, rows, received, parked from dossier_batches where source = $1 and month = $4 \
            order by revision desc limit 1) as b on true"

@@ -133,6 +133,7 @@ async fn replay_one(conn: &mut Conn, actor: &Actor, stage: &'static str, ready: 
         source,
         month,
         number: state.revision.unwrap_or_default() + 1,
+        untouched: state.untouched,
         reason: Some(reason(&ready.services)),
         parked_changed,
     };

@@ -74,6 +74,8 @@ async fn get_batch(
 ///
 /// The batch is the whole month of the source: rows that it does not name are removed. It is stored whole or not at all; all
 /// faults are told at once, the first 100 of them with their place. At most 500,000 rows. The same batch again changes nothing.
+/// What forbids an agency the month (it does not exist then, another source reports it) is told once, at its first row. In NDJSON and CSV each line is
+/// read for itself; JSON of another shape (a row that is no object, a field that is unknown) is told before the rows are looked at.
 /// As JSON (at most 64 MiB) the control totals stand in the body; NDJSON (a row per line) and CSV (with a header, columns in any
 /// order) of any length have them in the query, and are read as they come. A machine writes its own feed, an officer a source that
 /// is an agency in scope. A closed month is corrected by the coordinating department alone, with a reason.
