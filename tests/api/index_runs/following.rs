@@ -167,7 +167,7 @@ async fn all_that_is_wrong_with_a_simulation_is_named() {
     );
     assert_eq!(
         refused(json!({"changes": [{"unit": "SO-YT", "indicator": "X3", "value": "84,1"}]}), 422).await,
-        ["/changes/0/value DECIMAL_COMMA"]
+        ["/changes/0/value NOT_A_NUMBER"]
     );
     assert_eq!(refused(json!({"frontier": "liquid"}), 400).await, ["/frontier WRONG_TYPE"]);
 }
