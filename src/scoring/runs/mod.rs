@@ -12,6 +12,7 @@ pub mod national;
 pub mod robustness;
 pub mod routes;
 pub mod rules;
+pub mod score_model;
 pub mod scores;
 pub mod simulations;
 pub mod units;

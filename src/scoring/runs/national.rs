@@ -6,7 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::kept::row_of;
-use super::model::{self, BesideRow};
+use super::model;
+use super::score_model::{self, BesideRow};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
@@ -142,7 +143,7 @@ pub async fn compare_with_published(
     let (before, rows) = access
         .fetch(async |conn| {
             let before = model::of_year(conn, &row.framework, row.index_year - 1).await?.map(|run| run.id);
-            Ok((before, model::beside(conn, &row, before, &unit).await?))
+            Ok((before, score_model::beside(conn, &row, before, &unit).await?))
         })
         .await?;
     if rows.iter().all(|beside| beside.position.is_none()) {

@@ -8,7 +8,7 @@ use super::kept::{both_of, of_input};
 use super::model::{self, InputRow, RunWrite};
 use super::rules::{Computation, Verification, verify, warnings};
 use super::wire::{IndexRun, IndexRunDetail, Kind, NewIndexRun, RunFilter};
-use super::{comparison, levers, national, robustness, scores, simulations, units};
+use super::{comparison, levers, national, robustness, score_model, scores, simulations, units};
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadStatistics, WriteIndexRuns};
 use crate::auth::{Access, Actor};
@@ -126,7 +126,7 @@ async fn store(
         units: i32::try_from(done.run.units.len()).unwrap_or(i32::MAX),
     };
     let row = model::insert(conn, write, actor).await?;
-    model::insert_scores(conn, id, &items).await?;
+    score_model::insert_scores(conn, id, &items).await?;
     audit::record(conn, actor, Event::create("index_run", id.to_string(), &row)).await?;
     let verification = Verification::of_new(&done);
     let tag = tag_of(row.version, verification.matches);
@@ -176,7 +176,7 @@ async fn get_run(
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let (row, now) = both_of(&access, &state, id.0).await?;
-    let stored = access.fetch(async |conn| Ok(model::all_scores(conn, id.0).await?)).await?;
+    let stored = access.fetch(async |conn| Ok(score_model::all_scores(conn, id.0).await?)).await?;
     let (run, told) = (now.clone(), row.clone());
     let found = move || (verify(&told, &stored, &run), warnings(&run.run));
     let (verification, warnings) = state.computed().work(found).await?;

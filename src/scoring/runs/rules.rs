@@ -3,7 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::model::{RunRow, ScoreRow};
+use super::model::RunRow;
+use super::score_model::ScoreRow;
 use crate::scoring::engine::aggregate::Cell;
 use crate::scoring::engine::faults::FaultCode;
 use crate::scoring::engine::fixed::Fixed;

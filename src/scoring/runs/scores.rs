@@ -4,7 +4,7 @@ use actix_web::get;
 use uuid::Uuid;
 
 use super::kept::row_of;
-use super::model;
+use super::score_model as model;
 use super::wire::{IndexScore, ScoreFilter};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;

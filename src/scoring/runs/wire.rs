@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::model::{RunQuery, RunRow, ScoreQuery, ScoreRow};
+use super::model::{RunQuery, RunRow};
 use super::rules::{RunWarning, Verification};
+use super::score_model::{ScoreQuery, ScoreRow};
 use crate::http::csv::CsvRow;
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Check, Code, Msg, Problem, Violations};

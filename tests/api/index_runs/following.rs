@@ -113,7 +113,7 @@ async fn the_least_change_reaches_a_goal() {
     let tried = simulate(&service, &token, &id, change).await;
     let own = tried["scores"].as_array().unwrap().iter().find(|i| i["unit"] == "SO-TTTT").unwrap().clone();
     assert_eq!((own["rank"].clone(), own["score"].clone()), (json!(1), reached["score"].clone()));
-    let far = goal(json!({"unit": "SO-TTTT", "indicators": ["X1"], "score": "0.99"}));
+    let far = goal(json!({"unit": "SO-TTTT", "indicators": ["X1"], "score": 0.99}));
     assert_eq!(simulate(&service, &token, &id, far).await["inverse"]["answer"], "unreachable");
 }
 
@@ -166,8 +166,8 @@ async fn all_that_is_wrong_with_a_simulation_is_named() {
         ["/changes/0/value MISSING_FIELD"]
     );
     assert_eq!(
-        refused(json!({"changes": [{"unit": "SO-YT", "indicator": "X3", "value": "1e99"}]}), 400).await,
-        ["/changes/0/value WRONG_TYPE"]
+        refused(json!({"changes": [{"unit": "SO-YT", "indicator": "X3", "value": "84,1"}]}), 422).await,
+        ["/changes/0/value NOT_A_NUMBER"]
     );
     assert_eq!(refused(json!({"frontier": "liquid"}), 400).await, ["/frontier WRONG_TYPE"]);
 }

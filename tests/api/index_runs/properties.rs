@@ -23,7 +23,7 @@ impl Random {
 }
 
 fn node(random: &mut Random, code: &str, depth: usize) -> Value {
-    let weight = random.pick(&["1", "1", "2", "0.3", "0"]);
+    let weight = [1.0, 1.0, 2.0, 0.3, 0.0][random.below(5)];
     if depth == 0 {
         let method = random.pick(&[
             "none",
@@ -36,7 +36,7 @@ fn node(random: &mut Random, code: &str, depth: usize) -> Value {
         ]);
         let mut normalise = json!({"method": method});
         if method == "goalposts" {
-            normalise = json!({"method": method, "lo": -5, "hi": "120.5"});
+            normalise = json!({"method": method, "lo": -5, "hi": 120.5});
         }
         let direction = if random.below(3) == 0 { -1 } else { 1 };
         return json!({"code": code, "name": code, "weight": weight, "direction": direction, "normalise": normalise});
@@ -145,7 +145,7 @@ async fn order_changes_nothing() {
     let mut turned = given.clone();
     turned.reverse();
     // Stored as it is, not in order: whoever stored it.
-    let row = |(unit, indicator, value): &(&str, &str, &str)| json!({"unit": unit, "indicator": indicator, "value": value, "source": {"type": "imported"}});
+    let row = |(unit, indicator, value): &(&str, &str, &str)| json!({"unit": unit, "indicator": indicator, "value": serde_json::from_str::<Value>(value).unwrap(), "source": {"type": "imported"}});
     let rows = serde_json::from_value(Value::from(turned.iter().map(row).collect::<Vec<_>>())).unwrap();
     let set = ict_index::scoring::observations::rules::Set { rows, units: vec![] };
     super::store(&service, "W", 2017, set).await;
