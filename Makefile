@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recount bench bench-long lint doc openapi deny clean-db
+.PHONY: help run test recount chaos chaos-long fuzz bench bench-long lint doc openapi deny clean-db
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -17,6 +17,15 @@ test: ## the whole suite, on a PostgreSQL of its own; make test ARGS='name' for 
 
 recount: ## statistics of 20,000 generated provinces against a slow recount (ROUNDS=80, SEED)
 	@RECOUNT_ROUNDS=$(or $(ROUNDS),80) RECOUNT_SEED=$(or $(SEED),$(shell date +%s)) scripts/test.sh --test api -- recount_many --nocapture
+
+chaos: ## break what can break while clients write, and compare their ledger; make chaos ARGS='--only link-cut'
+	@scripts/chaos.sh $(ARGS)
+
+chaos-long: ## the same, more of everything, with the promotion of a standby
+	@scripts/chaos.sh --long $(ARGS)
+
+fuzz: ## schemathesis against the served description and property tests of the parsers, for long; make fuzz ARGS=--short as CI does
+	@scripts/fuzz.sh $(ARGS)
 
 bench: ## measure against limits and rivals, in at most 5 minutes after the builds; make bench ARGS='--only cached,batch'
 	@python3 benches/run.py $(ARGS)

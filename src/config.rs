@@ -16,6 +16,8 @@ pub struct Config {
     pub password_cost: PasswordCost,
     /// Answers of statistics kept in memory; 0: none.
     pub answer_cache_mib: u64,
+    /// `DATABASE_UNSAFE=allow`: the database may lose what it has acknowledged. For tests.
+    pub unsafe_database: bool,
 }
 
 /// The environment as a map, so that tests can make one.
@@ -39,6 +41,11 @@ impl Environment {
 }
 
 impl Config {
+    /// Whether the operator said that nothing will be missed.
+    pub fn allows_unsafe_database(env: &Environment) -> bool {
+        env.get(UNSAFE) == Some("allow")
+    }
+
     /// Reads and checks everything; `Err` lists every fault.
     pub fn load(env: &Environment) -> Result<Self, Vec<String>> {
         let mut faults = Vec::new();
@@ -73,16 +80,57 @@ impl Config {
         });
         let answer_cache_mib =
             number(env, "ANSWER_CACHE_MIB", crate::http::answers::DEFAULT_MIB, 0..=65_536, &mut faults);
+        if let Some(other) = env.get(UNSAFE).filter(|value| *value != "allow") {
+            faults.push(format!("{UNSAFE}: expected `allow` or nothing, got {other:?}"));
+        }
+        let unsafe_database = Self::allows_unsafe_database(env);
+        if !unsafe_database {
+            faults.extend(["DATABASE_URL", "DATABASE_REPLICA_URL"].iter().filter_map(|name| {
+                let url = if *name == "DATABASE_URL" { Some(&db.url) } else { db.replica_url.as_ref() };
+                url.and_then(|url| example_password(name, url))
+            }));
+        }
         let password_cost = PasswordCost {
             memory_kib: number(env, "PASSWORD_MEMORY_KIB", 19_456, 19_456..=1_048_576, &mut faults),
             iterations: number(env, "PASSWORD_ITERATIONS", 2, 1..=20, &mut faults),
         };
         if faults.is_empty() {
-            Ok(Self { db, bind_address, token_key_file, password_cost, answer_cache_mib })
+            Ok(Self { db, bind_address, token_key_file, password_cost, answer_cache_mib, unsafe_database })
         } else {
             Err(faults)
         }
     }
+}
+
+const UNSAFE: &str = "DATABASE_UNSAFE";
+
+/// Passwords that documents and images show, and everybody tries.
+const EXAMPLES: [&str; 14] = [
+    "admin",
+    "change-me",
+    "changeit",
+    "changeme",
+    "example",
+    "ict_index",
+    "ict-index",
+    "password",
+    "pass",
+    "postgres",
+    "postgresql",
+    "secret",
+    "test",
+    "123456",
+];
+
+/// A password that everybody knows is none, unless the database is on this machine alone.
+fn example_password(name: &str, url: &str) -> Option<String> {
+    let (credentials, place) = url.split_once("://")?.1.rsplit_once('@')?;
+    let host = place.split(['/', '?']).next()?.rsplit_once(':').map_or(place, |(host, _)| host);
+    let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host.split(['/', '?']).next()?);
+    let password = credentials.split_once(':')?.1.to_lowercase();
+    let known = EXAMPLES.contains(&password.as_str());
+    (known && !local)
+        .then(|| format!("{name}: the password is an example that everybody knows, not a secret"))
 }
 
 /// `DATABASE_URL`, with the password from `DATABASE_PASSWORD_FILE` when it has none.
@@ -144,6 +192,17 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_password_from_a_document_is_refused_unless_the_database_is_here() {
+        let refused = |url: &str| example_password("DATABASE_URL", url).is_some();
+        assert!(refused("postgres://ict_index:postgres@db.lan:5432/ict_index"));
+        assert!(refused("postgresql://a:ChangeMe@10.0.0.5/x"));
+        assert!(!refused("postgres://postgres:postgres@127.0.0.1:5432/x"));
+        assert!(!refused("postgres://postgres:postgres@localhost/x"));
+        assert!(!refused("postgres://ict_index@db.lan/x"));
+        assert!(!refused("postgres://ict_index:Zq2-8dkWm31Lx@db.lan/x"));
+    }
+
+    #[test]
     fn every_fault_is_named_at_once() {
         let env = Environment::of([
             ("BIND_ADDRESS", "nowhere"),
@@ -151,6 +210,7 @@ mod tests {
             ("DATABASE_MAX_CONNECTIONS", "many"),
             ("DATABASE_REPLICA_URL", "mysql://x"),
             ("ANSWER_CACHE_MIB", "-1"),
+            ("DATABASE_UNSAFE", "yes"),
         ]);
         let faults = Config::load(&env).unwrap_err();
         for name in [
@@ -161,6 +221,7 @@ mod tests {
             "DATABASE_MAX_CONNECTIONS",
             "DATABASE_REPLICA_URL",
             "ANSWER_CACHE_MIB",
+            "DATABASE_UNSAFE",
         ] {
             assert!(faults.iter().any(|f| f.starts_with(name)), "{name} is not among {faults:?}");
         }

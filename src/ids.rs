@@ -132,7 +132,18 @@ path_code!(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn what_is_a_code_needs_no_escape_anywhere(text in "[A-Za-z0-9._:-]{0,70}|\\PC{0,10}") {
+            let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-:".contains(&b));
+            let begins = text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+            prop_assert_eq!(is_code(&text), plain && begins && text.len() <= CODE_MAX);
+        }
+    }
 
     #[test]
     fn codes_are_plain_ascii() {

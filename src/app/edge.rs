@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
@@ -11,11 +12,12 @@ use actix_web::http::header::{
     HeaderName, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
 use uuid::{Builder, NoContext, Timestamp, Uuid};
 
 use super::answers;
 use crate::auth::{Principal, authenticate, leave};
+use crate::http::connection;
 use crate::http::request::RequestId;
 use crate::http::{Code, Locale, Problem};
 use crate::state::State;
@@ -38,6 +40,9 @@ pub async fn edge(
         return Err(Problem::internal("no state in the application").into());
     };
     let request_id = request_id(request.headers());
+    if !connection::begins(request.request()) {
+        return Ok(refused(request, &state, started, &request_id));
+    }
     let caller = match request.path().starts_with("/api/") {
         true => Some(authenticate(request.request(), &state).await),
         false => None,
@@ -59,6 +64,21 @@ pub async fn edge(
     let done = Done { state: &state, started, request_id: &request_id, caller: principal.as_ref() };
     done.finish(&mut response, route.as_deref().unwrap_or("-"));
     Ok(response)
+}
+
+/// The answer to a request that could be read two ways; the last one of its connection.
+fn refused(
+    request: ServiceRequest,
+    state: &State,
+    started: Instant,
+    request_id: &Arc<str>,
+) -> ServiceResponse<BoxBody> {
+    let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
+    let answer = request.into_response(Problem::new(Code::MalformedBody).error_response());
+    let mut response = render(answer, locale, request_id);
+    response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    Done { state, started, request_id, caller: None }.finish(&mut response, "-");
+    response
 }
 
 /// The answer of a handler, its problem written.
@@ -90,6 +110,7 @@ struct Done<'r> {
 impl Done<'_> {
     fn finish(&self, response: &mut ServiceResponse<BoxBody>, route: &str) {
         finish_headers(response.headers_mut(), self.request_id, route);
+        connection::ends(response.request(), response.response().body());
         let elapsed = self.started.elapsed();
         let (method, status) = (response.request().method().as_str(), response.status().as_u16());
         self.state.metrics().observe(method, route, status, elapsed);

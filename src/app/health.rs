@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::auth::Public;
-use crate::db::migrations;
+use crate::db::{Reader, migrations};
 use crate::http::{Code, Problem};
 use crate::state::State;
 
@@ -39,7 +39,10 @@ pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, 
     if state.is_stopping() {
         return Err(Problem::new(Code::Unavailable).retry_after(1));
     }
-    let pending = state.db().read(async |conn| Ok::<_, Problem>(migrations::pending(conn).await?)).await;
+    let pending = state
+        .db()
+        .fetch_always(async |conn: &mut Reader<'_>| Ok::<_, Problem>(migrations::pending(conn).await?))
+        .await;
     match pending {
         Ok(pending) if pending.is_empty() => {
             Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Health { status: "ready" }))

@@ -62,7 +62,7 @@ impl TokenKeys {
                     secret.len()
                 ));
             }
-            if secret.iter().all(|b| secret.first() == Some(b)) {
+            if is_guessable(&secret) {
                 return Err(format!("{shown}: key {} is an example, not a secret", key.kid));
             }
         }
@@ -108,6 +108,13 @@ impl TokenKeys {
     }
 }
 
+/// What people type or copy instead of letting a machine choose: text, or few different bytes. Of 32 random bytes one in a
+/// million million is so.
+fn is_guessable(secret: &[u8]) -> bool {
+    let distinct = secret.iter().collect::<std::collections::HashSet<_>>().len();
+    distinct < KEY_BYTES / 2 || secret.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ')
+}
+
 impl TokenKey {
     fn random(not_before: DateTime<Utc>) -> Self {
         let secret: [u8; KEY_BYTES] = rand::random();
@@ -143,17 +150,21 @@ impl KeyRing {
         self.generation.load(Ordering::SeqCst)
     }
 
-    /// Reads the file again; a broken one is reported and the keys in force stay.
-    pub fn reload(&self) {
-        let Some(path) = &self.path else { return };
+    /// Reads the file again; a broken one is reported (`false`) and the keys in force stay.
+    pub fn reload(&self) -> bool {
+        let Some(path) = &self.path else { return true };
         match TokenKeys::load(path) {
             Ok(keys) if self.read(|held| *held == keys) => {}
             Ok(keys) => {
                 *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
                 self.generation.fetch_add(1, Ordering::SeqCst);
             }
-            Err(fault) => log::error!(target: "keys", fault = fault.as_str(); "token keys not reloaded"),
+            Err(fault) => {
+                log::error!(target: "keys", fault = fault.as_str(); "token keys not reloaded");
+                return false;
+            }
         }
+        true
     }
 }
 
@@ -178,5 +189,17 @@ mod tests {
         .unwrap();
         assert!(TokenKeys::load(&path).unwrap_err().contains("bytes"));
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_typed_key_is_no_secret() {
+        assert!(is_guessable(&[7; 32]));
+        assert!(is_guessable(&b"0123456789abcdef".repeat(2)));
+        assert!(is_guessable(b"your-256-bit-secret-change-me-now"));
+        let counted: Vec<u8> = (0..12).cycle().take(64).collect();
+        assert!(is_guessable(&counted));
+        for _ in 0..1_000 {
+            assert!(!is_guessable(&rand::random::<[u8; KEY_BYTES]>()));
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use chrono::DateTime;
 use env_logger::{Builder, Env, Logger, Target};
 use log::kv::{Error, Key, Value, VisitSource};
-use log::{Log, Metadata, Record};
+use log::{LevelFilter, Log, Metadata, Record};
 
 /// How long a line waits at most.
 const INTERVAL: Duration = Duration::from_millis(20);
@@ -29,6 +29,8 @@ pub fn init() {
         }
     });
     let mut builder = Builder::from_env(Env::default().default_filter_or("info"));
+    // Below this it writes out what statements are bound to: hashes, keys, names.
+    builder.filter_module("tokio_postgres", LevelFilter::Info);
     if background.is_err() {
         return builder.init();
     }

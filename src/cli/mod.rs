@@ -1,8 +1,10 @@
 //! The commands of the binary. Only here does the service speak to a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod connections;
 mod healthcheck;
 pub mod logging;
+mod refusals;
 mod serve;
 mod verify;
 

@@ -1,12 +1,17 @@
 //! `ict-index serve`: checks its configuration, serves, and leaves without failing a request.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::HttpServer;
+use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::connections::{self, Connections};
+use super::refusals::{self, Verdict};
 use super::{one, report};
 use crate::app;
 use crate::auth::{KeyRing, Passwords, TokenKeys};
@@ -22,30 +27,52 @@ const GRACE: Duration = Duration::from_millis(500);
 const SHUTDOWN_SECONDS: u64 = 20;
 /// A head that does not come is not waited for (a body neither: `http::json::read_body`).
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Exit code of a start that is refused.
+const REFUSED: u8 = 2;
+/// Between looks at a database that did not answer at the start.
+const EXAMINE: Duration = Duration::from_secs(1);
 const KEY_RELOAD: Duration = Duration::from_secs(5);
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
 
 pub fn run(env: &Environment, migrate: bool) -> ExitCode {
-    let config = match Config::load(env) {
+    let system = actix_web::rt::System::new();
+    let config = match system.block_on(refusals::load(env)) {
         Ok(config) => config,
-        Err(faults) => return report(Err(faults), 2),
+        Err(faults) => return report(Err(faults), REFUSED),
     };
-    report(actix_web::rt::System::new().block_on(serve(config, migrate)), 1)
+    match system.block_on(serve(config, migrate)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ended::Refused(faults)) => report(Err(faults), REFUSED),
+        Err(Ended::Failed(faults)) => report(Err(faults), 1),
+    }
 }
 
-async fn serve(config: Config, migrate: bool) -> Result<(), Vec<String>> {
-    let keys = TokenKeys::load(&config.token_key_file).map_err(one)?;
+/// Why it serves no longer, or never did.
+enum Ended {
+    /// Something has to be put right first.
+    Refused(Vec<String>),
+    Failed(Vec<String>),
+}
+
+fn failed(fault: impl ToString) -> Ended {
+    Ended::Failed(one(fault))
+}
+
+async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
+    let keys = TokenKeys::load(&config.token_key_file).map_err(failed)?;
     let ring = KeyRing::new(keys, Some(config.token_key_file.clone()));
-    let db = Db::new(&config.db).map_err(one)?;
+    let db = Db::new(&config.db).map_err(failed)?;
     if migrate {
         let url = config.db.url.clone();
-        migrations::migrate(&url).await.map_err(one)?;
+        migrations::migrate(&url).await.map_err(failed)?;
     }
-    refuse_pending(&db).await?;
-    let passwords = Passwords::new(config.password_cost).map_err(one)?;
-    let state =
-        app::state_with_answers(db, Clock::System, ring, passwords, config.answer_cache_mib).map_err(one)?;
-    let served = state.clone();
+    let examined = refuse_unfit(&db, config.unsafe_database).await?;
+    let passwords = Passwords::new(config.password_cost).map_err(failed)?;
+    let state = app::state_with_answers(db, Clock::System, ring, passwords, config.answer_cache_mib)
+        .map_err(failed)?;
+    connections::raise_limit();
+    let (served, connections) = (state.clone(), Connections::default());
+    let greeted = connections.clone();
     // Putting the routes together takes memory for a moment: one worker after the other, in the same place.
     let one_at_a_time = Arc::new(Mutex::new(()));
     let application = move || {
@@ -53,35 +80,68 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Vec<String>> {
         app::build(served.clone())
     };
     let server = HttpServer::new(application)
+        .on_connect(move |connection, extensions| greeted.greet(connection, extensions))
         .client_request_timeout(CLIENT_TIMEOUT)
-        .keep_alive(Duration::from_secs(75))
+        .keep_alive(connections::IDLE)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()
         .bind(&config.bind_address)
-        .map_err(|e| one(format!("cannot listen on {}: {e}", config.bind_address)))?
+        .map_err(|e| failed(format!("cannot listen on {}: {e}", config.bind_address)))?
         .run();
     log::info!(target: "serve", address = config.bind_address.as_str(); "serving");
+    let refused = Refused::default();
+    if !examined {
+        let (state, found) = (state.clone(), refused.clone());
+        actix_web::rt::spawn(examine_later(state, config.unsafe_database, found, server.handle()));
+    }
+    actix_web::rt::spawn(connections.look_after());
     actix_web::rt::spawn(look_after(state.clone()));
     actix_web::rt::spawn(stop_on_signal(state, server.handle()));
-    server.await.map_err(one)
+    server.await.map_err(failed)?;
+    match refused.take().as_slice() {
+        [] => Ok(()),
+        faults => Err(Ended::Refused(faults.to_vec())),
+    }
 }
 
-/// A schema this binary does not know would give wrong answers: better none.
-async fn refuse_pending(db: &Db) -> Result<(), Vec<String>> {
-    let pending = db.read(async |conn: &mut Conn| Ok::<_, Problem>(migrations::pending(conn).await?)).await;
-    match pending {
-        Ok(pending) if pending.is_empty() => Ok(()),
-        Ok(pending) => {
-            Err(one(format!("migrations are pending ({}): run `ict-index migrate`", pending.join(", "))))
-        }
-        Err(problem) => {
-            let cause = problem.internal_cause().unwrap_or("no answer").to_owned();
-            if cause.contains("__diesel_schema_migrations") {
-                return Err(one("the database is empty: run `ict-index migrate`"));
-            }
-            // The database may come up after the service: /readyz says 503 until it does.
+/// Whether the database was there to be examined; what is wrong with it ends the start.
+async fn refuse_unfit(db: &Db, unsafe_allowed: bool) -> Result<bool, Ended> {
+    match refusals::examine(db, unsafe_allowed).await {
+        Verdict::Fit => Ok(true),
+        Verdict::Refused(faults) => Err(Ended::Refused(faults)),
+        Verdict::Silent(cause) => {
             log::warn!(target: "serve", cause = cause.as_str(); "the database does not answer yet");
-            Ok(())
+            Ok(false)
+        }
+    }
+}
+
+/// What a database that came up after the service was found to be.
+#[derive(Clone, Default)]
+struct Refused(Rc<RefCell<Vec<String>>>);
+
+impl Refused {
+    fn take(&self) -> Vec<String> {
+        self.0.take()
+    }
+}
+
+/// Examines the database once it answers. Migrations may still be under way: `/readyz` waits for them, and nothing ends for them.
+async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, server: ServerHandle) {
+    loop {
+        actix_web::rt::time::sleep(EXAMINE).await;
+        match refusals::examine(state.db(), unsafe_allowed).await {
+            Verdict::Fit => return,
+            Verdict::Silent(_) => {}
+            Verdict::Refused(faults) => {
+                let lasting: Vec<String> =
+                    faults.into_iter().filter(|fault| fault.contains("DATABASE_UNSAFE")).collect();
+                if !lasting.is_empty() {
+                    *refused.0.borrow_mut() = lasting;
+                    state.begin_stopping();
+                    return server.stop(true).await;
+                }
+            }
         }
     }
 }
@@ -91,7 +151,9 @@ async fn look_after(state: State) {
     let mut since_housekeeping = HOUSEKEEPING;
     loop {
         actix_web::rt::time::sleep(KEY_RELOAD).await;
-        state.keys().reload();
+        if !state.keys().reload() {
+            state.metrics().background_failures.inc();
+        }
         since_housekeeping += KEY_RELOAD;
         if since_housekeeping >= HOUSEKEEPING {
             since_housekeeping = Duration::ZERO;
@@ -112,11 +174,12 @@ async fn forget_old(state: &State) {
         })
         .await;
     if let Err(problem) = done {
+        state.metrics().background_failures.inc();
         log::warn!(target: "housekeeping", cause = problem.internal_cause(); "not done this time");
     }
 }
 
-async fn stop_on_signal(state: State, server: actix_web::dev::ServerHandle) {
+async fn stop_on_signal(state: State, server: ServerHandle) {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {

@@ -14,6 +14,9 @@ use super::Fault;
 /// What is sent and not acknowledged for this long has gone nowhere: the connection ends.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 
+/// Between the questions whether a silent server is still there.
+const PROBING: Duration = Duration::from_secs(2);
+
 /// A connection and whether it has ended.
 pub(super) struct Opened {
     pub client: Client,
@@ -30,7 +33,8 @@ pub(super) async fn open(
 ) -> Result<Opened, Fault> {
     let mut config: Config =
         url.parse().map_err(|error| Fault::Unavailable(format!("not a database URL: {error}")))?;
-    config.tcp_user_timeout(UNACKNOWLEDGED).keepalives_idle(UNACKNOWLEDGED);
+    // A server whose machine is gone says nothing, however long one waits for an answer to what it took.
+    config.tcp_user_timeout(UNACKNOWLEDGED).keepalives_idle(UNACKNOWLEDGED).keepalives_interval(PROBING);
     // Nothing is under way on a connection that is not open yet: giving up leaves nothing behind.
     let (client, connection) = tokio::select! {
         opened = config.connect(NoTls) => opened.map_err(|error| Fault::Unavailable(told(&error)))?,

@@ -13,7 +13,10 @@ pub enum Fault {
     Violated(Violated),
     /// The database cannot serve right now (gone, starting, full, too many connections, lock or statement timeout, serialisation): try again.
     Unavailable(String),
+    /// More is asked already than can be answered in good time: try again. No fault, so nobody logs it; it is counted.
+    Overloaded,
     /// A value the database cannot hold: a date before its calendar, a number too large, a cursor's key of the wrong type.
+    /// Known by its SQLSTATE alone: the server's text repeats the value, which is not for the log.
     BadValue(String),
     /// A defect of ours. Logged where it is handled, never shown.
     Internal(String),
@@ -55,7 +58,7 @@ impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
         let text = error.to_string();
         match error.code().map(tokio_postgres::error::SqlState::code) {
-            Some(state) if state.starts_with("22") => Self::BadValue(format!("{state}: {text}")),
+            Some(state) if state.starts_with("22") => Self::BadValue(state.to_owned()),
             Some(state) if !is_passing(state) => Self::Internal(format!("{state}: {text}")),
             Some(state) => Self::Unavailable(format!("{state}: {text}")),
             // No answer of the server at all: the connection is gone, or could not be made.
@@ -68,7 +71,7 @@ impl From<tokio_postgres::Error> for Fault {
 fn by_sqlstate(error: &Error) -> Fault {
     let text = error.to_string();
     match sqlstate(error) {
-        Some(state) if state.starts_with("22") => Fault::BadValue(format!("{state}: {text}")),
+        Some(state) if state.starts_with("22") => Fault::BadValue(state),
         Some(state) if is_passing(&state) => Fault::Unavailable(format!("{state}: {text}")),
         Some(state) => Fault::Internal(format!("{state}: {text}")),
         None if is_connection_loss(&text) => Fault::Unavailable(text),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use diesel_async::pooled_connection::deadpool::Pool;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures_util::FutureExt;
@@ -18,11 +18,18 @@ use tokio::runtime::Runtime;
 use super::changes::{Changes, Place, Told, Watch};
 use super::copy::Staging;
 use super::replica::Replica;
-use super::shared::{Reader, Server};
+use super::shared::{Reader, Server, Use};
+use super::waiting::Waited;
 use super::{Fault, connect};
 
 /// How often figures are asked for at most while changes come in between.
 const MOST_ASKED: u32 = 3;
+
+/// How long making a connection may take at the least.
+const LEAST_CONNECTING: Duration = Duration::from_millis(900);
+/// Makes waiting for a lock worth longer than usual, until the transaction ends; stands in the statement that takes it. For work
+/// that comes seldom and takes long: batches, and what waits for them.
+pub const PATIENTLY: &str = "set_config('lock_timeout', '5s', true)";
 
 /// A connection inside one piece of work.
 pub type Conn = AsyncPgConnection;
@@ -33,6 +40,7 @@ pub struct DbSettings {
     pub url: String,
     pub max_connections: usize,
     pub statement_timeout_ms: u64,
+    /// How long a write waits for others on the same row before it is told to come again; see [`PATIENTLY`].
     pub lock_timeout_ms: u64,
     /// How long a request waits for a free connection before it is told to come again.
     pub checkout_timeout_ms: u64,
@@ -46,8 +54,8 @@ impl DbSettings {
             url,
             max_connections: 16,
             statement_timeout_ms: 30_000,
-            lock_timeout_ms: 5_000,
-            checkout_timeout_ms: 900,
+            lock_timeout_ms: 900,
+            checkout_timeout_ms: 500,
             replica_url: None,
         }
     }
@@ -60,7 +68,7 @@ pub struct Db {
 }
 
 struct Inner {
-    pool: Pool<AsyncPgConnection>,
+    pool: Waited,
     primary: Server,
     replica: Option<Replica>,
     changes: Changes,
@@ -104,14 +112,15 @@ impl Db {
         let statements = Arc::new(AtomicU64::new(0));
         let changes = Changes::default();
         let setup = session_settings(settings);
-        let connecting = Duration::from_millis(settings.checkout_timeout_ms);
+        let waiting = Duration::from_millis(settings.checkout_timeout_ms);
+        let connecting = waiting.max(LEAST_CONNECTING);
         let manager = AsyncDieselConnectionManager::new_with_config(
             &settings.url,
             manager_config(setup.clone(), connecting, statements.clone(), changes.clone()),
         );
         let pool = Pool::builder(manager)
             .max_size(settings.max_connections)
-            .wait_timeout(Some(connecting))
+            .wait_timeout(Some(waiting))
             .create_timeout(Some(connecting))
             .recycle_timeout(Some(connecting))
             .runtime(deadpool::Runtime::Tokio1)
@@ -119,7 +128,7 @@ impl Db {
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
         let server = |url: &str| Server::new(url, &setup, connecting, statements.clone());
         let inner = Inner {
-            pool,
+            pool: Waited::new(pool, settings.max_connections),
             primary: server(&settings.url),
             replica: settings.replica_url.as_deref().map(|url| Replica::new(url, server(url))),
             changes,
@@ -155,13 +164,29 @@ impl Db {
     }
 
     /// Reads over a connection that others read from at the same time. Stays on this thread and borrows what it likes;
-    /// is asked again, once, when the connection had ended.
+    /// is asked again, once, when the connection had ended. [`Fault::Overloaded`] when too much is under way.
     pub async fn fetch<T, E, F>(&self, work: F) -> Result<T, E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        let line = self.inner.primary.line().await?;
+        self.fetch_on(self.inner.primary.line_if_free().await?, work).await
+    }
+
+    /// As [`Db::fetch`], however much is under way: for what tells whether this instance can serve.
+    pub async fn fetch_always<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<Fault>,
+        F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
+    {
+        self.fetch_on(self.inner.primary.line().await?, work).await
+    }
+
+    async fn fetch_on<T, E, F>(&self, line: Use, work: F) -> Result<T, E>
+    where
+        E: From<Fault>,
+        F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
+    {
         let answer = work(&mut line.reader()).await;
         if answer.is_ok() || !line.has_ended() {
             return answer;
@@ -196,7 +221,7 @@ impl Db {
     {
         if let Some(replica) = &self.inner.replica
             && let Some(lag) = replica.lag(&self.inner.changes)
-            && let Ok(line) = replica.server().line().await
+            && let Ok(line) = replica.server().line_if_free().await
             && let Ok(answer) = work(&mut line.reader()).await
         {
             return Ok((answer, Some(lag)));
@@ -216,7 +241,7 @@ impl Db {
     {
         let pool = self.inner.pool.clone();
         self.spawn(async move {
-            let mut conn = checkout(&pool).await?;
+            let mut conn = pool.checkout().await?;
             (*conn).transaction(work).await
         })
         .await
@@ -234,7 +259,7 @@ impl Db {
     {
         let pool = self.inner.pool.clone();
         self.spawn(async move {
-            let mut conn = checkout(&pool).await?;
+            let mut conn = pool.checkout().await?;
             work(&mut conn).await
         })
         .await
@@ -269,10 +294,11 @@ impl Db {
         let status = self.inner.pool.status();
         (status.size, status.available, status.waiting)
     }
-}
 
-async fn checkout(pool: &Pool<AsyncPgConnection>) -> Result<Object<AsyncPgConnection>, Fault> {
-    pool.get().await.map_err(|error| Fault::Unavailable(error.to_string()))
+    /// (reads, transactions) that were told to come again because too many were under way.
+    pub fn refused(&self) -> (u64, u64) {
+        (self.inner.primary.refused(), self.inner.pool.refused())
+    }
 }
 
 /// Session settings go in with one round trip when a connection is opened. Notices are how triggers tell of changes.

@@ -5,7 +5,7 @@ use diesel::pg::Pg;
 use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Conn, sql};
+use super::{Connected, sql};
 
 /// Every migration, oldest first.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -36,7 +36,7 @@ async fn with_harness<T: Send + 'static>(
 }
 
 /// Versions this binary knows and the database has not applied.
-pub async fn pending(conn: &mut Conn) -> diesel::QueryResult<Vec<String>> {
+pub async fn pending(conn: &mut impl Connected) -> diesel::QueryResult<Vec<String>> {
     let applied: Vec<String> =
         sql("select version as value from __diesel_schema_migrations").values(conn).await?;
     Ok(known().into_iter().filter(|version| !applied.contains(version)).collect())

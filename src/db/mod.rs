@@ -12,12 +12,14 @@ pub mod json;
 pub mod list;
 pub mod migrations;
 mod replica;
+pub mod safety;
 mod shared;
 mod statement;
+mod waiting;
 
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};
-pub use gate::{Conn, Db, DbSettings, Work};
+pub use gate::{Conn, Db, DbSettings, PATIENTLY, Work};
 pub use replica::Replica;
 pub use shared::Reader;
 pub use statement::{Bindable, Columns, Connected, Sql, sql};

@@ -20,6 +20,8 @@ pub type Reader<'c> = &'c Conn;
 
 /// Connections of a thread to one server.
 const LINES: usize = 2;
+/// Pieces of work that a thread has under way at the most: whoever comes on top would wait longer than is worth it.
+const MOST_UNDER_WAY: usize = 256;
 /// After a failure the next attempt waits this long; who comes in between is told at once.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
@@ -30,6 +32,7 @@ pub(super) struct Server {
     setup: String,
     connecting: Duration,
     statements: Arc<AtomicU64>,
+    refused: AtomicU64,
     /// Its connections, on whatever thread, end with it.
     open: watch::Sender<()>,
 }
@@ -43,8 +46,23 @@ impl Server {
             setup: format!("{setup}; set default_transaction_read_only = on"),
             connecting,
             statements,
+            refused: AtomicU64::new(0),
             open: watch::channel(()).0,
         }
+    }
+
+    /// As [`Server::line`], unless this thread has as much under way as is good.
+    pub async fn line_if_free(&self) -> Result<Use, Fault> {
+        if slots_of(self.id).iter().map(Slot::in_use).sum::<usize>() >= MOST_UNDER_WAY {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Fault::Overloaded);
+        }
+        self.line().await
+    }
+
+    /// How often there was too much under way.
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// A connection of this thread, opened if need be.

@@ -163,8 +163,29 @@ fn malformed(name: &HeaderName) -> Problem {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_header_is_read_or_refused(value in "[ -~]{0,40}|(W/)?\"[0-9.a-f\", *W/]{0,20}\"") {
+            for name in ["If-Match", "If-None-Match"] {
+                if let Ok(held) = conditions(name, &value) {
+                    let _ = (held.require_match(3), held.is_fresh(&EntityTag::of_version(3)));
+                }
+            }
+        }
+
+        #[test]
+        fn a_tag_that_was_given_matches_its_version_alone(version in 1i32.., other in 1i32.., parts in "\\PC{0,20}") {
+            let tag = EntityTag::of_variant(version, &[&parts]);
+            let text = tag.header_value().to_str().unwrap().to_owned();
+            prop_assert!(conditions("If-Match", &text).unwrap().require_match(version).is_ok());
+            prop_assert_eq!(conditions("If-Match", &text).unwrap().require_match(other).is_ok(), other == version);
+            prop_assert!(conditions("If-None-Match", &text).unwrap().is_fresh(&tag));
+        }
+    }
 
     fn conditions(name: &str, value: &str) -> Result<Preconditions, Problem> {
         Preconditions::of(&TestRequest::default().insert_header((name, value)).to_http_request())

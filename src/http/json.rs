@@ -109,7 +109,7 @@ pub(super) fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 /// A body that does not come is not waited for longer than this; actix's own limit is about heads alone.
-const BODY_SECONDS: u64 = 15;
+const BODY_SECONDS: u64 = 14;
 
 /// Reads at most `most` bytes, without waiting for ever.
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
@@ -118,7 +118,10 @@ pub async fn read_body(payload: Payload, most: usize) -> Result<Bytes, Problem> 
     tokio::time::timeout(limit, collect(payload, most)).await.unwrap_or_else(|_| {
         Err(Problem::with(
             Code::MalformedBody,
-            Msg::fixed("Nội dung không đến trong 15 giây.", "The body did not arrive within 15 seconds."),
+            msg!(
+                "Nội dung không đến trong {BODY_SECONDS} giây.",
+                "The body did not arrive within {BODY_SECONDS} seconds."
+            ),
         ))
     })
 }

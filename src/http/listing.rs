@@ -293,3 +293,7 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for AnyOf<T> {
         parts.collect::<Result<_, _>>().map(Self)
     }
 }
+
+#[cfg(test)]
+#[path = "listing_tests.rs"]
+mod tests;

@@ -53,6 +53,8 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
     gauges: Gauges,
+    /// Work in the background that failed: housekeeping, reading rotated keys.
+    pub background_failures: Counter,
 }
 
 /// What is read off when somebody asks for the metrics.
@@ -65,6 +67,8 @@ struct Gauges {
     answer_bytes: Gauge,
     listening: Gauge,
     replica: Gauge,
+    refused_reads: Reading,
+    refused_transactions: Reading,
     answer_hits: Reading,
     answer_misses: Reading,
     token_hits: Reading,
@@ -88,6 +92,16 @@ impl Gauges {
             self.pool_waiting.clone(),
         );
         registry.register("db_statements_sent", "Statements sent since the start", self.statements.clone());
+        registry.register(
+            "refused_reads",
+            "Reads told to come again: too many were under way",
+            self.refused_reads.clone(),
+        );
+        registry.register(
+            "refused_transactions",
+            "Transactions told to come again: too many waited for a connection",
+            self.refused_transactions.clone(),
+        );
         registry.register("answers_hits", "Answers given from memory", self.answer_hits.clone());
         registry.register("answers_misses", "Answers that had to be made", self.answer_misses.clone());
         registry.register("answers_bytes", "Bytes of answers kept at the most", self.answer_bytes.clone());
@@ -116,6 +130,9 @@ impl Gauges {
         self.answer_bytes.set(long(answers.2));
         self.listening.set(db.changes().is_trusted().into());
         self.replica.set(db.replica().is_some_and(|replica| replica.lag(db.changes()).is_some()).into());
+        let (reads, transactions) = db.refused();
+        read_off(&self.refused_reads, reads);
+        read_off(&self.refused_transactions, transactions);
         read_off(&self.answer_hits, answers.0);
         read_off(&self.answer_misses, answers.1);
         read_off(&self.token_hits, tokens.0);
@@ -137,7 +154,13 @@ impl Default for Metrics {
         );
         let gauges = Gauges::default();
         gauges.register(&mut registry);
-        Self { registry: Arc::new(registry), requests, durations, gauges }
+        let background_failures = Counter::default();
+        registry.register(
+            "background_failures",
+            "Work in the background that failed: housekeeping, reading rotated keys",
+            background_failures.clone(),
+        );
+        Self { registry: Arc::new(registry), requests, durations, gauges, background_failures }
     }
 }
 

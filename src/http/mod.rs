@@ -7,6 +7,7 @@ pub mod book;
 mod cells;
 pub mod code;
 pub mod computed;
+pub mod connection;
 pub mod csv;
 pub mod describe;
 pub mod encoding;

@@ -301,6 +301,7 @@ impl From<Fault> for Problem {
             Fault::Unavailable(why) => {
                 Self { internal: Some(why), ..Self::new(Code::Unavailable) }.retry_after(1)
             }
+            Fault::Overloaded => Self::new(Code::Unavailable).retry_after(1),
             Fault::BadValue(why) => Self { internal: Some(why), ..Self::new(Code::ValueOutOfRange) },
             Fault::Internal(why) => Self::internal(why),
         }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::auth::{Actor, Scope};
 use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, PATIENTLY, QueryResult, sql};
 use crate::values::Month;
 
 /// Whether the month's figures are locked.
@@ -123,7 +123,10 @@ pub async fn find(conn: &mut Conn, scope: &Scope, month: Month) -> QueryResult<M
 
 /// Waits for all who write into the month, and keeps further ones out until the transaction ends.
 pub async fn lock(conn: &mut Conn, month: Month) -> QueryResult<()> {
-    sql("select pg_advisory_xact_lock(3320, $1)").bind(month.number()).run(conn).await?;
+    sql(format!("select {PATIENTLY}, pg_advisory_xact_lock(3320, $1)"))
+        .bind(month.number())
+        .run(conn)
+        .await?;
     Ok(())
 }
 

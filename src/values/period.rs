@@ -211,7 +211,28 @@ text_value!(Month, "MALFORMED_MONTH", r"^(19|20|21)\d{2}-(0[1-9]|1[0-2])$", "201
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_period_in_its_one_spelling_or_refused(text in "[0-9]{0,5}(-|/|Q| )?Q?[0-9]{0,3}|\\PC{0,12}") {
+            if let Ok(period) = text.parse::<Period>() {
+                prop_assert_eq!(period.to_string(), text);
+                prop_assert!(period.first_day() <= period.last_day());
+                prop_assert!(period.months().iter().all(|month| month.to_string().parse() == Ok(*month)));
+            }
+        }
+
+        #[test]
+        fn months_follow_each_other(year in FIRST_YEAR + 1..LAST_YEAR, number in 1u32..=12) {
+            let month = Month::new(year, number).unwrap();
+            prop_assert_eq!(month.next().previous(), month);
+            prop_assert_eq!(month.next().number(), month.number() + 1);
+            prop_assert_eq!(month.last_day().succ_opt(), Some(month.next().first_day()));
+        }
+    }
 
     #[test]
     fn the_three_spellings_and_no_other() {

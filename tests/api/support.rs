@@ -248,6 +248,7 @@ impl TestService {
         settings.max_connections = 6;
         // A loaded machine is not a failing one.
         settings.checkout_timeout_ms = 20_000;
+        settings.lock_timeout_ms = 20_000;
         settings.replica_url = replica_url;
         let db = Db::new(&settings).unwrap();
         let state = app::state(db, clock.clone(), keys, Passwords::new(CHEAP).unwrap()).unwrap();

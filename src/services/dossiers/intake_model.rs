@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::model::{HAS_SOURCE, Reach};
 use super::rules::{Known, NamedAgency, Reporter};
 use crate::agencies::rules::Validity;
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, PATIENTLY, QueryResult, sql};
 use crate::ids::{AgencyId, ServiceId};
 use crate::values::Month;
 
@@ -55,8 +55,8 @@ pub async fn known(conn: &mut Conn, source: &str, reach: &Reach) -> QueryResult<
 /// or closed as it is, the source's month, and the agencies' month. In this order alone, so that nobody waits in a circle.
 /// And gives the transaction room: the statements of a batch sort and hash all its rows.
 pub async fn lock(conn: &mut Conn, source: &str, month: Month, agencies: Vec<i32>) -> QueryResult<()> {
-    sql(
-        "select case when shared then pg_advisory_xact_lock_shared(space, key) else pg_advisory_xact_lock(space, key) end, \
+    sql(format!(
+        "select {PATIENTLY}, case when shared then pg_advisory_xact_lock_shared(space, key) else pg_advisory_xact_lock(space, key) end, \
            set_config('work_mem', '64MB', true) \
          from (select * from ( \
            select 0 as turn, 3324 as space, 0 as key, true as shared \
@@ -64,7 +64,7 @@ pub async fn lock(conn: &mut Conn, source: &str, month: Month, agencies: Vec<i32
            union all select 2, 3321, hashtext($2), false \
            union all select distinct 3, 3322, hashtext(id || $3), false from unnest($4::int[]) as id) as keys \
          order by turn, key) as in_order",
-    )
+    ))
     .bind(month.number())
     .bind(format!("{source}/{month}"))
     .bind(format!("/{month}"))

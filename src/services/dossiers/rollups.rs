@@ -6,7 +6,7 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, PATIENTLY, QueryResult, sql};
 use crate::ids::ServiceId;
 use crate::values::{Month, Period};
 
@@ -115,7 +115,12 @@ pub(super) fn periods_of(month: Month) -> [Period; 3] {
 
 /// No batch is under way until the transaction ends.
 pub async fn lock_levels(conn: &mut Conn) -> QueryResult<()> {
-    sql("select pg_advisory_xact_lock(3324, 0)").run(conn).await.map(|_| ())
+    lock_levels_as(conn, PATIENTLY).await
+}
+
+/// As [`lock_levels`], as patient as the setting makes it.
+pub(super) async fn lock_levels_as(conn: &mut Conn, patiently: &'static str) -> QueryResult<()> {
+    sql(format!("select {patiently}, pg_advisory_xact_lock(3324, 0)")).run(conn).await.map(|_| ())
 }
 
 /// Those of the procedures whose dossiers are counted somewhere: the others have no sums to move.

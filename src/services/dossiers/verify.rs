@@ -16,8 +16,7 @@ pub struct Findings {
 /// `repair` makes the sums right again, and refuses batches meanwhile. The first thing in a transaction.
 pub async fn verify(conn: &mut Conn, repair: bool) -> QueryResult<Findings> {
     if repair {
-        sql("set local lock_timeout = '60s'").run(conn).await?;
-        rollups::lock_levels(conn).await?;
+        rollups::lock_levels_as(conn, "set_config('lock_timeout', '60s', true)").await?;
     } else {
         sql("set transaction isolation level repeatable read").run(conn).await?;
     }

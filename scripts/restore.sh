@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# A backup of scripts/backup.sh into an empty database:
+#
+#   createdb ict_index_restored
+#   DATABASE_URL=postgres://…/ict_index_restored scripts/restore.sh FILE
+#
+# All or nothing, in one transaction. Then point the service at the new database, or rename the two. The role in the URL owns what is restored;
+# BINARY=… names an `ict-index` whose `verify` counts all facts again (target/release/ict-index where it is there).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=scripts/common.sh
+. scripts/common.sh
+file=${1:?"usage: scripts/restore.sh FILE"}
+[[ -n ${DATABASE_URL:-} ]] || die "DATABASE_URL is not set"
+[[ -r $file ]] || die "cannot read $file"
+tables=$(psql -XAtq "$DATABASE_URL" -c "select count(*) from pg_class where relkind in ('r', 'p') and relnamespace = 'public'::regnamespace") ||
+  die "the database does not answer"
+[[ $tables == 0 ]] || die "the database is not empty ($tables tables): restore into a new one, nothing is overwritten here"
+pg_restore --no-owner --no-privileges --exit-on-error --single-transaction --dbname="$DATABASE_URL" "$file" || die "nothing was restored"
+psql -Xq "$DATABASE_URL" -c analyze
+binary=${BINARY:-${CARGO_TARGET_DIR:-target}/release/ict-index}
+if [[ -x $binary ]]; then
+  "$binary" verify
+else
+  say "restored; there is no $binary to count the facts again with: run 'ict-index verify'"
+fi

@@ -1,0 +1,1 @@
+"""What the scenarios of `make chaos` are made of. Python's standard library is all they need."""
