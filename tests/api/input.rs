@@ -141,7 +141,7 @@ impl Callers {
 
 /// A path with plausible names.
 fn path_of(operation: &Operation) -> String {
-    operation
+    let path = operation
         .path
         .replace("{id}", "01890000-0000-7000-8000-000000000000")
         .replace("{month}", "2018-02")
@@ -150,6 +150,10 @@ fn path_of(operation: &Operation) -> String {
         .replace("{username}", "monitor")
         .replace("{code}", "SO-YT")
         .replace("{client_id}", "portal")
+        .replace("{unit}", "SO-YT")
+        .replace("{data_year}", "2018");
+    assert!(!path.contains('{'), "{path}: a name for what is in braces");
+    path
 }
 
 fn documented(operation: &Operation) -> BTreeSet<u16> {
