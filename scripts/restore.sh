@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A backup of scripts/backup.sh into an empty database:
 #
-#   createdb ict_index_restored
-#   DATABASE_URL=postgres://…/ict_index_restored scripts/restore.sh FILE
+#   createdb restored
+#   DATABASE_URL=postgres://…/restored scripts/restore.sh FILE
 #
 # All or nothing, in one transaction. Then point the service at the new database, or rename the two. The role in the URL owns what is restored;
 # BINARY=… names an `ict-index` whose `verify` counts all facts again (target/release/ict-index where it is there).

@@ -190,12 +190,13 @@ pub async fn matching(conn: &mut Conn, query: TaskQuery, order: &[Order]) -> Que
     list.all(conn, &by.join(", ")).await
 }
 
-/// Agencies meant at the task's dates, or the group as it is named.
+/// Agencies meant at the task's dates, or the group as it is named. Asked once for all tasks, not once per task: the view follows
+/// groups and successors.
 fn of_role(role: &str) -> String {
     format!(
-        "(exists (select 1 from task_agencies x join agencies a on a.id = x.agency_id \
-           where x.task_code = t.code and x.role {role} and a.code = any({{}})) \
-         or exists (select 1 from task_parties n where n.task_code = t.code and n.role {role} and n.group_code = any({{}})))"
+        "(t.code in (select x.task_code from task_agencies x join agencies a on a.id = x.agency_id \
+           where x.role {role} and a.code = any({{}})) \
+         or t.code in (select n.task_code from task_parties n where n.role {role} and n.group_code = any({{}})))"
     )
 }
 
