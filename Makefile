@@ -24,7 +24,7 @@ chaos: ## break what can break while clients write, and compare their ledger; ma
 chaos-long: ## the same, more of everything, with the promotion of a standby
 	@scripts/chaos.sh --long $(ARGS)
 
-fuzz: ## schemathesis against the served description and property tests of the parsers, for long; make fuzz ARGS=--short as CI does
+fuzz: ## schemathesis against the served description and property tests of the parsers, for long; make fuzz ARGS=--short for two minutes
 	@scripts/fuzz.sh $(ARGS)
 
 bench: ## measure against limits and rivals, in at most 5 minutes after the builds; make bench ARGS='--only cached,batch'

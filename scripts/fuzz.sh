@@ -4,7 +4,7 @@
 #   fuzz.sh [--short]
 #
 # schemathesis (from PyPI, kept in target/fuzz) makes requests from the served description, as every kind of caller: no answer may be a 5xx, off its schema, or of
-# a status that is not described. Then the property tests of the parsers run with a thousand times the cases. --short: schemathesis alone, bounded, for CI.
+# a status that is not described. Then the property tests of the parsers run with a thousand times the cases. --short: schemathesis alone, two minutes.
 # Where PyPI cannot be reached this says so and ends with 3: nothing was tried.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -111,6 +111,10 @@ impl Done<'_> {
     fn finish(&self, response: &mut ServiceResponse<BoxBody>, route: &str) {
         finish_headers(response.headers_mut(), self.request_id, route);
         connection::ends(response.request(), response.response().body());
+        if self.state.is_stopping() {
+            // Who keeps the connection would send the next request just when it is closed.
+            response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+        }
         let elapsed = self.started.elapsed();
         let (method, status) = (response.request().method().as_str(), response.status().as_u16());
         self.state.metrics().observe(method, route, status, elapsed);

@@ -109,7 +109,7 @@ pub(super) fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 /// A body that does not come is not waited for longer than this; actix's own limit is about heads alone.
-const BODY_SECONDS: u64 = 14;
+const BODY_SECONDS: u64 = 13;
 
 /// Reads at most `most` bytes, without waiting for ever.
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]

@@ -18,7 +18,7 @@ use super::row_reader::{FlatRow, Row, RowFormat, RowReader};
 use super::{Check, Code, Msg, Problem, ValidJson, Violations};
 
 /// A stream that stands still is not waited for longer than this.
-const STALL: Duration = Duration::from_secs(14);
+const STALL: Duration = Duration::from_secs(13);
 /// A stream that moves may take this long in all.
 const WHOLE: Duration = Duration::from_secs(600);
 /// After this long a stream must have brought so many bytes a second on average: whoever trickles holds a place that others need.
@@ -141,8 +141,8 @@ async fn next(payload: &mut Payload, end: Instant) -> Result<Option<Bytes>, Prob
         Err(_) => Err(Problem::with(
             Code::MalformedBody,
             Msg::fixed(
-                "Nội dung ngừng đến quá 14 giây, hoặc kéo dài quá 10 phút.",
-                "Nothing of the body arrived for 14 seconds, or it took longer than 10 minutes.",
+                "Nội dung ngừng đến quá 13 giây, hoặc kéo dài quá 10 phút.",
+                "Nothing of the body arrived for 13 seconds, or it took longer than 10 minutes.",
             ),
         )),
     }

@@ -274,6 +274,23 @@ async fn every_answer_has_the_headers_that_protect_it() {
     assert_eq!(tokens.header("cache-control"), "no-store");
 }
 
+#[actix_web::test]
+async fn an_instance_that_stops_asks_its_clients_to_go() {
+    let service = TestService::start().await;
+    let url = service.listen();
+    let head = async || {
+        let mut curl = Command::new("curl");
+        curl.args(["-s", "-i"]).arg(format!("{url}/healthz"));
+        let output = tokio::task::spawn_blocking(move || curl.output().expect("curl runs")).await.unwrap();
+        String::from_utf8(output.stdout).unwrap().to_lowercase()
+    };
+    until("the service listens", async || head().await.contains("200 ok")).await;
+    assert!(!head().await.contains("connection: close"));
+    service.state.begin_stopping();
+    let told = head().await;
+    assert!(told.contains("200 ok") && told.contains("connection: close"), "{told}");
+}
+
 /// Names of metrics in a text.
 fn metrics_in(text: &str) -> Vec<String> {
     let name = regex::Regex::new(r"ict_index_[a-z_]+").unwrap();

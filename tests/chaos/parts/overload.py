@@ -11,6 +11,8 @@ from .service import Service
 from .stage import Stage
 
 FACTORS = (1, 2, 5)
+# Of what is accepted. A debug build spends on refusing what a release build spends on answering.
+FAST = {"release": 1.0, "debug": 5.0}
 SLOW = 1000
 
 
@@ -120,6 +122,7 @@ def overload(stage: Stage) -> str:
     carried = asyncio.run(_closed_loop(service.port, text, seconds / 2, 16))
     promise(carried > 5, f"only {carried:.0f} requests per second are carried")
     told, before = [f"carried {carried:.0f}/s"], service.rss()
+    fast = FAST["release" if "release" in service.binary.parts else "debug"]
     for factor in FACTORS:
         load = asyncio.run(_open_loop(service.port, text, carried * factor, seconds))
         p99, rss = load.quantile(0.99), service.rss()
@@ -128,7 +131,7 @@ def overload(stage: Stage) -> str:
             f"{len(load.refused) / seconds:.0f}/s told to come again, {rss:.0f} MiB"
         )
         promise(not load.others and not load.unfinished, f"{factor} ×: {load.unfinished} unanswered, others {load.others[:3]}")
-        promise(p99 < 2.5, f"{factor} ×: p99 of what was accepted is {p99:.2f} s")
+        promise(p99 < fast, f"{factor} ×: p99 of what was accepted is {p99:.2f} s ({'; '.join(told)})")
         promise(len(load.accepted) / seconds > 0.4 * carried, f"{factor} ×: only {len(load.accepted) / seconds:.0f}/s of {carried:.0f}/s are still carried")
         promise(rss < before + 96, f"{factor} ×: memory grew from {before:.0f} to {rss:.0f} MiB")
     promise(bool(load.refused), "nothing was refused at 5 times what is carried")
