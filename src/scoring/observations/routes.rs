@@ -26,7 +26,11 @@ use crate::scoring::engine::tree::Tree;
 use crate::scoring::frameworks::model as frameworks;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(get_observations).service(put_observations).service(list_revisions);
+    config
+        .service(get_observations)
+        .service(put_observations)
+        .service(list_revisions)
+        .service(super::collect::collect_observations);
 }
 
 /// What units of a framework are, when they are agencies of the province.
