@@ -82,6 +82,14 @@ pub async fn codes_of(conn: &mut Conn, ids: Vec<i32>) -> QueryResult<Vec<String>
     sql("select code as value from agencies where id = any($1)").bind(ids).values(conn).await
 }
 
+/// Codes of the agencies that exist on some day of a year.
+pub async fn active_in(conn: &mut Conn, year: i32) -> QueryResult<Vec<String>> {
+    sql("select code as value from agencies where daterange(valid_from, valid_to) && daterange(make_date($1, 1, 1), make_date($1 + 1, 1, 1))")
+        .bind(year)
+        .values(conn)
+        .await
+}
+
 /// Whether making `parent` the parent of `agency` would close a circle.
 /// Changes of parents wait for each other: two that lock different rows could close a circle together.
 pub async fn would_cycle(conn: &mut Conn, agency: AgencyId, parent: AgencyId) -> QueryResult<bool> {

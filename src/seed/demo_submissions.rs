@@ -17,7 +17,7 @@ const SUBMITTER: &str = "system:demo";
 const REVIEWER: &str = "system:demo-review";
 const YEAR: i32 = 2018;
 
-const AGENCIES: [&str; 15] = [
+pub const AGENCIES: [&str; 15] = [
     "VP-UBND", "SO-TTTT", "SO-GDDT", "SO-NV", "SO-TC", "SO-KHDT", "SO-YT", "SO-TNMT", "SO-TP", "UBND-080",
     "UBND-082", "UBND-083", "UBND-085", "UBND-086", "UBND-088",
 ];

@@ -3,6 +3,7 @@
 mod accounts;
 mod agencies;
 mod demo_dossiers;
+mod demo_observations;
 mod demo_services;
 mod demo_submissions;
 mod demo_tasks;
@@ -49,7 +50,8 @@ pub async fn demo(
     db.transaction(async move |conn: &mut Conn| {
         demo_services::load(conn, &actor).await?;
         demo_submissions::load(conn, &actor).await?;
-        demo_tasks::load(conn, &actor).await
+        demo_tasks::load(conn, &actor).await?;
+        demo_observations::load(conn, &actor).await
     })
     .await?;
     Ok(match (given, added) {

@@ -50,7 +50,7 @@ pub async fn agencies(conn: &mut Reader<'_>, query: &LevelQuery) -> QueryResult<
 
 row! {
     /// Counts of one group; `code` and `name` are those of the agency, the field or the month.
-    #[derive(Debug)]
+    #[derive(Debug, Default)]
     pub struct LevelRow {
         pub code: String,
         pub name: String,

@@ -226,7 +226,12 @@ pub async fn service_levels(
     whole.reply(&access.conditions, params.format, &lines)
 }
 
-fn group_of(group_by: Option<LevelGroupBy>, row: &LevelRow) -> Group {
+/// The rates of a group, measured against nothing.
+pub(super) fn rates(group: &Group, row: &LevelRow) -> Vec<RateItem> {
+    LevelItem::of(group.clone(), row, &Aims::default()).rates
+}
+
+pub(super) fn group_of(group_by: Option<LevelGroupBy>, row: &LevelRow) -> Group {
     let group = |r#type| Group::new(r#type, row.code.clone(), row.name.clone());
     match group_by {
         None => Group::province(),

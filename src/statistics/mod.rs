@@ -2,6 +2,7 @@
 
 mod coverage;
 mod fact_counts;
+pub mod figures;
 pub mod level_counts;
 pub mod levels;
 pub mod metrics;

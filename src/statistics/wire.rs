@@ -1,7 +1,7 @@
 //! Shapes that every statistic shares on the wire.
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::rules::{Comparator, Rate};
@@ -59,7 +59,7 @@ pub struct Coverage {
 }
 
 /// How levels are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counting {
     /// The highest level reached is this one.

@@ -10,7 +10,7 @@ use crate::auth::Scope;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
-use crate::values::Month;
+use crate::values::{Month, Period};
 
 row! {
     struct FigureRow {
@@ -218,4 +218,40 @@ pub async fn accepted(
     list.filter_some("a.code = any({})", query.agencies);
     list.filter_some("s.month = any({})", query.months);
     list.page(conn, order, window).await
+}
+
+row! {
+    /// The accepted figure of an agency's latest month in a period.
+    #[derive(Clone, Debug)]
+    pub struct LatestRow {
+        pub indicator: String,
+        pub agency: String,
+        pub month: NaiveDate,
+        pub numerator: Option<BigDecimal>,
+        pub denominator: Option<BigDecimal>,
+        pub value: Option<BigDecimal>,
+        pub note: Option<String>,
+        pub submission: Uuid,
+        pub revision: i32,
+        /// The agency does not exist on the period's last day.
+        pub ended: bool,
+    }
+}
+
+/// Of each agency and indicator the accepted figure of the latest month in the period that has one, by agency.
+pub async fn latest_accepted(
+    conn: &mut Conn,
+    indicators: Vec<String>,
+    period: Period,
+) -> QueryResult<Vec<LatestRow>> {
+    sql("select distinct on (a.code, v.indicator_code) v.indicator_code as indicator, a.code as agency, s.month, v.numerator, \
+           v.denominator, v.value, v.note, s.id as submission, v.revision, not daterange(a.valid_from, a.valid_to) @> $3 as ended \
+         from submissions s join agencies a on a.id = s.agency_id \
+         join submission_revision_values v on v.submission_id = s.id and v.revision = s.accepted_revision \
+         where v.indicator_code = any($1) and s.month between $2 and $3 order by a.code, v.indicator_code, s.month desc")
+    .bind(indicators)
+    .bind(period.first_day())
+    .bind(period.last_day())
+    .rows(conn)
+    .await
 }

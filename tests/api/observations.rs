@@ -1,5 +1,9 @@
 //! What was observed of the units that a framework scores: whole sets in revisions.
 
+mod collections;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
 
 use crate::frameworks::sound;
@@ -204,4 +208,136 @@ async fn an_officer_sees_the_agencies_in_scope_and_nothing_of_others() {
     assert_eq!((all["rows"].as_array().unwrap().len(), &all["reason"]), (2, &json!("SO-TTTT sai")));
     let portal = service.client_token("portal").await;
     service.get(path).as_(&portal).send().await.expect(200);
+}
+
+/// A tree of `levels` levels whose leaves are `L0` to `L99`, weights and bounds at random.
+fn grown(rng: &mut StdRng, levels: usize, next: &mut usize) -> Value {
+    let code = format!("N{levels}.{next}");
+    let weight = json!(f64::from(rng.random_range(1..=999)) / 1_000.0);
+    if levels == 1 {
+        let leaf = format!("L{next}");
+        *next += 1;
+        let method = ["min_max", "z_score", "rank", "ratio_to_max", "ratio_to_best"][rng.random_range(0..5)];
+        let direction = if rng.random_bool(0.3) { -1 } else { 1 };
+        return json!({"code": leaf, "name": leaf, "weight": weight, "direction": direction, "normalise": {"method": method}});
+    }
+    let width = match levels {
+        5 => 2,
+        2 | 4 => 5,
+        _ => 2,
+    };
+    let children: Vec<Value> = (0..width).map(|_| grown(rng, levels - 1, next)).collect();
+    json!({"code": code, "name": code, "weight": weight, "aggregate": "arithmetic", "children": children})
+}
+
+/// The spelling of a number with up to 24 digits before and 18 after the point, as it is written back.
+fn spelt(rng: &mut StdRng) -> String {
+    let before = rng.random_range(1..=24);
+    let mut text = rng.random_range(1..=9).to_string();
+    (1..before).for_each(|_| text.push(char::from(b'0' + rng.random_range(0..10u8))));
+    let after = rng.random_range(0..=18);
+    if after > 0 {
+        text.push('.');
+        (1..after).for_each(|_| text.push(char::from(b'0' + rng.random_range(0..10u8))));
+        text.push(char::from(b'0' + rng.random_range(1..10u8)));
+    }
+    if rng.random_bool(0.3) { format!("-{text}") } else { text }
+}
+
+#[actix_web::test]
+async fn a_published_index_of_300_units_and_100_indicators_reads_back_exactly() {
+    let service = TestService::start().await;
+    let token = service.token("coordinator").await;
+    let mut rng = StdRng::seed_from_u64(332);
+    let mut leaves = 0;
+    let root = grown(&mut rng, 5, &mut leaves);
+    assert_eq!(leaves, 100);
+    let framework = json!({"code": "LON", "name": "Lớn", "unit_type": "country", "status": "official",
+        "rank": {"decimals": 4, "ties": "competition"}, "missing": "exclude_and_reweight", "root": root});
+    service.post("frameworks", framework.clone()).as_(&token).send().await.expect(201);
+    let read = service.get("frameworks/LON").as_(&token).send().await.expect(200).json();
+    assert_eq!(read["root"], framework["root"]);
+
+    let mut sent = std::collections::BTreeMap::new();
+    for unit in 0..300 {
+        for leaf in 0..leaves {
+            if rng.random_bool(0.9) {
+                sent.insert((format!("Đơn vị, số {unit}"), format!("L{leaf}")), spelt(&mut rng));
+            }
+        }
+    }
+    let rows: Vec<String> = sent
+        .iter()
+        .rev()
+        .map(|((unit, leaf), number)| format!(r#"{{"unit":"{unit}","indicator":"{leaf}","value":{number}}}"#))
+        .collect();
+    let path = "frameworks/LON/observations/2024";
+    let body = format!(r#"{{"rows":[{}]}}"#, rows.join(","));
+    let put = || service.call("PUT", path).raw("application/json", body.clone()).as_(&token).send();
+    let (statements, stored) = service.statements_of(put()).await;
+    assert_eq!(stored.expect(200).json()["rows"], json!(sent.len()));
+    assert!(statements <= 12, "{statements} statements");
+    let again = put().await.expect(200).json();
+    assert_eq!((&again["revision"], &again["counts"]["unchanged"]), (&json!(1), &json!(sent.len())));
+
+    let (statements, answer) = service.statements_of(service.get(path).as_(&token).send()).await;
+    assert!(statements <= 4, "{statements} statements");
+    let text = answer.expect(200).text();
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let read = document["rows"].as_array().unwrap();
+    assert_eq!(read.len(), sent.len());
+    for row in read {
+        let key = (row["unit"].as_str().unwrap().to_owned(), row["indicator"].as_str().unwrap().to_owned());
+        assert_eq!(row["value"].to_string(), sent[&key], "{key:?}");
+    }
+    let one = service
+        .get(&format!("{path}?unit=%C4%90%C6%A1n%20v%E1%BB%8B%2C%20s%E1%BB%91%207"))
+        .as_(&token)
+        .send()
+        .await;
+    let of_one = sent.keys().filter(|(unit, _)| unit == "Đơn vị, số 7").count();
+    assert_eq!(one.expect(200).json()["rows"].as_array().unwrap().len(), of_one);
+}
+
+#[actix_web::test]
+async fn of_many_writers_with_one_tag_exactly_one_wins() {
+    let (service, token) = with_framework().await;
+    let tag = service.put(PATH, json!({"rows": []})).as_(&token).send().await.expect(200).etag();
+    let write = |n: i64| {
+        service.put(PATH, json!({"rows": [value("A", "XHS", json!(n))]})).as_(&token).if_match(&tag).send()
+    };
+    let answers = futures::future::join_all((0..6).map(write)).await;
+    let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 412, 412, 412, 412, 412]);
+}
+
+#[actix_web::test]
+async fn the_demo_has_labelled_observations_once() {
+    use ict_index::auth::{PasswordCost, Passwords};
+    let service = TestService::start().await;
+    let passwords = Passwords::new(PasswordCost { memory_kib: 64, iterations: 1 }).unwrap();
+    for _ in 0..2 {
+        let password = Some(crate::support::PASSWORD.to_owned());
+        ict_index::seed::demo(service.state.db(), &passwords, password, service.clock.now())
+            .await
+            .expect("the demo loads");
+    }
+    let token = service.token("coordinator").await;
+    let path = "frameworks/ICT-INDEX-AGENCIES/observations/2018";
+    let set = service.get(path).as_(&token).send().await.expect(200).json();
+    assert_eq!((&set["revision"], set["units"].as_array().unwrap().len()), (&json!(1), 15));
+    assert!(
+        set["rows"].as_array().unwrap().iter().all(|row| row["note"].as_str().unwrap().starts_with("[demo]"))
+    );
+    // What was loaded would be taken from a client too.
+    let strip = |row: &Value| {
+        let mut row = row.clone();
+        row.as_object_mut().unwrap().remove("source");
+        row
+    };
+    let rows: Vec<Value> = set["rows"].as_array().unwrap().iter().map(strip).collect();
+    let same =
+        service.put(path, json!({"rows": rows, "units": set["units"]})).as_(&token).send().await.expect(200);
+    assert_eq!(same.json()["revision"], 1);
 }

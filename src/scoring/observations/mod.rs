@@ -2,6 +2,9 @@
 //! comes from.
 
 pub mod checker;
+pub mod collect;
+pub mod collect_wire;
+pub mod collection;
 pub mod model;
 pub mod routes;
 pub mod rules;

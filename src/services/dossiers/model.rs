@@ -5,6 +5,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use crate::auth::Scope;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, Reader, sql};
+use crate::values::Period;
 
 /// Whose counts a caller may see and write: a machine its own feed's, a person those of the agencies in scope.
 #[derive(Clone, Debug)]
@@ -69,6 +70,31 @@ pub async fn delivered(conn: &mut Conn, source: &str) -> QueryResult<Vec<BatchRo
     .bind(source.to_owned())
     .rows(conn)
     .await
+}
+
+row! {
+    /// A batch that counts come from; `agency` is empty where they are not told by agency.
+    #[derive(Clone, Debug)]
+    pub struct BehindRow {
+        pub agency: String,
+        pub source: String,
+        pub month: NaiveDate,
+        pub revision: i32,
+    }
+}
+
+/// The newest revisions of the batches that a period's counts come from: of all, or of each agency.
+pub async fn batches_behind(conn: &mut Conn, period: Period, by_agency: bool) -> QueryResult<Vec<BehindRow>> {
+    let statement = if by_agency {
+        "with newest as (select source, month, max(revision) as revision from dossier_batches where month between $1 and $2 group by 1, 2), \
+         told as (select distinct agency_id, source, month from dossier_counts where month between $1 and $2) \
+         select a.code as agency, n.source, n.month, n.revision from told join newest n using (source, month) \
+         join agencies a on a.id = told.agency_id order by 1, 2, 3"
+    } else {
+        "select '' as agency, source, month, max(revision) as revision from dossier_batches where month between $1 and $2 \
+         group by source, month order by 2, 3"
+    };
+    sql(statement).planned_each_time().bind(period.first_day()).bind(period.last_day()).rows(conn).await
 }
 
 row! {

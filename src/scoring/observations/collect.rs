@@ -1,0 +1,290 @@
+//! Collecting over HTTP: figures that the service itself holds become observations.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use actix_web::post;
+
+use super::checker::unit_code;
+use super::collect_wire::{CollectionResult, NewCollection, listed};
+use super::collection::{Found, Merged, Origin, merge, missing};
+use super::routes::{AGENCY, framework_of, result};
+use super::rules::{BatchRevision, Row, Source};
+use super::store::Held;
+use super::wire::{DataYear, WriteParams};
+use crate::agencies::model as agencies;
+use crate::auth::permission::WriteObservations;
+use crate::auth::{Access, Actor};
+use crate::db::{Conn, QueryResult};
+use crate::http::{
+    Code, EntityTag, Listing, Msg, PathOf, Preconditions, Problem, Reply, ValidJson, Violations,
+};
+use crate::ids::FrameworkCode;
+use crate::scoring::engine::fixed::Fixed;
+use crate::scoring::engine::input::observed_codes;
+use crate::scoring::engine::tree::Tree;
+use crate::services::dossiers::model as dossiers;
+use crate::statistics::figures::{Counted, YearFigures};
+use crate::submissions::stored_values::{self, LatestRow};
+use crate::values::{Month, Period};
+
+/// What provinces are called as a kind of units.
+const PROVINCE: &str = "province";
+
+/// Collect observations
+///
+/// Merges what the service itself holds into the set, as a new revision; nothing new makes none. **Where agencies are scored**,
+/// each takes its own figures: of an indicator the accepted ones of its latest month in the year; statistics of its own procedures and
+/// dossiers. **Where provinces are scored**, `as_unit` names this one: the sum of the numerators by the sum of the denominators over
+/// the agencies that exist at the year's end, each with its latest accepted month, and the province's statistics. Levels are those of
+/// the year's last day; dossiers those of the whole year. Leaves with the code of an indicator are taken without being named, and
+/// `UD.DV.01` to `.04` from the level statistics (procedures at level n or above); `submissions` and `statistics` say it for other codes.
+/// An imported figure stays, and is listed under `kept`, unless `replace_imported` is true. Every figure keeps the revisions it comes
+/// from.
+#[utoipa::path(
+    tag = "runs",
+    params(("code" = FrameworkCode, Path), ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2018), WriteParams),
+    request_body(content = NewCollection, example = json!({"submissions": [{"indicator": "CQ.HT.01", "from": "HT.CQ.01"}],
+        "statistics": [{"indicator": "CQ.DV.01", "metric": "services_level_3_4"}], "reason": "cuối năm"})),
+    responses((status = 200, description = "What was collected", body = CollectionResult)),
+    extensions(("x-if-match" = json!("optional"))),
+    security(("bearer" = ["observations:write"]))
+)]
+#[post("/frameworks/{code}/observations/{data_year}/collections")]
+pub async fn collect_observations(
+    access: Access<WriteObservations>,
+    path: PathOf<(FrameworkCode, DataYear)>,
+    query: Listing<WriteParams>,
+    body: ValidJson<NewCollection>,
+) -> Result<Reply, Problem> {
+    let (FrameworkCode(framework), DataYear(year)) = path.0;
+    let (actor, conditions, dry_run) = (access.actor(), access.conditions.clone(), query.filter.dry_run);
+    let order = Order { framework, year, new: body.value, dry_run };
+    let work = async move |conn: &mut Conn| collect(conn, order, &conditions, &actor).await;
+    if dry_run {
+        return access.transaction_or_dry_run(true, work).await;
+    }
+    access.post(&body.digest, work).await
+}
+
+/// What is to be collected.
+struct Order {
+    framework: String,
+    year: i32,
+    new: NewCollection,
+    dry_run: bool,
+}
+
+async fn collect(
+    conn: &mut Conn,
+    order: Order,
+    conditions: &Preconditions,
+    actor: &Actor,
+) -> Result<Reply, Problem> {
+    let Order { framework, year, new, dry_run } = order;
+    let document = framework_of(conn, &framework).await?;
+    let tree = Tree::of(&document);
+    let own = own_unit(&document.unit_type, new.as_unit.as_deref())?;
+    let (origins, mut found) = origins(conn, &observed_codes(&tree), &new).await?;
+    let held = Held::lock(conn, framework.clone(), year, conditions).await?;
+    let units = match &own {
+        Some(unit) => BTreeSet::from([unit.clone()]),
+        None => agencies::active_in(conn, year).await?.into_iter().collect(),
+    };
+    take_submissions(conn, year, own.as_deref(), &origins, &mut found).await?;
+    take_statistics(conn, year, own.as_deref(), &origins, &mut found).await?;
+    let missing = missing(origins.keys().map(String::as_str), &units, &found.rows);
+    let Merged { set, collected, kept } = merge(&held.before, found.rows, new.replace_imported);
+    let stored = held.store(conn, &set, new.reason, actor).await?;
+    let tag = EntityTag::of_version(stored.revision);
+    found.skipped.sort();
+    let reply = Reply::ok(&CollectionResult {
+        result: result(framework, year, dry_run, &set, stored),
+        collected: listed(collected),
+        kept: listed(kept),
+        missing: listed(missing),
+        skipped: found.skipped,
+    })?;
+    Ok(if dry_run { reply } else { reply.tagged(&tag) })
+}
+
+/// The unit that is this province; `None` where its agencies are the units.
+fn own_unit(unit_type: &str, as_unit: Option<&str>) -> Result<Option<String>, Problem> {
+    let at = |code, detail| Err(Problem::at(code, "/as_unit", detail));
+    match (unit_type, as_unit.map(unit_code)) {
+        (AGENCY, None) => Ok(None),
+        (PROVINCE, Some(unit)) => {
+            let mut faults = Violations::default();
+            faults.length("/as_unit", unit, 1, 100);
+            faults.into_result().map(|()| Some(unit.to_owned()))
+        }
+        (PROVINCE, None) => at(
+            Code::Required,
+            Msg::fixed("Cần cho biết đơn vị nào là tỉnh này.", "Say which unit is this province."),
+        ),
+        _ => at(
+            Code::InvalidValue,
+            Msg::fixed(
+                "Chỉ thu thập được cho bộ chỉ số của tỉnh (có as_unit) hoặc của cơ quan (không có).",
+                "Figures are collected where provinces (with as_unit) or agencies (without) are scored.",
+            ),
+        ),
+    }
+}
+
+/// Where the figures of each leaf come from. Everything wrong with the mappings is told at once.
+async fn origins(
+    conn: &mut Conn,
+    observed: &BTreeSet<&str>,
+    new: &NewCollection,
+) -> Result<(BTreeMap<String, Origin>, Found), Problem> {
+    let named = new.submissions.iter().map(|mapping| mapping.from.clone());
+    let codes = observed.iter().map(|code| (*code).to_owned()).chain(named).collect();
+    let indicators = stored_values::definitions(conn, codes).await?;
+    let mut mapper = Mapper { observed, origins: BTreeMap::new(), faults: Violations::default() };
+    for (index, mapping) in new.submissions.iter().enumerate() {
+        let (pointer, from) = (format!("/submissions/{index}"), &mapping.from);
+        if !indicators.contains_key(from) {
+            let detail = msg!("Không có chỉ tiêu `{from}`.", "There is no indicator `{from}`.");
+            mapper.faults.add(Code::UnknownReference, format!("{pointer}/from"), detail);
+        }
+        mapper.put(&mapping.indicator, Origin::Submissions(from.clone()), &pointer);
+    }
+    for (index, mapping) in new.statistics.iter().enumerate() {
+        let (pointer, metric) = (format!("/statistics/{index}"), &mapping.metric);
+        match Counted::parse(metric, mapping.counting) {
+            Some(counted) => mapper.put(&mapping.indicator, Origin::Statistic(counted), &pointer),
+            None => {
+                let detail = msg!(
+                    "Không có tỷ lệ `{metric}` với cách đếm này.",
+                    "There is no rate `{metric}` of this counting."
+                );
+                mapper.faults.add(Code::UnknownReference, format!("{pointer}/metric"), detail);
+            }
+        }
+    }
+    let Mapper { mut origins, faults, .. } = mapper;
+    faults.into_result()?;
+    let mut found = Found::default();
+    for code in observed {
+        if origins.contains_key(*code) {
+            continue;
+        }
+        let statistic = level_of(code);
+        let submitted = || indicators.contains_key(*code).then(|| Origin::Submissions((*code).to_owned()));
+        match statistic.map(Origin::Statistic).or_else(submitted) {
+            Some(origin) => drop(origins.insert((*code).to_owned(), origin)),
+            None => found.without_origin(code),
+        }
+    }
+    Ok((origins, found))
+}
+
+struct Mapper<'a> {
+    observed: &'a BTreeSet<&'a str>,
+    origins: BTreeMap<String, Origin>,
+    faults: Violations,
+}
+
+impl Mapper<'_> {
+    fn put(&mut self, indicator: &str, origin: Origin, pointer: &str) {
+        let pointer = format!("{pointer}/indicator");
+        if !self.observed.contains(indicator) {
+            let detail = msg!(
+                "Bộ chỉ số không có chỉ tiêu `{indicator}`.",
+                "The framework has no indicator `{indicator}`."
+            );
+            self.faults.add(Code::UnknownReference, pointer, detail);
+        } else if self.origins.insert(indicator.to_owned(), origin).is_some() {
+            let detail = msg!("Chỉ tiêu `{indicator}` bị lặp.", "The indicator `{indicator}` occurs twice.");
+            self.faults.add(Code::DuplicateEntry, pointer, detail);
+        }
+    }
+}
+
+/// The plan's indicators of online services are level statistics.
+fn level_of(code: &str) -> Option<Counted> {
+    let level = code.strip_prefix("UD.DV.0")?;
+    Counted::parse(&format!("services_level_{level}"), None).filter(|_| level.len() == 1)
+}
+
+async fn take_submissions(
+    conn: &mut Conn,
+    year: i32,
+    own: Option<&str>,
+    origins: &BTreeMap<String, Origin>,
+    found: &mut Found,
+) -> QueryResult<()> {
+    let wanted: Vec<(&str, &str)> = origins
+        .iter()
+        .filter_map(|(leaf, origin)| match origin {
+            Origin::Submissions(from) => Some((leaf.as_str(), from.as_str())),
+            Origin::Statistic(_) => None,
+        })
+        .collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let codes: BTreeSet<&str> = wanted.iter().map(|(_, from)| *from).collect();
+    let period = Period::Year(year);
+    let codes = codes.into_iter().map(str::to_owned).collect();
+    let latest = stored_values::latest_accepted(conn, codes, period).await?;
+    for (leaf, from) in wanted {
+        let figures = latest.iter().filter(|figure: &&LatestRow| figure.indicator == from);
+        match own {
+            Some(unit) => found.of_province((leaf, unit), figures),
+            None => found.of_agencies(leaf, figures),
+        }
+    }
+    Ok(())
+}
+
+async fn take_statistics(
+    conn: &mut Conn,
+    year: i32,
+    own: Option<&str>,
+    origins: &BTreeMap<String, Origin>,
+    found: &mut Found,
+) -> QueryResult<()> {
+    let wanted: Vec<(&str, &Counted)> = origins
+        .iter()
+        .filter_map(|(leaf, origin)| match origin {
+            Origin::Statistic(counted) => Some((leaf.as_str(), counted)),
+            Origin::Submissions(_) => None,
+        })
+        .collect();
+    let asked: Vec<&Counted> = wanted.iter().map(|(_, counted)| *counted).collect();
+    let figures = YearFigures::count(&mut &*conn, year, own.is_none(), &asked).await?;
+    let batches = if asked.iter().any(|counted| counted.is_of_dossiers()) {
+        batches_of(conn, year, own.is_none()).await?
+    } else {
+        HashMap::new()
+    };
+    for (leaf, counted) in wanted {
+        for (group, rate) in figures.rates(counted) {
+            let of = if own.is_some() { "" } else { group.code.as_str() };
+            let batches = batches.get(of).filter(|_| counted.is_of_dossiers()).cloned().unwrap_or_default();
+            let source = Source::Statistic { metric: counted.id(), period: year.to_string(), batches };
+            let unit = own.unwrap_or(&group.code).to_owned();
+            let count = |n: i64| Some(Fixed::whole(usize::try_from(n).unwrap_or_default()));
+            let (numerator, denominator) = (count(rate.numerator), count(rate.denominator));
+            let indicator = leaf.to_owned();
+            found.rows.push(Row { unit, indicator, value: None, numerator, denominator, note: None, source });
+        }
+    }
+    Ok(())
+}
+
+/// The batches that a year's dossiers come from, by agency; of all under the empty code.
+async fn batches_of(
+    conn: &mut Conn,
+    year: i32,
+    by_agency: bool,
+) -> QueryResult<HashMap<String, Vec<BatchRevision>>> {
+    let mut all: HashMap<String, Vec<BatchRevision>> = HashMap::new();
+    for row in dossiers::batches_behind(conn, Period::Year(year), by_agency).await? {
+        let month = Month::of(row.month).to_string();
+        let batch = BatchRevision { source: row.source, month, revision: row.revision };
+        all.entry(row.agency).or_default().push(batch);
+    }
+    Ok(all)
+}

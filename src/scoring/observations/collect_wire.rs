@@ -1,0 +1,106 @@
+//! Collecting on the wire: what to take, and what was taken.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::collection::Skipped;
+use super::wire::{ObservationsResult, check_reason};
+use crate::http::{Check, Violations};
+use crate::statistics::wire::Counting;
+
+/// Mappings of one kind.
+const MOST_MAPPINGS: usize = 500;
+
+/// A leaf that takes the accepted figures of an indicator with another code.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubmissionMapping {
+    /// Code of a leaf of the framework, or of an alternative.
+    #[schema(example = "CQ.HT.01")]
+    pub indicator: String,
+    /// Code of an indicator of the service.
+    #[schema(example = "HT.CQ.01")]
+    pub from: String,
+}
+
+/// A leaf that takes a statistic.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatisticMapping {
+    /// Code of a leaf of the framework, or of an alternative.
+    #[schema(example = "CQ.DV.01")]
+    pub indicator: String,
+    /// Id of a rate: `services_level_1` to `_4`, `services_level_3_4`, `services_active_level_3` and `_4`, or one of
+    /// `/statistics/dossier-rates`.
+    #[schema(example = "services_level_3_4")]
+    pub metric: String,
+    /// Of procedures: at this level or above it (the default), or at exactly this level.
+    pub counting: Option<Counting>,
+}
+
+/// What to collect. Leaves that are indicators of the service take its accepted figures without being named.
+#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCollection {
+    /// Where provinces are scored: the unit that is this one.
+    #[schema(example = "Lào Cai", min_length = 1, max_length = 100)]
+    pub as_unit: Option<String>,
+    #[serde(default)]
+    #[schema(max_items = 500)]
+    pub submissions: Vec<SubmissionMapping>,
+    #[serde(default)]
+    #[schema(max_items = 500)]
+    pub statistics: Vec<StatisticMapping>,
+    /// Whether figures that were imported give way too.
+    #[serde(default)]
+    pub replace_imported: bool,
+    #[schema(min_length = 1, max_length = 1000)]
+    pub reason: Option<String>,
+}
+
+impl Check for NewCollection {
+    /// What the mappings name is checked together with the framework.
+    fn check(&self, faults: &mut Violations) {
+        check_reason(self.reason.as_deref(), faults);
+        for (pointer, n) in [("/submissions", self.submissions.len()), ("/statistics", self.statistics.len())]
+        {
+            if n > MOST_MAPPINGS {
+                let detail = msg!(
+                    "Tối đa {MOST_MAPPINGS} mục, nhận được {n}.",
+                    "At most {MOST_MAPPINGS} items, got {n}."
+                );
+                faults.add(crate::http::Code::InvalidLength, pointer, detail);
+            }
+        }
+    }
+}
+
+/// A leaf and units.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct IndicatorUnits {
+    #[schema(example = "HT.CQ.01")]
+    pub indicator: String,
+    pub units: BTreeSet<String>,
+}
+
+/// The leaves in the order of their codes.
+pub fn listed(by_indicator: BTreeMap<String, BTreeSet<String>>) -> Vec<IndicatorUnits> {
+    by_indicator.into_iter().map(|(indicator, units)| IndicatorUnits { indicator, units }).collect()
+}
+
+/// What was collected.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CollectionResult {
+    #[serde(flatten)]
+    pub result: ObservationsResult,
+    /// Figures that are in the set now.
+    pub collected: Vec<IndicatorUnits>,
+    /// Imported figures that stayed although the service has others.
+    pub kept: Vec<IndicatorUnits>,
+    /// Units that the service has no figure of.
+    pub missing: Vec<IndicatorUnits>,
+    /// What was passed over, and why.
+    pub skipped: Vec<Skipped>,
+}
