@@ -65,14 +65,15 @@ impl YearFigures {
         let mut figures = Self::default();
         if asked.iter().any(|counted| !counted.is_of_dossiers()) {
             let group_by = by_agency.then_some(LevelGroupBy::Agency);
-            let query = LevelQuery { period, group_by, agencies: None, fields: None };
+            let query = LevelQuery { period, group_by, agencies: None, fields: None, until: None };
             let rows = level_counts::count(conn, &query).await?;
             figures.procedures =
                 rows.iter().flat_map(|row| levels::rates(&levels::group_of(group_by, row), row)).collect();
         }
         if asked.iter().any(|counted| counted.is_of_dossiers()) {
             let group_by = by_agency.then_some(RateGroupBy::Agency);
-            let query = RateQuery { period, group_by, agencies: None, fields: None, as_of: None };
+            let query =
+                RateQuery { period, group_by, agencies: None, fields: None, as_of: None, until: None };
             figures.dossiers = rate_counts::count(conn, &query).await?;
         }
         Ok(figures)

@@ -1,10 +1,12 @@
 //! Figures as stored: the working copy, frozen revisions, and those that count.
 
+use std::collections::HashMap;
+
 use bigdecimal::BigDecimal;
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::figures::Figure;
+use super::figures::{Definition, Figure};
 use super::warnings::Earlier;
 use crate::auth::Scope;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
@@ -37,6 +39,18 @@ impl From<FigureRow> for Figure {
 }
 
 pub(super) const EARLIER: &str = "e.month as earlier_month, e.numerator as earlier_numerator, e.denominator as earlier_denominator, e.value as earlier_value";
+
+/// What is known of those of the indicators that exist.
+pub async fn definitions(conn: &mut Conn, codes: Vec<String>) -> QueryResult<HashMap<String, Definition>> {
+    row! { struct Found { code: String, unit: String, is_ratio: bool } }
+    let found: Vec<Found> =
+        sql("select code, unit, numerator_name is not null as is_ratio from indicators where code = any($1)")
+            .bind(codes)
+            .rows(conn)
+            .await?;
+    let known = found.into_iter().map(|f| (f.code, Definition { unit: f.unit, is_ratio: f.is_ratio }));
+    Ok(known.collect())
+}
 
 /// The last accepted figure of the indicator that `code` names, of agency `$2` before month `$3`.
 pub(super) fn earlier_of(code: &str) -> String {

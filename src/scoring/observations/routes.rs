@@ -125,7 +125,7 @@ async fn view(
     tag = "runs",
     params(("code" = FrameworkCode, Path), ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2020), WriteParams),
     request_body(content = NewObservations, example = json!({
-        "rows": [{"unit": "Thừa Thiên Huế", "indicator": "DTI-2020.1", "value": 0.5021}, {"unit": "Lào Cai", "indicator": "DTI-2020.1", "numerator": 41, "denominator": 97}],
+        "rows": [{"unit": "Thừa Thiên Huế", "indicator": "CQS", "value": 0.5021}, {"unit": "Lào Cai", "indicator": "KTS", "numerator": 41, "denominator": 97}],
         "units": [{"code": "Lào Cai", "peer_group": "miền núi"}], "reason": "theo bảng công bố"})),
     responses((status = 200, description = "What became of it", body = ObservationsResult)),
     extensions(("x-if-match" = json!("optional"))),
