@@ -15,8 +15,10 @@ use serde::{Deserialize, Serialize};
 const KEY_BYTES: usize = 32;
 /// A new key signs only after every instance has had time to read it.
 const ACTIVATION_SECONDS: i64 = 60;
-/// Keys kept: the newest to sign, older ones to verify what they signed in the last 15 minutes.
+/// Keys kept at least; and every one whose tokens may still be in force, however often it is rotated.
 const KEPT: usize = 3;
+/// A token's life and what instances may be behind: so long after its successor began to sign, a key is needed to verify.
+const NEEDED_SECONDS: i64 = super::ACCESS_TOKEN_SECONDS + ACTIVATION_SECONDS;
 
 /// The file's content, newest key first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,9 +81,17 @@ impl TokenKeys {
         let key = TokenKey::random(from);
         let kid = key.kid.clone();
         keys.keys.insert(0, key);
-        keys.keys.truncate(KEPT);
+        keys.forget(now);
         keys.write(path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
         Ok(kid)
+    }
+
+    /// Drops keys that nothing in force was signed with.
+    fn forget(&mut self, now: DateTime<Utc>) {
+        let over = now - Duration::seconds(NEEDED_SECONDS);
+        let successors = self.keys.iter().map(|key| key.not_before);
+        let needed = 1 + successors.take_while(|began| *began > over).count();
+        self.keys.truncate(needed.max(KEPT));
     }
 
     fn write(&self, path: &Path) -> std::io::Result<()> {
@@ -171,6 +181,25 @@ impl KeyRing {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_valid_token_is_refused_however_often_keys_are_rotated() {
+        let path = std::env::temp_dir().join(format!("ict-index-keys-{}", uuid::Uuid::now_v7()));
+        let start: DateTime<Utc> = "2018-01-01T00:00:00Z".parse().unwrap();
+        let mut signed: Vec<(DateTime<Utc>, String)> = Vec::new();
+        for minute in 0..60 {
+            let now = start + Duration::minutes(minute);
+            TokenKeys::rotate(&path, now).unwrap();
+            let keys = TokenKeys::load(&path).unwrap();
+            signed.push((now, keys.signing(now).unwrap().0));
+            for (at, kid) in &signed {
+                let in_force = now - *at < Duration::seconds(super::super::ACCESS_TOKEN_SECONDS);
+                assert!(!in_force || keys.verifying(kid).is_some(), "{kid} signed at {at} is gone at {now}");
+            }
+            assert!(keys.keys.len() < 20, "old keys are forgotten");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
 
     #[test]
     fn a_rotated_key_signs_after_its_activation_and_the_old_one_still_verifies() {

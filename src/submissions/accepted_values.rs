@@ -9,8 +9,8 @@ use super::figures::{Figure, RateReason};
 use super::routes::months_of;
 use super::stored_values::{self, AcceptedQuery, AcceptedRow};
 use super::values::SubmittedValue;
-use crate::auth::Access;
 use crate::auth::permission::ReadIndicatorValues;
+use crate::auth::{Access, Identity};
 use crate::db::list::Order;
 use crate::http::csv::CsvRow;
 use crate::http::listing::AnyOf;
@@ -36,6 +36,7 @@ pub struct IndicatorValue {
     pub rate: Option<Decimal>,
     /// Why there is no rate although there are numerator and denominator.
     pub rate_reason: Option<RateReason>,
+    /// The agency's words to the coordinating department: null for machine clients.
     pub note: Option<String>,
     /// The submission it comes from, and the accepted revision of it.
     pub submission: Uuid,
@@ -130,5 +131,10 @@ pub async fn list_indicator_values(
     let slice = access
         .read(async move |conn| Ok(stored_values::accepted(conn, &scope, query, &order, window).await?))
         .await?;
-    Reply::page(&access.conditions, list.format, &list.page(slice, IndicatorValue::from))
+    let to_person = matches!(access.identity(), Identity::User { .. });
+    let value = |row| {
+        let value = IndicatorValue::from(row);
+        IndicatorValue { note: value.note.filter(|_| to_person), ..value }
+    };
+    Reply::page(&access.conditions, list.format, &list.page(slice, value))
 }

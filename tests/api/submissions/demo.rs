@@ -25,6 +25,10 @@ async fn a_labelled_year_is_there_once() {
     }
     let values = desk.get("indicator-values?limit=200", &desk.monitor).await.expect(200);
     assert!(values.column("note").iter().all(|note| note == "[demo] số liệu minh họa"));
+    // An agency's words are for the department, not for machines.
+    let portal = desk.service.client_token("portal").await;
+    let values = desk.get("indicator-values?limit=200", &portal).await.expect(200);
+    assert!(values.column("note").iter().all(|note| note.is_null()) && !values.column("note").is_empty());
     let list = desk.get("submissions?agency=SO-NV&period=2018-06", &desk.monitor).await.expect(200);
     let path = format!("submissions/{}", list.column("id")[0].as_str().unwrap());
     let steps = desk.get(&format!("{path}/transitions"), &desk.monitor).await.expect(200);
