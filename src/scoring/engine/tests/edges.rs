@@ -193,12 +193,12 @@ fn faulty_input_is_refused_with_all_its_faults() {
 fn numbers_are_read_by_their_spelling() {
     let read = |text: &str| serde_json::from_str::<Fixed>(text);
     assert_eq!(read("0.1").unwrap(), fixed("0.1"));
-    assert_eq!(read("\"0.1\"").unwrap(), read("1e-1").unwrap());
+    assert_eq!(read("1e-1").unwrap(), fixed("0.1"));
     assert_eq!(
         serde_json::to_string(&read("123456789012345678.123456").unwrap()).unwrap(),
         "123456789012345678.123456"
     );
-    for bad in ["1e999999999", "0.1234567890123456789", "\"1,5\"", "\"NaN\"", "true", "1e25"] {
+    for bad in ["1e999999999", "0.1234567890123456789", "\"0.1\"", "\"1,5\"", "\"NaN\"", "true", "1e25"] {
         assert!(read(bad).is_err(), "{bad} must be refused");
     }
     let _: Value = json!({});
