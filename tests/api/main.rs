@@ -17,6 +17,7 @@ mod contract;
 mod description;
 mod dossier_feed;
 mod dossiers;
+mod forgeries;
 mod frameworks;
 mod index_runs;
 mod indicators;

@@ -7,7 +7,7 @@ use crate::description::{Operation, document, operations};
 use crate::support::{Answer, PASSWORD, TestService};
 
 /// A path whose names exist nowhere.
-fn concrete(path: &str) -> String {
+pub fn concrete(path: &str) -> String {
     let mut out = String::new();
     for part in path.split('/').skip(1) {
         out.push('/');
