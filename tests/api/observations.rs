@@ -207,7 +207,10 @@ async fn an_officer_sees_the_agencies_in_scope_and_nothing_of_others() {
     let all = service.get(path).as_(&monitor).send().await.expect(200).json();
     assert_eq!((all["rows"].as_array().unwrap().len(), &all["reason"]), (2, &json!("SO-TTTT sai")));
     let portal = service.client_token("portal").await;
-    service.get(path).as_(&portal).send().await.expect(200);
+    for query in ["", "/revisions"] {
+        let text = service.get(&format!("{path}{query}")).as_(&portal).send().await.expect(200).text();
+        assert!(!text.contains("ghi chú") && !text.contains("SO-TTTT sai"), "{text}");
+    }
 }
 
 /// A tree of `levels` levels whose leaves are `L0` to `L99`, weights and bounds at random.

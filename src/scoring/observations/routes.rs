@@ -15,7 +15,7 @@ use super::wire::{
 };
 use crate::agencies::model as agencies;
 use crate::auth::permission::{ReadObservations, WriteObservations};
-use crate::auth::{Access, Scope};
+use crate::auth::{Access, Identity, Scope};
 use crate::db::Conn;
 use crate::db::list::Order;
 use crate::http::csv::Format;
@@ -40,6 +40,7 @@ pub const AGENCY: &str = "agency";
 ///
 /// What was observed of the units that a framework scores, of one year of data, with where each figure comes from: the revision
 /// that counts, or an earlier one. 404 before anything was stored. Where agencies are scored, an officer sees those in scope.
+/// Machine clients get no notes and no reasons.
 #[utoipa::path(
     tag = "runs",
     params(
@@ -64,24 +65,35 @@ async fn get_observations(
         .fetch(async |conn| Ok(model::head(conn, &framework, year, revision).await?))
         .await?
         .ok_or_else(Problem::not_found)?;
-    let scope = scope_of(&access, &head);
-    let tag = tag_of(&head, &filter, format, &scope);
+    let sight = Sight::of(&access, &head);
+    let tag = tag_of(&head, &filter, format, &sight);
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
-    let whole = access.read(async move |conn| view(conn, code, year, head, &filter, scope).await).await?;
+    let whole = access.read(async move |conn| view(conn, code, year, head, &filter, sight).await).await?;
     Ok(Reply::collection(&access.conditions, format, &whole, &whole.rows)?.tagged(&tag))
 }
 
-/// Whose figures the caller sees: everyone's, unless agencies are scored.
-fn scope_of<P>(access: &Access<P>, head: &RevisionRow) -> Scope {
-    if head.unit_type == AGENCY { access.scope() } else { Scope::All }
+/// What the caller sees of a set.
+struct Sight {
+    /// Everyone's figures, unless agencies are scored.
+    scope: Scope,
+    /// Notes and reasons: words of people for people.
+    words: bool,
 }
 
-fn tag_of(head: &RevisionRow, filter: &ObservationFilter, format: Format, scope: &Scope) -> EntityTag {
+impl Sight {
+    fn of<P>(access: &Access<P>, head: &RevisionRow) -> Self {
+        let scope = if head.unit_type == AGENCY { access.scope() } else { Scope::All };
+        Self { scope, words: matches!(access.identity(), Identity::User { .. }) }
+    }
+}
+
+fn tag_of(head: &RevisionRow, filter: &ObservationFilter, format: Format, sight: &Sight) -> EntityTag {
     let mut parts = filter.parts();
     parts.extend((format == Format::Csv).then(|| "csv".to_owned()));
-    parts.extend(scope.ids().map(|ids| format!("{ids:?}")));
+    parts.extend((!sight.words).then(|| "no words".to_owned()));
+    parts.extend(sight.scope.ids().map(|ids| format!("{ids:?}")));
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if parts.is_empty() {
         EntityTag::of_version(head.revision)
@@ -96,13 +108,13 @@ async fn view(
     data_year: i32,
     head: RevisionRow,
     filter: &ObservationFilter,
-    scope: Scope,
+    sight: Sight,
 ) -> Result<Observations, Problem> {
     let stored = model::revision(conn, &framework, data_year, head.revision).await?;
     let Set { mut rows, mut units } = stored.ok_or_else(Problem::not_found)?.set()?;
     rows.retain(|row| filter.keeps(row));
     units.retain(|unit| filter.keeps_unit(&unit.code));
-    let visible = match scope.ids() {
+    let visible = match sight.scope.ids() {
         None => None,
         Some(ids) => Some(agencies::codes_of(conn, ids).await?.into_iter().collect::<HashSet<String>>()),
     };
@@ -110,7 +122,10 @@ async fn view(
         rows.retain(|row| visible.contains(&row.unit));
         units.retain(|unit| visible.contains(&unit.code));
     }
-    let reason = head.reason.filter(|_| visible.is_none());
+    if !sight.words {
+        rows.iter_mut().for_each(|row| row.note = None);
+    }
+    let reason = head.reason.filter(|_| visible.is_none() && sight.words);
     let RevisionRow { revision, recorded_at, recorded_by, .. } = head;
     Ok(Observations { framework, data_year, revision, reason, recorded_at, recorded_by, units, rows })
 }
@@ -228,9 +243,10 @@ async fn list_revisions(
             Ok(model::revisions(conn, code, year, &order, window).await?)
         })
         .await?;
+    let words = matches!(access.identity(), Identity::User { .. });
     let sees_all = access.scope() == Scope::All;
     let page = list.page(slice, |row: RevisionRow| {
-        let sees_all = sees_all || row.unit_type != AGENCY;
+        let sees_all = words && (sees_all || row.unit_type != AGENCY);
         ObservationRevision::of(row, sees_all)
     });
     Reply::page(&access.conditions, list.format, &page)
