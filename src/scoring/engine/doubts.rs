@@ -1,13 +1,16 @@
 //! Where a run's figures and scores deserve a second look: defined answers that someone should know of.
 
+use std::collections::HashMap;
+
 use super::aggregate::{Cell, counted};
 use super::explain::beyond_maximum;
 use super::fixed::Fixed;
 use super::framework::{Aggregate, Direction, Method, Points, PointsKind};
 use super::frontier::Bounds;
+use super::input::Observation;
 use super::readings::{Reading, State};
 use super::score::{Run, Scored};
-use super::tree::{Item, Leaf, Normaliser, Rule};
+use super::tree::{Item, Leaf, Normaliser, Rule, Tree};
 
 /// What may be doubted of a unit at an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +112,48 @@ impl Run {
         });
         leaves.map(|(_, item, _)| item.code.clone()).collect()
     }
+}
+
+/// Units and indicators whose figures a rule of points does not take as they are.
+pub fn figures_out_of_range(tree: &Tree, observations: &[Observation]) -> Vec<(String, String)> {
+    let rules: HashMap<&str, Taking<'_>> =
+        tree.leaves().flat_map(|(_, item, leaf)| takings(item, leaf)).collect();
+    let out = observations.iter().filter(|row| {
+        let taking = rules.get(row.indicator.as_str());
+        taking.is_some_and(|taking| {
+            taking.figure(row).is_some_and(|figure| !takes(taking.points, taking.maximum, &figure))
+        })
+    });
+    out.map(|row| (row.unit.clone(), row.indicator.clone())).collect()
+}
+
+/// How figures under one code earn points.
+struct Taking<'t> {
+    leaf: &'t Leaf,
+    points: &'t Points,
+    maximum: &'t Fixed,
+    per: Fixed,
+}
+
+impl Taking<'_> {
+    fn figure(&self, row: &Observation) -> Option<Fixed> {
+        let share = || row.numerator.as_ref()?.times_over(&self.per, row.denominator.as_ref()?);
+        row.value.clone().or_else(share).map(|figure| self.leaf.truncated(figure))
+    }
+}
+
+fn takings<'t>(item: &'t Item, leaf: &'t Leaf) -> Vec<(&'t str, Taking<'t>)> {
+    let Rule::Points(points) = &leaf.rule else { return Vec::new() };
+    if points.kind != PointsKind::BestOf {
+        let taking = Taking { leaf, points, maximum: &leaf.max_points, per: leaf.per.clone() };
+        return vec![(&item.code, taking)];
+    }
+    let alternatives = points.of.iter().flatten().map(|alternative| {
+        let maximum = alternative.max_points.as_ref().unwrap_or(&leaf.max_points);
+        let per = alternative.per.clone().unwrap_or_else(Fixed::one);
+        (alternative.code.as_str(), Taking { leaf, points: &alternative.points, maximum, per })
+    });
+    alternatives.collect()
 }
 
 fn normaliser_of(leaf: &Leaf) -> Option<&Normaliser> {

@@ -96,3 +96,28 @@ async fn the_database_refuses_to_change_what_was_observed() {
         assert!(done.is_err(), "{statement}");
     }
 }
+
+#[actix_web::test]
+async fn figures_that_points_do_not_take_are_told_when_they_are_stored() {
+    let service = TestService::start().await;
+    let ratio = json!({"code": "B", "name": "B", "max_points": 10, "points": {"kind": "ratio"}});
+    let best_of = json!({"code": "A", "name": "A", "max_points": 10, "points": {"kind": "best_of", "of": [
+        {"code": "A1", "name": "A1", "points": {"kind": "yes_no"}}, {"code": "A2", "name": "A2", "points": {"kind": "ratio"}}]}});
+    let root = json!({"code": "R", "name": "R", "aggregate": "sum", "children": [best_of, ratio]});
+    add_framework(&service, &framework("DIEM", "province", 3, root)).await;
+    let token = service.token("coordinator").await;
+    let rows = json!([
+        {"unit": "u", "indicator": "A1", "value": 2}, {"unit": "u", "indicator": "A2", "numerator": 9, "denominator": 10},
+        {"unit": "u", "indicator": "B", "numerator": 12, "denominator": 10},
+        {"unit": "v", "indicator": "B", "numerator": -1, "denominator": 10}, {"unit": "w", "indicator": "B", "numerator": 1, "denominator": 0}]);
+    let put = service.put("frameworks/DIEM/observations/2020?dry_run=true", json!({"rows": rows}));
+    let body = put.as_(&token).send().await.expect(200).json();
+    assert_eq!(body["out_of_range_count"], 3);
+    let named: Vec<String> = body["out_of_range"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| format!("{} {}", f["unit"], f["indicator"]))
+        .collect();
+    assert_eq!(named, [r#""u" "A1""#, r#""u" "B""#, r#""v" "B""#]);
+}
