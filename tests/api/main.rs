@@ -33,6 +33,7 @@ mod recount_many;
 mod reports;
 mod schema;
 mod services;
+mod sessions;
 mod statistics;
 mod submissions;
 mod support;
