@@ -11,6 +11,7 @@
 mod accounts;
 mod agencies;
 mod architecture;
+mod audit;
 mod caches;
 mod clients;
 mod contract;
