@@ -15,6 +15,7 @@ mod audit;
 mod caches;
 mod clients;
 mod contract;
+mod dependencies;
 mod description;
 mod dossier_feed;
 mod dossiers;
