@@ -17,6 +17,7 @@ mod clients;
 mod contract;
 mod dependencies;
 mod description;
+mod documents;
 mod dossier_feed;
 mod dossiers;
 mod forgeries;
