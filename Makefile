@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recount chaos chaos-long fuzz bench bench-long lint doc openapi deny clean-db
+.PHONY: help run test recount chaos chaos-long fuzz login-times bench bench-long lint doc openapi deny clean-db
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -24,8 +24,11 @@ chaos: ## break what can break while clients write, and compare their ledger; ma
 chaos-long: ## the same, more of everything, with the promotion of a standby
 	@scripts/chaos.sh --long $(ARGS)
 
-fuzz: ## schemathesis against the served description and property tests of the parsers, for long; make fuzz ARGS=--short for two minutes
+fuzz: ## schemathesis against the served description and property tests of the parsers, for long; make fuzz ARGS=--short as CI runs it
 	@scripts/fuzz.sh $(ARGS)
+
+login-times: ## whether refused logins tell accounts apart by their times, and what 200 logins at once do; some four minutes
+	@scripts/login-times.sh $(ARGS)
 
 bench: ## measure against limits and rivals, in at most 5 minutes after the builds; make bench ARGS='--only cached,batch'
 	@python3 benches/run.py $(ARGS)

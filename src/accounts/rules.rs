@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::auth::{Weakness, weakness};
@@ -11,6 +12,32 @@ use crate::http::{Code, Msg, Violations};
 pub const SESSION_SECONDS: i64 = 16 * 3600;
 /// How long the old secret of a client still works after a new one was made.
 pub const SECRET_OVERLAP_SECONDS: i64 = 24 * 3600;
+
+/// How long a refresh token may be used again after its first use: tabs of one client that ask side by side, and a client whose
+/// answer was lost, are told from someone with a copy by nothing but this.
+pub const REFRESH_GRACE_SECONDS: i64 = 10;
+
+/// What becomes of a refresh token that is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    First,
+    /// Used before, a moment ago.
+    Again,
+    /// Used before, and someone else holds a copy.
+    Reused,
+    /// Its session or account has ended.
+    Refused,
+}
+
+/// Judged by the token's first use. An instance whose clock is behind may see that use in its future.
+pub fn renewal(used_at: Option<DateTime<Utc>>, alive: bool, now: DateTime<Utc>) -> Renewal {
+    match used_at {
+        _ if !alive => Renewal::Refused,
+        None => Renewal::First,
+        Some(used) if now - used <= Duration::seconds(REFRESH_GRACE_SECONDS) => Renewal::Again,
+        Some(_) => Renewal::Reused,
+    }
+}
 
 /// An opaque secret of 256 random bits and what is stored of it.
 #[derive(Debug)]
@@ -67,6 +94,22 @@ mod tests {
         }
         for bad in ["an", "An.Nguyen", "1an", "an nguyen", "đặng", "a/b", ""] {
             assert!(!is_username(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_token_is_good_again_for_ten_seconds_and_no_more() {
+        let used: DateTime<Utc> = "2018-03-15T02:00:00Z".parse().unwrap();
+        let after = |milliseconds| renewal(Some(used), true, used + Duration::milliseconds(milliseconds));
+        assert_eq!(renewal(None, true, used), Renewal::First);
+        for within in [-1, 0, 1, 10_000] {
+            assert_eq!(after(within), Renewal::Again, "{within} ms");
+        }
+        for beyond in [10_001, 60_000] {
+            assert_eq!(after(beyond), Renewal::Reused, "{beyond} ms");
+        }
+        for used_at in [None, Some(used)] {
+            assert_eq!(renewal(used_at, false, used), Renewal::Refused, "nothing revives a session");
         }
     }
 

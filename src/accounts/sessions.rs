@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{self, UserRow};
-use super::rules::{Opaque, check_password, hash_of};
+use super::rules::{Opaque, Renewal, check_password, hash_of, renewal};
 use super::session_model;
 use super::throttle::Attempt;
 use crate::audit::{self, Event};
@@ -40,7 +40,7 @@ pub struct Tokens {
     /// Seconds the access token lives.
     #[schema(example = 900)]
     pub expires_in: i64,
-    /// Opaque; works once, at `POST /auth/refresh`.
+    /// Opaque; works once, at `POST /auth/refresh`, and again for 10 seconds after that.
     pub refresh_token: String,
 }
 
@@ -137,7 +137,8 @@ impl Check for RefreshToken {
 
 /// Get new tokens
 ///
-/// Each refresh token works once; using one again ends the session it belongs to.
+/// Each refresh token works once. Within 10 seconds of that it may be used again, each time for a further pair of the same session: two
+/// tabs of one client, or a client whose answer was lost. Using one later ends the session it belongs to, with all its tokens.
 #[utoipa::path(
     tag = "auth",
     request_body = RefreshToken,
@@ -163,16 +164,20 @@ pub async fn refresh_tokens(
             let Some(row) = session_model::lock_refresh_token(conn, hash.clone(), now).await? else {
                 return Ok(None);
             };
-            if row.used_at.is_some() {
-                log::warn!(target: "security", session = row.session_id.to_string().as_str(); "a refresh token was used twice: its session ends");
-                // Someone else holds a copy: the whole family ends. The answer comes after the commit.
-                session_model::revoke_session(conn, row.session_id, "reuse", now).await?;
-                return Ok(None);
+            match renewal(row.used_at, row.alive, now) {
+                Renewal::Refused => return Ok(None),
+                Renewal::Reused => {
+                    log::warn!(target: "security", session = row.session_id.to_string().as_str(); "a refresh token was used twice: its session ends");
+                    // Someone else holds a copy: the whole family ends. The answer comes after the commit.
+                    session_model::revoke_session(conn, row.session_id, "reuse", now).await?;
+                    return Ok(None);
+                }
+                // The first use stays the one that counts: further ones do not prolong it.
+                Renewal::First => session_model::mark_used(conn, hash, now).await?,
+                Renewal::Again => {
+                    log::info!(target: "security", session = row.session_id.to_string().as_str(); "a refresh token was used again within its grace");
+                }
             }
-            if !row.alive {
-                return Ok(None);
-            }
-            session_model::mark_used(conn, hash, now).await?;
             session_model::add_refresh_token(conn, row.session_id, next_hash, now).await?;
             Ok::<_, Problem>(Some(Subject::User {
                 id: row.user_id,

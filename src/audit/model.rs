@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::auth::Actor;
+use crate::db::copy::literal;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, Sql, sql};
 
@@ -155,4 +156,64 @@ pub async fn list(
     list.filter_some("at >= {}", query.from);
     list.filter_some("at < {}", query.until);
     list.page(conn, order, window).await
+}
+
+/// A cell that no spreadsheet runs as a formula, as [`crate::http::csv::defused`] writes it.
+fn cell(column: &str) -> String {
+    format!("case when {column} ~ '^[-=+@\\t\\r]' then '''' || {column} else {column} end")
+}
+
+/// The statement that writes all events of a query, as CSV or one JSON object a line. COPY takes no parameters, so the values stand in
+/// its text as quoted literals.
+pub fn export_statement(query: &EventQuery, ndjson: bool) -> String {
+    let mut conditions = vec!["true".to_owned()];
+    let mut filter = |condition: Option<String>| conditions.extend(condition);
+    let any = |texts: &[String]| texts.iter().map(|text| literal(text)).collect::<Vec<_>>().join(", ");
+    filter(query.entity.as_deref().map(|of| format!("entity in ({})", any(of))));
+    filter(query.key.as_deref().map(|key| format!("entity_key = {}", literal(key))));
+    filter(query.actor.as_deref().map(|actor| format!("actor = {}", literal(actor))));
+    filter(query.action.as_deref().map(|of| format!("action in ({})", any(of))));
+    filter(query.from.map(|from| format!("at >= '{}'::timestamptz", from.to_rfc3339())));
+    filter(query.until.map(|until| format!("at < '{}'::timestamptz", until.to_rfc3339())));
+    let conditions = conditions.join(" and ");
+    let at = "to_char(at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') as at";
+    if ndjson {
+        // JSON escapes control characters, so nothing of it is quoted or escaped by COPY again.
+        return format!(
+            "copy (select row_to_json(e) from (select id, {at}, actor, request_id, action, entity, entity_key as key, before, after \
+             from audit_events where {conditions} order by id) e) to stdout (format csv, quote e'\\x01', delimiter e'\\x02')"
+        );
+    }
+    let [actor, request_id, action, entity, key, before, after] =
+        ["actor", "request_id", "action", "entity", "entity_key", "before::text", "after::text"].map(cell);
+    format!(
+        "copy (select id, {at}, {actor} as actor, {request_id} as request_id, {action} as action, {entity} as entity, {key} as key, \
+         {before} as before, {after} as after from audit_events where {conditions} order by audit_events.id) \
+         to stdout (format csv, header true)"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_holds_its_filters_as_literals() {
+        let query = EventQuery {
+            entity: Some(vec!["user".into(), "x') or ('1'='1".into()]),
+            key: Some("\\'; drop table users; --".into()),
+            from: Some("2018-01-01T00:00:00Z".parse().unwrap()),
+            ..EventQuery::default()
+        };
+        for ndjson in [false, true] {
+            let text = export_statement(&query, ndjson);
+            assert!(
+                text.contains(
+                    "entity in ('user', 'x'') or (''1''=''1') and entity_key = '\\''; drop table users; --'"
+                ),
+                "{text}"
+            );
+            assert!(text.contains("at >= '2018-01-01T00:00:00+00:00'::timestamptz"), "{text}");
+        }
+    }
 }

@@ -18,7 +18,7 @@ use crate::http::listing::AnyOf;
 use crate::http::{ListParams, Listing, Page, Problem, Reply};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
-    config.service(list_audit_events);
+    config.service(list_audit_events).service(super::export::export_audit_events);
 }
 
 /// One change of one thing.
@@ -85,7 +85,7 @@ pub struct AuditFilter {
 }
 
 impl AuditFilter {
-    fn query(&self) -> EventQuery {
+    pub(super) fn query(&self) -> EventQuery {
         EventQuery {
             entity: self.entity.clone().map(|any| any.0),
             key: self.key.clone(),

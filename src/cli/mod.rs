@@ -1,6 +1,7 @@
 //! The commands of the binary. Only here does the service speak to a terminal.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod audit;
 mod connections;
 mod healthcheck;
 pub mod logging;
@@ -14,7 +15,7 @@ use clap::{Parser, Subcommand};
 
 use crate::accounts::model::{UserWrite, insert_user};
 use crate::accounts::rules::{check_password, is_username};
-use crate::audit::{self, Event};
+use crate::audit::{Event, record};
 use crate::auth::{Actor, PasswordCost, Passwords, Role, TokenKeys};
 use crate::clock::Clock;
 use crate::config::{Environment, database_url};
@@ -62,6 +63,9 @@ enum Command {
     /// Manage signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Seal the audit trail, and see whether it was changed
+    #[command(subcommand)]
+    Audit(self::audit::AuditCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -102,6 +106,7 @@ pub fn run(cli: Cli) -> ExitCode {
             (add_user(&env, username, &role, agency, display_name), 1)
         }
         Command::Keys(KeysCommand::Rotate) => (rotate_keys(&env), 1),
+        Command::Audit(command) => (self::audit::run(&env, &command), 1),
     };
     report(outcome, code)
 }
@@ -215,7 +220,7 @@ fn add_user(
             let added = insert_user(conn, user, hash, actor.now).await?;
             if added {
                 let row = crate::accounts::model::find_user(conn, &username).await?;
-                audit::record(conn, &actor, Event::create("user", &username, &row)).await?;
+                record(conn, &actor, Event::create("user", &username, &row)).await?;
             }
             Ok::<_, Problem>(added)
         });

@@ -39,6 +39,11 @@ const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 const EXPORTS: usize = 4;
 const DELIVERIES: usize = 4;
 
+/// A text as SQL writes it; nothing ends it but its own closing quote. For `copy … to`, which takes no parameters.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''").replace('\0', ""))
+}
+
 /// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
 #[derive(Debug)]
 pub struct Layout {

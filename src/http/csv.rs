@@ -42,7 +42,7 @@ pub fn accepts_json(request: &HttpRequest) -> bool {
     best_quality(accept, &["application/json", "application/problem+json", "application/*", "*/*"]) > 0.0
 }
 
-pub(super) fn best_quality(accept: &str, wanted: &[&str]) -> f32 {
+pub fn best_quality(accept: &str, wanted: &[&str]) -> f32 {
     accept
         .split(',')
         .filter_map(|range| {

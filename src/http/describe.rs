@@ -37,6 +37,7 @@ impl Operation {
 impl Description {
     pub fn of(document: &Document) -> Result<Self, String> {
         let mut value = serde_json::to_value(document).map_err(|e| e.to_string())?;
+        super::extended::open(&mut value);
         let mut operations: HashMap<String, HashMap<String, Operation>> = HashMap::new();
         each_operation(&mut value, |path, method, operation| {
             let content = operation.pointer("/responses/200/content");

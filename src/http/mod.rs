@@ -12,6 +12,8 @@ pub mod csv;
 pub mod describe;
 pub mod encoding;
 pub mod etag;
+mod extended;
+pub mod file;
 pub mod idempotency;
 pub mod json;
 pub mod listing;

@@ -62,6 +62,7 @@ async fn a_refresh_token_works_once_and_its_reuse_ends_the_session() {
     let second = refresh(&service, &first["refresh_token"]).await.expect(200).json();
     assert_ne!(first["refresh_token"], second["refresh_token"]);
     service.get("me").as_(second["access_token"].as_str().unwrap()).send().await.expect(200);
+    service.at("2018-03-15T02:00:10.001Z");
     refresh(&service, &first["refresh_token"]).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
     refresh(&service, &second["refresh_token"]).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
     service.get("me").as_(second["access_token"].as_str().unwrap()).send().await.expect(401);

@@ -151,6 +151,30 @@ fn operations_are_described_for_people() {
     assert!(ids.len() > 30, "the walk must see the operations");
 }
 
+/// Found by schemathesis: an answer that extends a schema without further members was off its own description.
+#[test]
+fn no_schema_without_further_members_is_extended() {
+    let document = document();
+    let mut stack = vec![&document["components"]["schemas"], &document["paths"]];
+    let mut extended = 0;
+    while let Some(value) = stack.pop() {
+        match value {
+            Value::Object(map) => {
+                for part in map.get("allOf").and_then(Value::as_array).into_iter().flatten() {
+                    let target = part["$ref"].as_str().and_then(|target| target.strip_prefix('#'));
+                    let schema = target.map_or(part, |target| document.pointer(target).unwrap());
+                    assert_ne!(schema["additionalProperties"], false, "{value}");
+                    extended += 1;
+                }
+                stack.extend(map.values());
+            }
+            Value::Array(items) => stack.extend(items),
+            _ => {}
+        }
+    }
+    assert!(extended > 3, "the test must see schemas that extend others");
+}
+
 #[test]
 fn references_lead_somewhere() {
     let document = document();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::caches::foreign_write;
 use crate::dossiers::{add_service, batch, row};
-use crate::support::{TestService, until};
+use crate::support::{PASSWORD, TestService, until};
 
 const MONTH: &str = "statistics/dossier-rates?period=2018-02&metric=dossiers_level_3_received";
 
@@ -88,6 +88,32 @@ async fn who_is_out_on_one_is_out_on_both() {
     let scopes = json!({"scopes": ["catalogue:read"]});
     one.patch("clients/portal", scopes).as_(&admin).if_match(&tag).send().await.expect(200);
     ends(&portal, "a scope less ends the reading").await;
+}
+
+#[actix_web::test]
+async fn a_new_password_and_a_stolen_refresh_token_end_the_session_on_both() {
+    let (one, other) = pair().await;
+    let ends = async |token: &str, what: &str| {
+        until(what, async || other.get(MONTH).as_(token).send().await.status == 401).await;
+        for _ in 0..10 {
+            assert_eq!(other.get(MONTH).as_(token).send().await.status, 401, "{what}: back again");
+        }
+    };
+    let monitor = one.token("monitor").await;
+    received(&other, &monitor).await;
+    let change = json!({"current_password": PASSWORD, "new_password": "núi Fansipan 3143 mét"});
+    one.put("me/password", change).as_(&monitor).send().await.expect(204);
+    ends(&monitor, "a new password ends the token").await;
+
+    let login = json!({"username": "coordinator", "password": PASSWORD});
+    let first = one.post("auth/login", login).send().await.expect(200).json();
+    let used = json!({"refresh_token": first["refresh_token"]});
+    let next = one.post("auth/refresh", used.clone()).send().await.expect(200).json();
+    let token = next["access_token"].as_str().unwrap();
+    received(&other, token).await;
+    one.at("2018-03-15T02:00:11Z");
+    one.post("auth/refresh", used).send().await.expect(401);
+    ends(token, "reuse of a refresh token ends the tokens of its family").await;
 }
 
 #[actix_web::test]

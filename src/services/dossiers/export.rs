@@ -1,21 +1,14 @@
 //! All counts in one file, however many: PostgreSQL writes the table, and it is handed on as it comes.
 
-use std::io;
-
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::web::Bytes;
 use actix_web::{HttpResponse, get};
-use futures_util::{Stream, StreamExt, stream};
 
 use super::counts_wire::CountFilter;
 use super::model;
 use super::routes::reach;
 use crate::auth::Access;
 use crate::auth::permission::ReadDossiers;
-use crate::db::Fault;
+use crate::http::file::{BOM, streamed};
 use crate::http::{Listing, Problem};
-
-const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Export dossier counts
 ///
@@ -35,21 +28,5 @@ pub(super) async fn export_counts(
 ) -> Result<HttpResponse, Problem> {
     let statement = model::export_statement(&list.filter.query(), &reach(&access));
     let pieces = access.staging().copy_out(statement).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/csv; charset=utf-8; header=present"))
-        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"dossier-counts.csv\""))
-        .streaming(file(pieces)))
-}
-
-fn file(pieces: tokio::sync::mpsc::Receiver<Result<Bytes, Fault>>) -> impl Stream<Item = io::Result<Bytes>> {
-    let pieces = stream::unfold(pieces, async |mut pieces| {
-        let piece = pieces.recv().await?;
-        // The status is sent already: all that is left is to end the answer before its time.
-        let piece = piece.map_err(|fault| {
-            log::error!(target: "failure", cause:? = fault; "an export was cut off");
-            io::Error::other("cut off")
-        });
-        Some((piece, pieces))
-    });
-    stream::iter([Ok(Bytes::from_static(BOM))]).chain(pieces)
+    Ok(streamed("text/csv; charset=utf-8; header=present", "dossier-counts.csv", BOM, pieces))
 }

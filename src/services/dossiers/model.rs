@@ -3,6 +3,7 @@
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::auth::Scope;
+use crate::db::copy::literal;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, Reader, sql};
 use crate::values::Period;
@@ -214,11 +215,6 @@ pub fn export_statement(query: &CountQuery, reach: &Reach) -> String {
 
 fn joined<T: ToString>(numbers: &[T]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
-}
-
-/// A text as SQL writes it; nothing ends it but its own closing quote.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''").replace('\0', ""))
 }
 
 #[cfg(test)]

@@ -1,0 +1,2 @@
+drop table audit_sealed_events;
+drop table audit_seals;

@@ -1,0 +1,196 @@
+//! Making seals, and finding what was done to the trail since. `docs/adr/0014-the-audit-trail-is-sealed.md` says what is found.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use chrono::{DateTime, Duration, SubsecRound, Utc};
+use uuid::Uuid;
+
+use super::seal_model::{self as model, SealRow, SealedRow, StrayRow};
+use super::seals::{Head, Kept, Leaf, hex};
+use crate::db::{Conn, QueryResult};
+
+/// Events of one seal at the most: what was changed is searched for among so many.
+const MOST_EVENTS: usize = 10_000;
+/// An event bears the time its request began, and a batch may come in for eleven minutes before it is stored: so much later than a
+/// seal of its time an event may appear.
+const LATEST_MINUTES: i64 = 15;
+/// Stray events that are named.
+const MOST_NAMED: i64 = 20;
+
+/// A seal that was made.
+#[derive(Debug)]
+pub struct Sealed {
+    pub head: Head,
+    pub hash: Vec<u8>,
+    pub leaves: Vec<Leaf>,
+}
+
+/// Seals the oldest events that are under no seal; `None` when there are none. Belongs into a transaction; to be called until there
+/// are none left.
+pub async fn seal(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Option<Sealed>> {
+    model::lock(conn).await?;
+    let last = model::last(conn).await?;
+    let from = last.as_ref().map(settled);
+    let open = model::open_events(conn, from, i64::try_from(MOST_EVENTS).unwrap_or(i64::MAX)).await?;
+    let Some(newest) = open.last().map(|event| event.at) else { return Ok(None) };
+    let now = now.trunc_subsecs(6);
+    let reached = if open.len() == MOST_EVENTS { newest } else { now.max(newest) };
+    let covers_until = last.as_ref().map_or(reached, |last| reached.max(last.covers_until));
+    let number = last.as_ref().map_or(1, |last| last.number.saturating_add(1));
+    let head = Head { number, sealed_at: now, covers_until };
+    let leaves: Vec<Leaf> = open.into_iter().map(|row| Leaf { event: row.id, hash: row.hash }).collect();
+    let hash = head.hash(last.as_ref().map_or(&[], |last| &last.hash), &leaves);
+    model::store(conn, &head, hash.clone(), &leaves).await?;
+    Ok(Some(Sealed { head, hash, leaves }))
+}
+
+/// Before this instant no event appears any more that is not under the seal or one before.
+fn settled(seal: &SealRow) -> DateTime<Utc> {
+    seal.covers_until - Duration::minutes(LATEST_MINUTES)
+}
+
+/// Something that was done to the trail.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Finding {
+    Changed { event: Uuid, seal: i32, told: String },
+    Removed { event: Uuid, seal: i32 },
+    Inserted { event: Uuid, at: DateTime<Utc>, told: String },
+    SealMissing { seal: i32 },
+    SealBroken { seal: i32 },
+    SealDiffers { seal: i32, kept: String, here: String },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { event, seal, told } => {
+                write!(f, "changed: event {event} under seal {seal}, now: {told}")
+            }
+            Self::Removed { event, seal } => write!(f, "removed: event {event} under seal {seal}"),
+            Self::Inserted { event, at, told } => {
+                write!(
+                    f,
+                    "inserted: event {event} dated {}, under no seal of its time: {told}",
+                    at.to_rfc3339()
+                )
+            }
+            Self::SealMissing { seal } => write!(f, "seal {seal} is missing"),
+            Self::SealBroken { seal } => {
+                write!(
+                    f,
+                    "seal {seal} is not that of its events: it, their list or the seal before was changed"
+                )
+            }
+            Self::SealDiffers { seal, kept, here } => {
+                write!(f, "seal {seal} was kept as {kept}, here it is {here}")
+            }
+        }
+    }
+}
+
+/// What a comparison of the whole trail found.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    pub seals: usize,
+    pub events: usize,
+    /// Under no seal yet.
+    pub open: i64,
+    pub findings: Vec<Finding>,
+    /// Events that came soon after the seal of their time: of a request that was under way, most likely.
+    pub late: Vec<String>,
+}
+
+/// Compares all events with their seals, and those with what was kept elsewhere.
+pub async fn verify(conn: &mut Conn, kept: &Kept) -> QueryResult<Verdict> {
+    let seals = model::all(conn).await?;
+    let mut verdict =
+        Verdict { seals: seals.len(), open: model::count_open(conn).await?, ..Verdict::default() };
+    let mut previous: Option<&SealRow> = None;
+    for seal in &seals {
+        let expected = previous.map_or(1, |previous| previous.number + 1);
+        verdict.findings.extend((expected..seal.number).map(|seal| Finding::SealMissing { seal }));
+        let rows = model::sealed(conn, seal.number).await?;
+        verdict.events += rows.len();
+        compare(&mut verdict, seal, previous, &rows, kept);
+        previous = Some(seal);
+    }
+    let newest = previous.map_or(0, |seal| seal.number);
+    let mut gone: Vec<i32> = kept.seals.keys().copied().filter(|number| *number > newest).collect();
+    gone.sort_unstable();
+    verdict.findings.extend(gone.into_iter().map(|seal| Finding::SealMissing { seal }));
+    if let Some(last) = previous {
+        for stray in model::strays(conn, last.covers_until, MOST_NAMED).await? {
+            judge(&mut verdict, stray, settled(last));
+        }
+    }
+    Ok(verdict)
+}
+
+/// One seal with its events as they are now.
+fn compare(
+    verdict: &mut Verdict,
+    seal: &SealRow,
+    previous: Option<&SealRow>,
+    rows: &[SealedRow],
+    kept: &Kept,
+) {
+    let number = seal.number;
+    let kept_events = kept.events.get(&number);
+    for row in rows {
+        let was = kept_events.and_then(|events| events.get(&row.event_id));
+        match &row.present_hash {
+            None => verdict.findings.push(Finding::Removed { event: row.event_id, seal: number }),
+            Some(hash) if *hash != row.sealed_hash || was.is_some_and(|was| *was != hex(hash)) => {
+                let told = row.told.clone().unwrap_or_default();
+                verdict.findings.push(Finding::Changed { event: row.event_id, seal: number, told });
+            }
+            Some(_) if kept_events.is_some() && was.is_none() => verdict.findings.push(Finding::Inserted {
+                event: row.event_id,
+                at: row.at.unwrap_or(seal.sealed_at),
+                told: row.told.clone().unwrap_or_default(),
+            }),
+            Some(_) => {
+                let late = row.at.zip(previous).is_some_and(|(at, previous)| at < previous.covers_until);
+                verdict.late.extend(late.then(|| told_late(row.event_id, row.told.as_deref())));
+            }
+        }
+    }
+    verdict
+        .findings
+        .extend(left_out(kept_events, rows).map(|event| Finding::Removed { event, seal: number }));
+    let leaves: Vec<Leaf> =
+        rows.iter().map(|row| Leaf { event: row.event_id, hash: row.sealed_hash.clone() }).collect();
+    let hash = seal.head().hash(previous.map_or(&[], |previous| &previous.hash), &leaves);
+    if hash != seal.hash {
+        verdict.findings.push(Finding::SealBroken { seal: number });
+    }
+    let here = hex(&seal.hash);
+    if let Some(kept) = kept.seals.get(&number).filter(|kept| **kept != here) {
+        verdict.findings.push(Finding::SealDiffers { seal: number, kept: kept.clone(), here });
+    }
+}
+
+/// Events that were kept elsewhere and are under the seal no more.
+fn left_out<'k>(
+    kept: Option<&'k HashMap<Uuid, String>>,
+    rows: &[SealedRow],
+) -> impl Iterator<Item = Uuid> + use<'k> {
+    let mut gone: Vec<Uuid> = kept.into_iter().flat_map(HashMap::keys).copied().collect();
+    gone.sort_unstable();
+    let here: std::collections::HashSet<Uuid> = rows.iter().map(|row| row.event_id).collect();
+    gone.into_iter().filter(move |event| !here.contains(event))
+}
+
+fn judge(verdict: &mut Verdict, stray: StrayRow, settled: DateTime<Utc>) {
+    if stray.at < settled {
+        let StrayRow { id, at, told } = stray;
+        verdict.findings.push(Finding::Inserted { event: id, at, told });
+    } else {
+        verdict.late.push(told_late(stray.id, Some(&stray.told)));
+    }
+}
+
+fn told_late(event: Uuid, told: Option<&str>) -> String {
+    format!("event {event}: {}", told.unwrap_or_default())
+}

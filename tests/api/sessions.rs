@@ -1,0 +1,96 @@
+//! Refresh tokens: one honest client in several tabs, and someone with a copy.
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, PASSWORD, TestService};
+
+async fn login(service: &TestService) -> Value {
+    let body = json!({"username": "monitor", "password": PASSWORD});
+    service.post("auth/login", body).send().await.expect(200).json()
+}
+
+async fn refresh(service: &TestService, tokens: &Value) -> Answer {
+    service.post("auth/refresh", json!({"refresh_token": tokens["refresh_token"]})).send().await
+}
+
+async fn status_of(service: &TestService, tokens: &Value) -> u16 {
+    service.get("me").as_(tokens["access_token"].as_str().unwrap()).send().await.status.as_u16()
+}
+
+/// What is stored of the session: tokens, tokens used, and why it ended.
+async fn stored(service: &TestService) -> Value {
+    use ict_index::db::{Conn, sql};
+    let statement =
+        sql("select jsonb_build_array(count(*), count(t.used_at), min(s.revoked_reason)) as value \
+        from refresh_tokens t join sessions s on s.id = t.session_id");
+    let read = async move |conn: &mut Conn| Ok::<_, ict_index::http::Problem>(statement.value(conn).await?);
+    service.state.db().read(read).await.map_err(|problem| format!("{problem:?}")).unwrap()
+}
+
+#[actix_web::test]
+async fn two_tabs_within_ten_seconds_each_get_a_pair_of_one_session() {
+    let service = TestService::start().await;
+    let first = login(&service).await;
+    let one = refresh(&service, &first).await.expect(200).json();
+    service.at("2018-03-15T02:00:10Z");
+    let other = refresh(&service, &first).await.expect(200).json();
+    assert_ne!(one["refresh_token"], other["refresh_token"]);
+    assert_eq!(stored(&service).await, json!([3, 1, null]), "one family, of which one token was used");
+    for tab in [&one, &other] {
+        assert_eq!(status_of(&service, tab).await, 200);
+        let next = refresh(&service, tab).await.expect(200).json();
+        assert_eq!(status_of(&service, &next).await, 200, "either tab goes on");
+    }
+}
+
+#[actix_web::test]
+async fn a_further_use_does_not_prolong_the_grace_and_later_reuse_ends_every_branch() {
+    let service = TestService::start().await;
+    let first = login(&service).await;
+    let one = refresh(&service, &first).await.expect(200).json();
+    service.at("2018-03-15T02:00:09Z");
+    let other = refresh(&service, &first).await.expect(200).json();
+    service.at("2018-03-15T02:00:11Z");
+    refresh(&service, &first).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
+    assert_eq!(stored(&service).await, json!([3, 1, "reuse"]));
+    for branch in [&first, &one, &other] {
+        assert_eq!(status_of(&service, branch).await, 401);
+        refresh(&service, branch).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
+    }
+}
+
+#[actix_web::test]
+async fn nothing_revives_a_session_that_has_ended_within_the_grace() {
+    let service = TestService::start().await;
+    let first = login(&service).await;
+    let next = refresh(&service, &first).await.expect(200).json();
+    let token = next["access_token"].as_str().unwrap();
+    service.call("POST", "auth/logout").as_(token).send().await.expect(204);
+    refresh(&service, &first).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
+    assert_eq!(
+        stored(&service).await,
+        json!([2, 1, "logout"]),
+        "no token is added, and it did not end by reuse"
+    );
+}
+
+#[actix_web::test]
+async fn uses_at_the_same_time_are_one_first_use_and_further_ones() {
+    let service = TestService::start().await;
+    let beside = service.beside().await;
+    let first = login(&service).await;
+    let uses = (0..12).map(|n| refresh(if n % 2 == 0 { &service } else { &beside }, &first));
+    let pairs: Vec<Value> = join_all(uses).await.into_iter().map(|a| a.expect(200).json()).collect();
+    let mut tokens: Vec<&str> = pairs.iter().map(|pair| pair["refresh_token"].as_str().unwrap()).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 12, "no two callers share a token");
+    assert_eq!(stored(&service).await, json!([13, 1, null]));
+    service.at("2018-03-15T02:00:11Z");
+    let mut late: Vec<u16> =
+        join_all((0..6).map(|_| refresh(&service, &first))).await.iter().map(|a| a.status.as_u16()).collect();
+    late.dedup();
+    assert_eq!(late, [401]);
+    assert_eq!(stored(&service).await, json!([13, 1, "reuse"]));
+}
