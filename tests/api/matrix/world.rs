@@ -173,7 +173,8 @@ impl World {
         call.send().await
     }
 
-    async fn request(&self, operation: &Operation, case: &Case, caller: &str) -> (String, Option<Value>) {
+    /// Path and body of the case's request, about a thing made for it.
+    pub async fn request(&self, operation: &Operation, case: &Case, caller: &str) -> (String, Option<Value>) {
         let (state, _) = case.state.split_once('/').unwrap_or((&case.state, ""));
         let of = agency(case.object);
         let room = operation.path.trim_start_matches("/api/v1/").to_owned();
