@@ -117,8 +117,11 @@ pub fn counted<'a>(tree: &'a Tree, group: &Group, cells: &'a [Cell], policy: &Po
 
 /// The score of a group before any re-normalisation.
 pub fn group_cell(tree: &Tree, group: &Group, cells: &[Cell], policy: &Policy) -> Cell {
-    let missing = group.children.iter().any(|index| cells.get(*index) == Some(&Cell::Missing));
-    if missing && policy.missing == Missing::Block {
+    let is_missing = |index: &&usize| cells.get(**index) == Some(&Cell::Missing);
+    let missing = group.children.iter().any(|index| is_missing(&index));
+    // What has no weight is not missed.
+    let counts = |index: &usize| tree.item(*index).is_some_and(|item| item.weight.is_positive());
+    if policy.missing == Missing::Block && group.children.iter().filter(is_missing).any(counts) {
         return Cell::Missing;
     }
     let present = counted(tree, group, cells, policy);

@@ -210,9 +210,11 @@ impl<'a> Pair<'a> {
                 return None;
             }
             let theirs = self.others(leaf, later_rules, mixture & FRONTIER != 0, index, key, unit);
-            draw(leaf, theirs.into_iter().chain(reading.value.as_ref()))
+            // Nobody's name is empty: the figures of the others are none of the unit's own.
+            let theirs = theirs.into_iter().map(|figure| ("", figure));
+            draw(leaf, theirs.chain(reading.value.as_ref().map(|figure| (unit, figure))))
         });
-        leaf_score(leaf, &reading, bounds.as_ref(), rules.policy.missing).cell
+        leaf_score(leaf, unit, &reading, bounds.as_ref(), rules.policy.missing).cell
     }
 
     fn change(

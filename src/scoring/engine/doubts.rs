@@ -17,6 +17,8 @@ use super::tree::{Item, Leaf, Normaliser, Rule, Tree};
 pub enum Doubt {
     /// A leaf that reads so.
     Reads(State),
+    /// A figure of an indicator that does not apply to the unit.
+    NotAsked,
     /// A figure that the rule of points does not take as it is.
     OutOfRange,
     /// A score above the maximum that is reckoned with.
@@ -28,30 +30,46 @@ pub enum Doubt {
 }
 
 impl Run {
-    /// Units and items of which this is so, each in its order.
-    pub fn doubtful(&self, doubt: Doubt) -> (Vec<String>, Vec<String>) {
-        let mut of_unit = vec![false; self.units.len()];
-        let mut nodes = Vec::new();
+    /// Of whom and where this is so: each of the units at each of the items, in their order.
+    pub fn doubtful(&self, doubt: Doubt) -> Vec<(Vec<String>, Vec<String>)> {
+        let mut alike: Vec<(Vec<String>, Vec<String>)> = Vec::new();
         for (index, item) in self.tree.items() {
-            let mut here = false;
-            for (scored, of_unit) in self.units.iter().zip(&mut of_unit) {
-                if self.doubts(scored, index, item, doubt) {
-                    here = true;
-                    *of_unit = true;
-                }
+            let here = self.units.iter().filter(|scored| self.doubts(scored, index, item, doubt));
+            let units: Vec<String> = here.map(|scored| scored.unit.code.clone()).collect();
+            if units.is_empty() {
+                continue;
             }
-            if here {
-                nodes.push(item.code.clone());
+            match alike.iter_mut().find(|(others, _)| *others == units) {
+                Some((_, nodes)) => nodes.push(item.code.clone()),
+                None => alike.push((units, vec![item.code.clone()])),
             }
         }
-        let units = self.units.iter().zip(of_unit).filter(|(_, is)| *is);
-        (units.map(|(scored, _)| scored.unit.code.clone()).collect(), nodes)
+        alike
+    }
+
+    /// Units that have nobody to be compared with, or to be ranked among.
+    pub fn alone(&self) -> Vec<String> {
+        let mut sizes: HashMap<(bool, &str), usize> = HashMap::new();
+        for key in self.units.iter().flat_map(|scored| self.company(scored)) {
+            *sizes.entry(key).or_default() += 1;
+        }
+        let is_alone = |scored: &&Scored| self.company(scored).iter().any(|key| sizes.get(key) == Some(&1));
+        self.units.iter().filter(is_alone).map(|scored| scored.unit.code.clone()).collect()
+    }
+
+    /// Among whom a unit is measured, and among whom it is ranked.
+    fn company<'s>(&self, scored: &'s Scored) -> [(bool, &'s str); 2] {
+        [(false, self.frontier_key(&scored.unit)), (true, self.rank_key(&scored.unit))]
     }
 
     fn doubts(&self, scored: &Scored, index: usize, item: &Item, doubt: Doubt) -> bool {
         let reading = || scored.readings.get(index).filter(|_| item.leaf().is_some());
         match doubt {
             Doubt::Reads(state) => reading().is_some_and(|reading| reading.state == state),
+            Doubt::NotAsked => {
+                reading().is_some_and(|reading| reading.state == State::NotApplicable)
+                    && self.input.has_figure(&scored.unit.code, &item.code)
+            }
             Doubt::OutOfRange => {
                 item.leaf().zip(reading()).is_some_and(|(leaf, reading)| out_of_range(leaf, reading))
             }
@@ -121,7 +139,9 @@ pub fn figures_out_of_range(tree: &Tree, observations: &[Observation]) -> Vec<(S
     let out = observations.iter().filter(|row| {
         let taking = rules.get(row.indicator.as_str());
         taking.is_some_and(|taking| {
-            taking.figure(row).is_some_and(|figure| !takes(taking.points, taking.maximum, &figure))
+            taking
+                .figure(row)
+                .is_some_and(|figure| !takes(taking.points, taking.maximum, &taking.per, &figure))
         })
     });
     out.map(|row| (row.unit.clone(), row.indicator.clone())).collect()
@@ -165,22 +185,22 @@ fn normaliser_of(leaf: &Leaf) -> Option<&Normaliser> {
 
 fn out_of_range(leaf: &Leaf, reading: &Reading) -> bool {
     let (Rule::Points(points), Some(figure)) = (&leaf.rule, &reading.value) else { return false };
-    let alternatives = || points.of.iter().flatten();
-    let counted = alternatives().find(|alternative| Some(&alternative.code) == reading.alternative.as_ref());
-    let (points, maximum) = match counted {
-        Some(alternative) => {
-            (&alternative.points, alternative.max_points.as_ref().unwrap_or(&leaf.max_points))
+    let mut alternatives = points.of.iter().flatten();
+    match alternatives.find(|alternative| Some(&alternative.code) == reading.alternative.as_ref()) {
+        Some(counted) => {
+            let per = counted.per.clone().unwrap_or_else(Fixed::one);
+            !takes(&counted.points, counted.max_points.as_ref().unwrap_or(&leaf.max_points), &per, figure)
         }
-        None => (points, &leaf.max_points),
-    };
-    !takes(points, maximum, figure)
+        None => !takes(points, &leaf.max_points, &leaf.per, figure),
+    }
 }
 
-/// Whether a rule of points takes a figure as it is. A count may exceed its cap, a step table has no upper end.
-fn takes(points: &Points, maximum: &Fixed, figure: &Fixed) -> bool {
+/// Whether a rule of points takes a figure as it is. A count may exceed its cap and a share what earns full points, but not the whole; a
+/// step table has no upper end.
+fn takes(points: &Points, maximum: &Fixed, per: &Fixed, figure: &Fixed) -> bool {
     let one = Fixed::one();
     match points.kind {
-        PointsKind::Ratio => !figure.is_negative() && figure <= points.full.as_ref().unwrap_or(&one),
+        PointsKind::Ratio => !figure.is_negative() && figure <= points.full.as_ref().unwrap_or(&one).max(per),
         PointsKind::Awarded => !figure.is_negative() && figure <= maximum,
         PointsKind::YesNo => figure.is_zero() || *figure == one,
         PointsKind::CappedCount | PointsKind::Deduction => !figure.is_negative(),

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::aggregate::{Cell, Counted, counted};
 use super::fixed::Fixed;
-use super::framework::{Aggregate, Method, Renormalise};
+use super::framework::{Aggregate, Direction, Method, PointsKind, Renormalise};
 use super::frontier::Bounds;
 use super::frontier::Range;
 use super::readings::State;
@@ -25,9 +25,20 @@ pub struct Explanation {
     pub state: CellState,
     /// Of a leaf: why it has no figure, or that it has one.
     pub reading: Option<State>,
+    /// The figure as it was observed; of a numerator and a denominator their quotient, times `per` of the framework.
     pub raw: Option<Fixed>,
+    /// What counted of it: within the framework's `truncate`.
+    pub counted: Option<Fixed>,
+    /// Of a leaf that is normalised: how.
+    pub method: Option<Method>,
+    /// Of a leaf in points: how they are earned.
+    pub points: Option<PointsKind>,
+    /// Of a leaf: 1 where more is better, -1 where less is.
+    #[schema(value_type = Option<i32>, example = 1)]
+    pub direction: Option<Direction>,
     /// Which alternative of a best-of counted.
     pub alternative: Option<String>,
+    /// What the figure was measured against; null where a figure counts as it is, and for points.
     pub bounds: Option<BoundsUsed>,
     pub normalised: Option<Fixed>,
     pub score: Option<Fixed>,
@@ -74,6 +85,8 @@ struct Share {
     contribution: Option<Fixed>,
     /// How much the root gains per point of this item, as long as everything above is linear.
     factor: Option<Fixed>,
+    /// Something above is held within a range: gains are worked out, not multiplied.
+    is_held: bool,
 }
 
 impl Run {
@@ -81,7 +94,8 @@ impl Run {
     pub fn explain(&self, unit: &str) -> Option<Explanation> {
         let scored = self.unit(unit)?;
         let contribution = scored.cells.first().and_then(Cell::score).cloned();
-        let share = Share { weight: Some(Fixed::one()), contribution, factor: Some(Fixed::one()) };
+        let share =
+            Share { weight: Some(Fixed::one()), contribution, factor: Some(Fixed::one()), is_held: false };
         self.explain_item(scored, 0, share)
     }
 
@@ -96,7 +110,11 @@ impl Run {
             name: item.name.clone(),
             state: cell_state(cell),
             reading: reading.map(|reading| reading.state),
-            raw: reading.and_then(|reading| reading.value.clone()),
+            raw: reading.and_then(|reading| reading.observed.clone()),
+            counted: reading.and_then(|reading| reading.value.clone()),
+            method: item.leaf().and_then(Leaf::method),
+            points: item.leaf().and_then(Leaf::points_kind),
+            direction: item.leaf().map(Leaf::sense),
             alternative: reading.and_then(|reading| reading.alternative.clone()),
             bounds: self.bounds_used(scored, item),
             normalised: scored.normalised.get(index).cloned().flatten(),
@@ -127,7 +145,8 @@ impl Run {
             mean: None,
             deviation: None,
         };
-        let leaf = self.frontier.leaf(&item.code, key).filter(|_| item.leaf().is_some()).map(of_leaf);
+        let is_measured = item.leaf().and_then(Leaf::method).is_some_and(|method| method != Method::None);
+        let leaf = self.frontier.leaf(&item.code, key).filter(|_| is_measured).map(of_leaf);
         leaf.or_else(|| self.frontier.node(&item.code, key).map(of_node))
     }
 
@@ -161,7 +180,7 @@ impl Run {
             return None;
         }
         let full = self.own_maximum(scored, index, item);
-        if let Some(factor) = &share.factor {
+        if let Some(factor) = share.factor.as_ref().filter(|_| !share.is_held) {
             return Some((&full - score).times(factor));
         }
         let mut cells = scored.cells.clone();
@@ -244,7 +263,8 @@ fn shares(
             let weight = child.weight.over(&divisor);
             let contribution = child.weight.times(child.score).times_over(&own_factor, &divisor);
             let factor = factor.as_ref().and_then(|factor| child.weight.times_over(factor, &divisor));
-            (child.index, Share { weight, contribution, factor })
+            let is_held = share.is_held || group.renormalise.is_some();
+            (child.index, Share { weight, contribution, factor, is_held })
         })
         .collect();
     if group.renormalise.is_none() && share.contribution.is_some() {

@@ -22,7 +22,15 @@ pub struct Bounds {
     pub deviation: Option<Fixed>,
     /// All figures, ascending; kept for ranks only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub figures: Vec<Fixed>,
+    pub figures: Vec<Ranked>,
+}
+
+/// Whose figure it is: a unit is ranked among the others, also when its own figure is another than the one held here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ranked {
+    pub figure: Fixed,
+    pub unit: String,
 }
 
 /// Lowest and highest score at a node, before it is re-normalised.
@@ -53,9 +61,9 @@ impl Frontier {
     }
 }
 
-/// The bounds of a set of figures; `None` when there is none. Goalposts are bounds of their own, whatever was observed.
-pub fn draw<'a>(leaf: &Leaf, figures: impl Iterator<Item = &'a Fixed>) -> Option<Bounds> {
-    let figures: Vec<&Fixed> = figures.collect();
+/// The bounds of the figures of units; `None` when there is none. Goalposts are bounds of their own, whatever was observed.
+pub fn draw<'a>(leaf: &Leaf, figures: impl Iterator<Item = (&'a str, &'a Fixed)>) -> Option<Bounds> {
+    let (units, figures): (Vec<&str>, Vec<&Fixed>) = figures.unzip();
     let (lo, hi) = (*figures.iter().min()?, *figures.iter().max()?);
     let mut bounds = Bounds { lo: lo.clone(), hi: hi.clone(), ..Bounds::default() };
     if let Rule::Normalise(normaliser) = &leaf.rule {
@@ -63,9 +71,12 @@ pub fn draw<'a>(leaf: &Leaf, figures: impl Iterator<Item = &'a Fixed>) -> Option
             Method::Goalposts => (bounds.lo, bounds.hi) = normaliser.goalposts.clone().unwrap_or_default(),
             Method::ZScore => (bounds.mean, bounds.deviation) = moments(&figures),
             Method::Rank => {
-                let mut sorted = figures;
-                sorted.sort_unstable();
-                bounds.figures = sorted.into_iter().cloned().collect();
+                let ranked = |(figure, unit): (&&Fixed, &str)| Ranked {
+                    figure: (*figure).clone(),
+                    unit: unit.to_owned(),
+                };
+                bounds.figures = figures.iter().zip(units).map(ranked).collect();
+                bounds.figures.sort_unstable();
             }
             _ => {}
         }

@@ -7,7 +7,7 @@ use super::framework::Framework;
 use super::input::Input;
 
 /// Changes whenever the same input could give another result.
-pub const ENGINE_VERSION: &str = "1";
+pub const ENGINE_VERSION: &str = "2";
 
 /// SHA-256, in hexadecimal, over the canonical JSON of engine version, framework and input.
 pub fn input_hash(framework: &Framework, input: &Input) -> serde_json::Result<String> {
@@ -90,7 +90,7 @@ mod tests {
         let input = Input { units: Vec::new(), observations, frontier: None };
         assert_eq!(
             input_hash(&framework, &input).unwrap(),
-            "4bb49e6bb4586193417e0d37ee34d140ce21eddd1589a77b1d0826cf71958359"
+            "98290be947569bbf1074485453b8c8b46639a285dccdf419f0bf8a73731a9e02"
         );
     }
 }

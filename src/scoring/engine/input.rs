@@ -55,6 +55,14 @@ pub struct Input {
     pub frontier: Option<Frontier>,
 }
 
+impl Input {
+    /// Whether there is a figure; of an input as a run holds it, in order.
+    pub fn has_figure(&self, unit: &str, indicator: &str) -> bool {
+        let key = |row: &Observation| (row.unit.as_str(), row.indicator.as_str()).cmp(&(unit, indicator));
+        self.observations.binary_search_by(key).is_ok()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum InputFaultCode {
@@ -65,6 +73,8 @@ pub enum InputFaultCode {
     /// Neither a value nor both numerator and denominator.
     FigureIncomplete,
     FigureAmbiguous,
+    /// Units × nodes beyond what one run computes.
+    TooManyScores,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -74,6 +84,9 @@ pub struct InputFault {
     pub unit: String,
     pub indicator: Option<String>,
 }
+
+/// Units × nodes of one run: three times 300 units at 100 indicators and their groups.
+pub const MAX_SCORES: usize = 150_000;
 
 /// All faults of the input.
 pub fn check_input(tree: &Tree, input: &Input) -> Vec<InputFault> {
@@ -89,6 +102,10 @@ pub fn check_input(tree: &Tree, input: &Input) -> Vec<InputFault> {
                 indicator: None,
             });
         }
+    }
+    if input.units.len().saturating_mul(tree.len()) > MAX_SCORES {
+        let (pointer, unit) = ("/units".to_owned(), String::new());
+        faults.push(InputFault { code: InputFaultCode::TooManyScores, pointer, unit, indicator: None });
     }
     let indicators = observed_codes(tree);
     let mut seen = HashSet::new();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fixed::Fixed;
+use super::framework::PointsKind;
 use super::score::{Run, Scored};
 use super::whatif::{FrontierMode, Substitution, simulate};
 
@@ -42,7 +43,7 @@ pub struct Reached {
 pub struct NewFigure {
     pub indicator: String,
     pub from: Option<Fixed>,
-    /// With 6 decimals, rounded towards the better.
+    /// With 6 decimals, rounded towards the better; whole for a count or yes/no.
     pub to: Fixed,
 }
 
@@ -55,6 +56,10 @@ pub enum InverseFault {
     IndicatorUnknown,
     #[error("the indicator has no figure to move towards")]
     NoRange,
+    #[error("the indicator does not apply to the unit")]
+    NotApplicable,
+    #[error("the indicator is the best of several, which have no figure in common")]
+    BestOf,
 }
 
 /// Places of a stored figure after the point.
@@ -68,6 +73,8 @@ struct Way {
     from: Option<Fixed>,
     start: Fixed,
     best: Fixed,
+    /// Places after the point that a figure may have.
+    places: u32,
 }
 
 /// Searches by bisection, which supposes that better figures do not lower the score: so it is with held bounds. A figure
@@ -98,12 +105,19 @@ pub fn least_change(
 fn way(run: &Run, scored: &Scored, code: &str) -> Result<Way, InverseFault> {
     let index = run.tree.index_of(code).ok_or(InverseFault::IndicatorUnknown)?;
     let leaf = run.tree.item(index).and_then(|item| item.leaf()).ok_or(InverseFault::IndicatorUnknown)?;
+    if !run.applies(scored, index) {
+        return Err(InverseFault::NotApplicable);
+    }
+    if leaf.is(PointsKind::BestOf) {
+        return Err(InverseFault::BestOf);
+    }
     let (worst, best) = run.reach(scored, index, leaf).ok_or(InverseFault::NoRange)?;
     let from = scored.readings.get(index).and_then(|reading| reading.value.clone());
     let start = from.clone().unwrap_or(worst);
     let beyond = if leaf.is_downward() { start <= best } else { start >= best };
     let best = if beyond { start.clone() } else { best };
-    Ok(Way { index, indicator: code.to_owned(), from, start, best })
+    let places = if leaf.counts_whole() { 0 } else { FIGURE_PLACES };
+    Ok(Way { index, indicator: code.to_owned(), from, start, best, places })
 }
 
 struct Search<'a> {
@@ -143,7 +157,7 @@ impl Search<'_> {
     fn figure(way: &Way, share: &Fixed) -> Fixed {
         let to = &way.start + &(&way.best - &way.start).times(share);
         let up = way.best > way.start;
-        let rounded = to.stepped(FIGURE_PLACES, up);
+        let rounded = to.stepped(way.places, up);
         // Never past the best, nor short of the start.
         if up { rounded.min(way.best.clone()) } else { rounded.max(way.best.clone()) }
     }

@@ -78,7 +78,7 @@ impl Run {
         })
     }
 
-    fn applies(&self, scored: &Scored, index: usize) -> bool {
+    pub fn applies(&self, scored: &Scored, index: usize) -> bool {
         let state = scored.readings.get(index).map(|reading| reading.state);
         state.is_some_and(|state| state != super::readings::State::NotApplicable)
     }
@@ -103,15 +103,19 @@ impl Run {
         Some((leaf.truncated(worst), leaf.truncated(best)))
     }
 
-    /// The root's score with other figures at some leaves, frontier held.
+    /// The root's score with other figures at some leaves, frontier held. A leaf that does not apply to the unit has none.
     pub fn score_with(&self, scored: &Scored, figures: &[(usize, Fixed)]) -> Option<Fixed> {
         let mut cells = scored.cells.clone();
         for (index, figure) in figures {
             let item = self.tree.item(*index)?;
             let leaf = item.leaf()?;
+            if !self.applies(scored, *index) {
+                continue;
+            }
             let bounds = self.frontier.leaf(&item.code, self.frontier_key(&scored.unit));
             let reading = leaf.reading_of(figure.clone());
-            put(&mut cells, *index, leaf_score(leaf, &reading, bounds, self.policy.missing).cell);
+            let result = leaf_score(leaf, &scored.unit.code, &reading, bounds, self.policy.missing);
+            put(&mut cells, *index, result.cell);
         }
         climb(&self.tree, &self.policy, &mut cells, &|node| self.range_of(scored, node));
         cells.first()?.score().cloned()
@@ -173,11 +177,8 @@ fn step(leaf: &Leaf, value: &Fixed, (worst, best): &(Fixed, Fixed)) -> Option<Fi
     if left.is_zero() || left.is_negative() != leaf.is_downward() {
         return None;
     }
-    let whole = |points: &Points| {
-        matches!(points.kind, PointsKind::YesNo | PointsKind::CappedCount | PointsKind::Deduction)
-    };
     let wanted = match &leaf.rule {
-        Rule::Points(points) if whole(points) => Fixed::one(),
+        _ if leaf.counts_whole() => Fixed::one(),
         Rule::Points(points) if points.kind == PointsKind::Steps => {
             next_step(points, value).unwrap_or_else(|| left.clone())
         }

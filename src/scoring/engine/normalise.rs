@@ -3,7 +3,7 @@
 use super::aggregate::Cell;
 use super::fixed::Fixed;
 use super::framework::{Direction, Method, Missing};
-use super::frontier::{Bounds, Range};
+use super::frontier::{Bounds, Range, Ranked};
 use super::readings::{Reading, State};
 use super::tree::{Leaf, Normaliser, Rule};
 
@@ -14,13 +14,20 @@ pub struct LeafScore {
     pub cell: Cell,
 }
 
-pub fn leaf_score(leaf: &Leaf, reading: &Reading, bounds: Option<&Bounds>, missing: Missing) -> LeafScore {
+/// `unit` is whose reading it is.
+pub fn leaf_score(
+    leaf: &Leaf,
+    unit: &str,
+    reading: &Reading,
+    bounds: Option<&Bounds>,
+    missing: Missing,
+) -> LeafScore {
     match (reading.state, &leaf.rule, &reading.value) {
         (State::NotApplicable | State::Information, _, _) => LeafScore::default(),
         (State::Present, Rule::Points(_), _) => in_points(leaf, reading.points.clone().unwrap_or_default()),
         (State::Present, Rule::Normalise(normaliser), Some(value)) => {
             let own = Bounds { lo: value.clone(), hi: value.clone(), ..Bounds::default() };
-            in_scale(leaf, position(normaliser, leaf.direction, value, bounds.unwrap_or(&own)))
+            in_scale(leaf, position(normaliser, leaf.direction, unit, value, bounds.unwrap_or(&own)))
         }
         _ if missing != Missing::Zero => LeafScore { normalised: None, cell: Cell::Missing },
         (_, Rule::Points(_), _) => in_points(leaf, Fixed::zero()),
@@ -45,25 +52,31 @@ fn lowest(normaliser: &Normaliser, leaf: &Leaf, bounds: Option<&Bounds>) -> Fixe
     match (normaliser.method, bounds) {
         (Method::ZScore, Some(bounds)) => {
             let worst = if leaf.direction == Direction::Up { &bounds.lo } else { &bounds.hi };
-            position(normaliser, leaf.direction, worst, bounds).min(lo.clone())
+            position(normaliser, leaf.direction, "", worst, bounds).min(lo.clone())
         }
         _ => lo.clone(),
     }
 }
 
 /// The place of a figure in the scale, the better the higher.
-pub fn position(normaliser: &Normaliser, direction: Direction, figure: &Fixed, bounds: &Bounds) -> Fixed {
+pub fn position(
+    normaliser: &Normaliser,
+    direction: Direction,
+    unit: &str,
+    figure: &Fixed,
+    bounds: &Bounds,
+) -> Fixed {
     let [lo, hi] = &normaliser.scale;
     let width = hi - lo;
     let placed = match normaliser.method {
         Method::None if direction == Direction::Up => figure.clone(),
         Method::None => &(lo + hi) - figure,
-        method => lo + &width.times(&share(method, direction, figure, bounds)),
+        method => lo + &width.times(&share(method, direction, unit, figure, bounds)),
     };
     if normaliser.clamp { placed.clamped(lo, hi) } else { placed }
 }
 
-fn share(method: Method, direction: Direction, figure: &Fixed, bounds: &Bounds) -> Fixed {
+fn share(method: Method, direction: Direction, unit: &str, figure: &Fixed, bounds: &Bounds) -> Fixed {
     let up = direction == Direction::Up;
     let reflected = |share: Fixed| if up { share } else { &Fixed::one() - &share };
     match method {
@@ -78,7 +91,7 @@ fn share(method: Method, direction: Direction, figure: &Fixed, bounds: &Bounds) 
         Method::RatioToBest if *figure <= bounds.lo => Fixed::one(),
         Method::RatioToBest if bounds.lo.is_positive() => bounds.lo.over(figure).unwrap_or_default(),
         Method::RatioToBest => Fixed::zero(),
-        Method::Rank => reflected(of_others(figure, &bounds.figures)),
+        Method::Rank => reflected(of_others(unit, figure, &bounds.figures)),
     }
 }
 
@@ -94,18 +107,22 @@ fn of_highest(figure: &Fixed, bounds: &Bounds) -> Fixed {
     if bounds.hi.is_positive() { figure.over(&bounds.hi).unwrap_or_default() } else { Fixed::zero() }
 }
 
-/// `figures` holds the own one too, so one equal is not counted; a held frontier may hold none equal.
-fn of_others(figure: &Fixed, figures: &[Fixed]) -> Fixed {
-    let below = figures.partition_point(|other| other < figure);
-    let equal = figures.partition_point(|other| other <= figure).saturating_sub(below).saturating_sub(1);
-    let halves = Fixed::whole(below * 2 + equal);
-    match figures.len().checked_sub(1) {
-        None | Some(0) => Fixed::half(),
-        Some(others) => halves.over(&Fixed::whole(others * 2)).unwrap_or_default().min(Fixed::one()),
+/// The share of the others that are worse. The own figure among `figures`, which may be another one than this, does not count.
+fn of_others(unit: &str, figure: &Fixed, figures: &[Ranked]) -> Fixed {
+    let below = figures.partition_point(|other| other.figure < *figure);
+    let up_to = figures.partition_point(|other| other.figure <= *figure);
+    let own = figures.iter().position(|other| other.unit == unit);
+    let before = |end: usize| end - usize::from(own.is_some_and(|own| own < end));
+    let (others, below, up_to) = (before(figures.len()), before(below), before(up_to));
+    if others == 0 {
+        return Fixed::half();
     }
+    Fixed::whole(below + up_to).over(&Fixed::whole(others * 2)).unwrap_or_default()
 }
 
-/// A score re-normalised between the lowest and the highest at its node; 0.5 when they are equal.
+/// A score re-normalised between the lowest and the highest at its node; 0.5 when they are equal. Beyond a range that is held it stays
+/// at the range's end, as a figure does.
 pub fn renormalised(score: &Fixed, range: &Range) -> Fixed {
-    (score - &range.lo).over(&(&range.hi - &range.lo)).unwrap_or_else(Fixed::half)
+    let place = (score - &range.lo).over(&(&range.hi - &range.lo)).unwrap_or_else(Fixed::half);
+    place.clamped(Fixed::zero_ref(), &Fixed::one())
 }

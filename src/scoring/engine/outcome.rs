@@ -10,6 +10,9 @@ use super::readings::State;
 use super::score::{Run, Scored};
 use super::tree::Item;
 
+/// Names beside a tie: where hundreds are equal, all of them beside each would be many times the scores.
+const MOST_TIED: usize = 50;
+
 /// One unit at one node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ScoreItem {
@@ -20,6 +23,7 @@ pub struct ScoreItem {
     /// As it is ranked: half up to the framework's decimals.
     pub rounded: Option<Fixed>,
     pub rank: Option<usize>,
+    /// Others of the same rank, by code: the first 50.
     pub tied_with: Vec<String>,
     /// Indicators at or below the node that apply to the unit and have no figure.
     pub missing: Vec<String>,
@@ -58,6 +62,7 @@ impl Run {
             same.into_iter()
                 .flatten()
                 .filter(|code| **code != scored.unit.code)
+                .take(MOST_TIED)
                 .map(|code| (*code).to_owned())
                 .collect()
         };

@@ -21,10 +21,13 @@ pub enum State {
     NotApplicable,
 }
 
-/// What stands at a leaf, after truncation.
+/// What stands at a leaf.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     pub state: State,
+    /// The figure as it was observed.
+    pub observed: Option<Fixed>,
+    /// What counts of it: after truncation.
     pub value: Option<Fixed>,
     /// Of a leaf in points.
     pub points: Option<Fixed>,
@@ -93,7 +96,7 @@ fn best_of(figures: Figures<'_>, points: &Points, leaf: &Leaf) -> Reading {
     for alternative in points.of.iter().flatten() {
         let per = alternative.per.clone().unwrap_or_else(Fixed::one);
         let Ok(value) = figure(figures, &alternative.code, &per) else { continue };
-        let value = leaf.truncated(value);
+        let (observed, value) = (Some(value.clone()), leaf.truncated(value));
         let maximum = alternative.max_points.as_ref().unwrap_or(&leaf.max_points);
         let earned = points_of(&alternative.points, &value, maximum);
         // By code on equal points, so that the order of the alternatives does not matter.
@@ -102,7 +105,8 @@ fn best_of(figures: Figures<'_>, points: &Points, leaf: &Leaf) -> Reading {
                 && best.alternative.as_ref().is_none_or(|code| alternative.code < *code));
         if better {
             let alternative = Some(alternative.code.clone());
-            best = Reading { state: State::Present, value: Some(value), points: earned, alternative };
+            best =
+                Reading { state: State::Present, observed, value: Some(value), points: earned, alternative };
         }
     }
     best
@@ -111,12 +115,12 @@ fn best_of(figures: Figures<'_>, points: &Points, leaf: &Leaf) -> Reading {
 impl Leaf {
     /// What a figure would read as, if it stood at this leaf.
     pub fn reading_of(&self, value: Fixed) -> Reading {
-        let value = self.truncated(value);
+        let (observed, value) = (Some(value.clone()), self.truncated(value));
         let (state, points) = match &self.rule {
             Rule::Points(points) if points.kind == PointsKind::Information => (State::Information, None),
             Rule::Points(points) => (State::Present, points_of(points, &value, &self.max_points)),
             Rule::Normalise(_) => (State::Present, None),
         };
-        Reading { state, value: Some(value), points, alternative: None }
+        Reading { state, observed, value: Some(value), points, alternative: None }
     }
 }

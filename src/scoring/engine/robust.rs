@@ -37,6 +37,8 @@ pub struct Options {
 
 /// Draws beyond these are not made.
 pub const MAX_DRAWS: usize = 10_000;
+/// Scores that may be drawn for one answer: some seconds of work.
+pub const MAX_DRAWN: usize = 200_000_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RankInterval {
@@ -54,8 +56,9 @@ pub struct RankInterval {
 pub fn rank_intervals(run: &Run, options: &Options) -> Result<Vec<RankInterval>, Refusal> {
     let variants =
         if options.variants.is_empty() { vec![Variant::default()] } else { options.variants.clone() };
-    let runs = variants.iter().map(|variant| varied(run, *variant)).collect::<Result<Vec<_>, _>>()?;
-    let mut sketches: Vec<Sketch> = runs.iter().map(Sketch::of).collect();
+    // One run after the other: a sketch is a tenth of it.
+    let sketch = |variant: &Variant| Ok(Sketch::of(&varied(run, *variant)?));
+    let mut sketches: Vec<Sketch> = variants.iter().map(sketch).collect::<Result<_, Refusal>>()?;
     let mut dice = Dice(options.seed);
     let spread = options.weight_spread.clone().clamped(Fixed::zero_ref(), &Fixed::one()).to_f64();
     let mut drawn: Vec<Vec<usize>> = vec![Vec::new(); run.units.len()];

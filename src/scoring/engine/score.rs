@@ -77,7 +77,7 @@ fn compute(framework: &Framework, tree: Tree, input: Input) -> Run {
     let policy = Policy::of(framework);
     let mut run = Run {
         framework: framework.clone(),
-        tree: Tree::of(framework),
+        tree: tree.clone(),
         policy,
         units,
         frontier: Frontier::default(),
@@ -126,7 +126,9 @@ impl Run {
         for key in self.frontier_keys() {
             let held = self.held().and_then(|held| held.leaf(&item.code, &key)).cloned();
             let among = self.units.iter().filter(|scored| self.frontier_key(&scored.unit) == key);
-            let figures = among.filter_map(|scored| scored.readings.get(index)?.value.as_ref());
+            let figures = among.filter_map(|scored| {
+                Some((scored.unit.code.as_str(), scored.readings.get(index)?.value.as_ref()?))
+            });
             if let Some(found) = held.or_else(|| draw(leaf, figures)) {
                 bounds.insert(key, found);
             }
@@ -135,7 +137,7 @@ impl Run {
         for scored in &mut self.units {
             let key = Policy::group_key(among, scored.unit.peer_group.as_deref());
             let Some(reading) = scored.readings.get(index) else { continue };
-            let result = leaf_score(leaf, reading, bounds.get(key), missing);
+            let result = leaf_score(leaf, &scored.unit.code, reading, bounds.get(key), missing);
             put(&mut scored.normalised, index, result.normalised);
             put(&mut scored.cells, index, result.cell);
         }

@@ -2,45 +2,58 @@
 
 use std::collections::BTreeMap;
 
-use super::aggregate::Cell;
+use super::aggregate::{Cell, Policy};
 use super::fixed::Fixed;
 use super::framework::{Aggregate, DifferingMaxima, Missing, Ties};
 use super::score::Run;
-use super::tree::Group;
+use super::tree::{Group, Item, Tree};
 
-pub struct Sketch<'a> {
-    run: &'a Run,
+/// Has what it needs of a run, so that the run need not be kept.
+pub struct Sketch {
+    tree: Tree,
+    policy: Policy,
+    /// Of each unit: among whom its frontier is drawn, and its place given.
+    frontier_keys: Vec<String>,
+    rank_keys: Vec<String>,
     weights: Vec<f64>,
     maxima: Vec<f64>,
     /// `[item][unit]`.
     scores: Vec<Vec<Option<f64>>>,
-    blocked: Vec<bool>,
+    /// `[item][unit]`: no score because of a figure that is missing and may not be; else empty.
+    blocked: Vec<Vec<bool>>,
 }
 
-impl<'a> Sketch<'a> {
-    pub fn of(run: &'a Run) -> Self {
+impl Sketch {
+    pub fn of(run: &Run) -> Self {
         let column = |index: usize| {
             let score = |cells: &[Cell]| cells.get(index).and_then(Cell::score).map(Fixed::to_f64);
             run.units.iter().map(|scored| score(&scored.cells)).collect()
         };
-        let blocks =
-            |cells: &[Cell]| run.policy.missing == Missing::Block && cells.first() == Some(&Cell::Missing);
+        let blocked =
+            |index: usize| run.units.iter().map(|s| s.cells.get(index) == Some(&Cell::Missing)).collect();
+        let blocks = run.policy.missing == Missing::Block;
         Self {
-            run,
+            tree: run.tree.clone(),
+            policy: run.policy,
+            frontier_keys: run.units.iter().map(|s| run.frontier_key(&s.unit).to_owned()).collect(),
+            rank_keys: run.units.iter().map(|s| run.rank_key(&s.unit).to_owned()).collect(),
             weights: run.tree.items().map(|(_, item)| item.weight.to_f64()).collect(),
             maxima: run.tree.items().map(|(_, item)| item.maximum.to_f64()).collect(),
             scores: run.tree.items().map(|(index, _)| column(index)).collect(),
-            blocked: run.units.iter().map(|scored| blocks(&scored.cells)).collect(),
+            blocked: run.tree.items().filter(|_| blocks).map(|(index, _)| blocked(index)).collect(),
         }
     }
 
     /// The ranks with each item's weight multiplied by a factor of its own.
     pub fn ranks(&mut self, mut factor: impl FnMut() -> f64) -> Vec<Option<usize>> {
         let weights: Vec<f64> = self.weights.iter().map(|weight| weight * factor()).collect();
-        for (index, item) in self.run.tree.items().rev() {
-            let Some(group) = item.group() else { continue };
-            let mut column: Vec<Option<f64>> =
-                (0..self.run.units.len()).map(|unit| self.combine(group, &weights, unit)).collect();
+        let order: Vec<usize> = (0..self.tree.len()).rev().collect();
+        for index in order {
+            let Some(group) = self.tree.item(index).and_then(Item::group) else { continue };
+            let blocked =
+                |unit: usize| self.blocked.get(index).and_then(|all| all.get(unit)).is_some_and(|is| *is);
+            let of = |unit: usize| if blocked(unit) { None } else { self.combine(group, &weights, unit) };
+            let mut column: Vec<Option<f64>> = (0..self.rank_keys.len()).map(of).collect();
             if group.renormalise.is_some() {
                 self.renormalise(&mut column);
             }
@@ -93,39 +106,34 @@ impl<'a> Sketch<'a> {
                 fixed += if *maximum > 0.0 { 0.0 } else { weight * score };
             }
         }
-        let rescales =
-            self.run.policy.differing_maxima == DifferingMaxima::Rescale && own > 0.0 && own < full;
+        let rescales = self.policy.differing_maxima == DifferingMaxima::Rescale && own > 0.0 && own < full;
         if rescales { (sum - fixed) * full / own + fixed } else { sum }
     }
 
     fn renormalise(&self, column: &mut [Option<f64>]) {
         let mut ranges: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
-        for (scored, score) in self.run.units.iter().zip(column.iter()) {
+        for (key, score) in self.frontier_keys.iter().zip(column.iter()) {
             if let Some(score) = score {
-                let range = ranges.entry(self.run.frontier_key(&scored.unit)).or_insert((*score, *score));
+                let range = ranges.entry(key).or_insert((*score, *score));
                 *range = (range.0.min(*score), range.1.max(*score));
             }
         }
-        for (scored, score) in self.run.units.iter().zip(column.iter_mut()) {
-            if let (Some(score), Some((lo, hi))) =
-                (score.as_mut(), ranges.get(self.run.frontier_key(&scored.unit)))
-            {
+        for (key, score) in self.frontier_keys.iter().zip(column.iter_mut()) {
+            if let (Some(score), Some((lo, hi))) = (score.as_mut(), ranges.get(key.as_str())) {
                 *score = if hi > lo { (*score - lo) / (hi - lo) } else { 0.5 };
             }
         }
     }
 
     fn places(&self) -> Vec<Option<usize>> {
-        let factor = 10_f64.powi(i32::try_from(self.run.policy.decimals).unwrap_or(0));
+        let factor = 10_f64.powi(i32::try_from(self.policy.decimals).unwrap_or(0));
         // The small addition is far above the error of the arithmetic and far below a rounded place.
         let rounded = |score: f64| (score * factor + 0.5 + 1e-6).floor();
         let root = self.scores.first().map(Vec::as_slice).unwrap_or_default();
         let mut order: Vec<(&str, f64, usize)> = Vec::with_capacity(root.len());
-        for (index, ((scored, score), blocked)) in
-            self.run.units.iter().zip(root).zip(&self.blocked).enumerate()
-        {
-            if let Some(score) = score.filter(|_| !blocked) {
-                order.push((self.run.rank_key(&scored.unit), rounded(score), index));
+        for (index, (key, score)) in self.rank_keys.iter().zip(root).enumerate() {
+            if let Some(score) = score {
+                order.push((key, rounded(*score), index));
             }
         }
         order.sort_by(|a, b| a.0.cmp(b.0).then(b.1.total_cmp(&a.1)));
@@ -137,7 +145,7 @@ impl<'a> Sketch<'a> {
             }
             ahead += 1;
             if score.total_cmp(&last).is_ne() {
-                rank = if self.run.policy.ties == Ties::Dense { rank + 1 } else { ahead };
+                rank = if self.policy.ties == Ties::Dense { rank + 1 } else { ahead };
                 last = score;
             }
             if let Some(place) = ranks.get_mut(index) {

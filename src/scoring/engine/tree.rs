@@ -210,6 +210,30 @@ impl Leaf {
         matches!(&self.rule, Rule::Points(points) if points.kind == kind)
     }
 
+    pub fn method(&self) -> Option<Method> {
+        match &self.rule {
+            Rule::Normalise(normaliser) => Some(normaliser.method),
+            Rule::Points(_) => None,
+        }
+    }
+
+    pub fn points_kind(&self) -> Option<PointsKind> {
+        match &self.rule {
+            Rule::Points(points) => Some(points.kind),
+            Rule::Normalise(_) => None,
+        }
+    }
+
+    /// Which way is better.
+    pub fn sense(&self) -> Direction {
+        if self.is_downward() { Direction::Down } else { Direction::Up }
+    }
+
+    /// Its figures are whole ones: a count, yes or no.
+    pub fn counts_whole(&self) -> bool {
+        [PointsKind::YesNo, PointsKind::CappedCount, PointsKind::Deduction].iter().any(|kind| self.is(*kind))
+    }
+
     /// Less of the figure is better: by direction, or because it is a deduction.
     pub fn is_downward(&self) -> bool {
         self.direction == Direction::Down || self.is(PointsKind::Deduction)

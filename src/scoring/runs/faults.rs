@@ -1,7 +1,7 @@
 //! What the engine refuses, as problems.
 
 use crate::http::{Code, Msg, Problem, Violations};
-use crate::scoring::engine::input::{InputFault, InputFaultCode};
+use crate::scoring::engine::input::{InputFault, InputFaultCode, MAX_SCORES};
 use crate::scoring::engine::inverse::InverseFault;
 use crate::scoring::engine::score::Refusal;
 use crate::scoring::frameworks::faults as told;
@@ -29,6 +29,13 @@ fn add_input(faults: &mut Violations, fault: &InputFault) {
         InputFaultCode::ObservationDuplicate => (
             Code::DuplicateEntry,
             msg!("`{unit}` có hai số liệu cho `{indicator}`.", "`{unit}` has two figures for `{indicator}`."),
+        ),
+        InputFaultCode::TooManyScores => (
+            Code::InvalidLength,
+            msg!(
+                "Tối đa {MAX_SCORES} điểm (số đơn vị × số nút) trong một lần tính.",
+                "At most {MAX_SCORES} scores (units × nodes) in one run."
+            ),
         ),
         InputFaultCode::FigureIncomplete => (
             Code::MissingData,
@@ -71,6 +78,22 @@ pub fn no_way(fault: InverseFault) -> Problem {
             Code::UnknownReference,
             "/goal/indicators",
             Msg::fixed("Không phải chỉ tiêu của bộ chỉ số.", "Not an indicator of the framework."),
+        ),
+        InverseFault::NotApplicable => (
+            Code::MissingData,
+            "/goal/indicators",
+            Msg::fixed(
+                "Có chỉ tiêu không áp dụng cho đơn vị này.",
+                "An indicator does not apply to this unit.",
+            ),
+        ),
+        InverseFault::BestOf => (
+            Code::MissingData,
+            "/goal/indicators",
+            Msg::fixed(
+                "Có chỉ tiêu lấy phương án tốt nhất trong nhiều phương án: không có một số liệu chung; hãy thử từng phương án qua `changes`.",
+                "An indicator is the best of several alternatives, which have no figure in common: try each by `changes`.",
+            ),
         ),
         InverseFault::NoRange => (
             Code::MissingData,

@@ -18,8 +18,9 @@ use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::framework::{Aggregate, Method};
 use crate::scoring::engine::hash::ENGINE_VERSION;
 use crate::scoring::engine::robust::{
-    LeftOut, MAX_DRAWS, Options, RankInterval, Variant, leave_one_out, rank_intervals,
+    LeftOut, MAX_DRAWN, MAX_DRAWS, Options, RankInterval, Variant, leave_one_out, rank_intervals,
 };
+use crate::scoring::engine::score::Run;
 use crate::state::State;
 
 const DRAWS: usize = 1_000;
@@ -66,8 +67,8 @@ impl RobustnessQuery {
 
     /// The framework as it is, and every other way asked for.
     fn variants(&self) -> Result<Vec<Variant>, Problem> {
-        let methods = self.method.as_ref().map(|any| any.0.as_slice()).unwrap_or_default();
-        let aggregates = self.aggregate.as_ref().map(|any| any.0.as_slice()).unwrap_or_default();
+        let methods = distinct(self.method.as_ref());
+        let aggregates = distinct(self.aggregate.as_ref());
         if methods.iter().any(|method| matches!(method, Method::None | Method::Goalposts)) {
             let detail = Msg::fixed(
                 "Không thể thay bằng `none` hoặc `goalposts`.",
@@ -85,14 +86,33 @@ impl RobustnessQuery {
             method: (at % m).checked_sub(1).and_then(|at| methods.get(at)).copied(),
             aggregate: (at / m).checked_sub(1).and_then(|at| aggregates.get(at)).copied(),
         };
-        let mut all: Vec<Variant> = (0..m * a).map(variant).collect();
-        all.truncate(MOST_VARIANTS);
-        Ok(all)
+        Ok((0..m * a).map(variant).collect())
     }
 }
 
-/// Every method with every mean.
-const MOST_VARIANTS: usize = 24;
+/// Each once, so that there are at most 24 variants: five methods and three means beside the framework's own.
+fn distinct<T: Copy + PartialEq>(any: Option<&AnyOf<T>>) -> Vec<T> {
+    let mut all = Vec::new();
+    for one in any.map(|any| any.0.as_slice()).unwrap_or_default() {
+        if !all.contains(one) {
+            all.push(*one);
+        }
+    }
+    all
+}
+
+/// What is drawn has a bound: every score of every draw is computed.
+fn check_size(run: &Run, draws: usize) -> Result<(), Problem> {
+    let most = MAX_DRAWN / (run.units.len() * run.tree.len()).max(1);
+    if draws <= most {
+        return Ok(());
+    }
+    let detail = msg!(
+        "Với lần tính này, draws tối đa {most}.",
+        "For a run of this size draws must be at most {most}."
+    );
+    Err(invalid("draws", detail))
+}
 
 /// How much the ranks of a run can be trusted.
 #[derive(Debug, Serialize, ToSchema)]
@@ -157,6 +177,7 @@ async fn intervals_of(
         .computed()
         .get(key, async || {
             let now = run_of(access, state, row).await?;
+            check_size(&now.run, options.draws)?;
             let done = state.computed().work(move || rank_intervals(&now.run, &options)).await?;
             let done = done.map_err(refused)?;
             let weight = done.len() * 200;

@@ -24,6 +24,7 @@ use crate::state::State;
 
 const MOST_CHANGES: usize = 2_000;
 const MOST_INDICATORS: usize = 200;
+const MOST_NODES: usize = 20;
 
 /// What if?
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -38,8 +39,8 @@ pub struct NewSimulation {
     #[schema(required = false)]
     pub frontier: FrontierMode,
     /// Nodes whose new scores are answered; default: the whole (the root) alone.
-    #[serde(default, deserialize_with = "at_most::<_, _, MOST_INDICATORS>")]
-    #[schema(max_items = 200, required = false, example = json!(["ICT"]))]
+    #[serde(default, deserialize_with = "at_most::<_, _, MOST_NODES>")]
+    #[schema(max_items = 20, required = false, example = json!(["ICT"]))]
     pub nodes: Vec<String>,
     /// What the least change is looked for that reaches it, after the changes.
     #[serde(default)]
@@ -87,27 +88,12 @@ pub struct NewGoal {
 }
 
 impl Check for NewSimulation {
-    /// Units, indicators and nodes are checked against the run; the frontier is one of its kinds.
+    /// The rest is checked against the run, all of it at once.
     fn check(&self, faults: &mut Violations) {
-        let mut seen = HashSet::new();
-        for (at, change) in self.changes.iter().enumerate() {
-            if !seen.insert((&change.unit, &change.indicator)) {
-                let detail = Msg::fixed(
-                    "Số liệu này đã được thay đổi ở trên.",
-                    "This figure is changed above already.",
-                );
-                faults.add(Code::DuplicateEntry, format!("/changes/{at}"), detail);
-            }
-        }
         let Some(goal) = &self.goal else { return };
         if goal.indicators.is_empty() {
             let detail = Msg::fixed("Cần ít nhất một chỉ tiêu.", "At least one indicator is needed.");
             faults.add(Code::Required, "/goal/indicators", detail);
-        }
-        let mut once = HashSet::new();
-        for (at, code) in goal.indicators.iter().enumerate().filter(|(_, code)| !once.insert(*code)) {
-            let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
-            faults.add(Code::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
         }
         if goal.score.is_some() == goal.place.is_some() {
             let detail =
@@ -165,6 +151,7 @@ fn check_names(row: &RunRow, run: &Run, asked: &NewSimulation) -> Result<(), Pro
     let mut faults = Violations::default();
     let observed = observed_codes(&run.tree);
     let known = |unit: &str| run.unit(unit).is_some() && row.explains(unit);
+    repeated(asked, &mut faults);
     for (at, change) in asked.changes.iter().enumerate() {
         if !known(&change.unit) {
             faults.add(Code::UnknownReference, format!("/changes/{at}/unit"), unknown_unit(&change.unit));
@@ -188,6 +175,29 @@ fn check_names(row: &RunRow, run: &Run, asked: &NewSimulation) -> Result<(), Pro
         }
     }
     faults.into_result()
+}
+
+/// What is named twice.
+fn repeated(asked: &NewSimulation, faults: &mut Violations) {
+    let mut seen = HashSet::new();
+    for (at, change) in asked.changes.iter().enumerate() {
+        if !seen.insert((&change.unit, &change.indicator)) {
+            let detail =
+                Msg::fixed("Số liệu này đã được thay đổi ở trên.", "This figure is changed above already.");
+            faults.add(Code::DuplicateEntry, format!("/changes/{at}"), detail);
+        }
+    }
+    let mut nodes = HashSet::new();
+    for (at, node) in asked.nodes.iter().enumerate().filter(|(_, node)| !nodes.insert(*node)) {
+        let detail = msg!("Nút `{node}` bị lặp.", "The node `{node}` occurs twice.");
+        faults.add(Code::DuplicateEntry, format!("/nodes/{at}"), detail);
+    }
+    let indicators = asked.goal.iter().flat_map(|goal| &goal.indicators);
+    let mut once = HashSet::new();
+    for (at, code) in indicators.enumerate().filter(|(_, code)| !once.insert(*code)) {
+        let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
+        faults.add(Code::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
+    }
 }
 
 fn answer(id: Uuid, run: &Run, asked: NewSimulation) -> Result<SimulationAnswer, Problem> {

@@ -22,13 +22,15 @@ pub enum RunWarningCode {
     FigureMissing,
     /// A denominator of 0 at these indicators for these units: counted as a missing figure.
     ZeroDenominator,
+    /// These units have figures at these indicators, which do not apply to them (`applies_to`, `not_applicable`): not counted.
+    FigureNotAsked,
     /// Figures of these units at these indicators are not what the rule of points takes (a share below 0 or above full, a count below
     /// 0, more points than there are, a yes/no that is neither 0 nor 1): held within its limits.
     FigureOutOfRange,
     /// These units' scores at these nodes lie above the maximum that is reckoned with (1 where the framework states no scale), so what
     /// they lost is not known: `lost` is null.
     AboveMaximum,
-    /// One unit alone is compared with nobody.
+    /// These units are compared with, or ranked among, nobody: alone in the run or in their peer group.
     SingleUnit,
     /// All units have the same figure here: the method tells them not apart.
     NoVariance,
@@ -46,6 +48,7 @@ pub enum RunWarningCode {
     DeductionUnderMean,
 }
 
+/// Each of the units at each of the nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RunWarning {
     pub code: RunWarningCode,
@@ -60,8 +63,9 @@ pub fn warnings(run: &Run) -> Vec<RunWarning> {
     if run.framework.status == Status::Assumed {
         warn(RunWarningCode::MethodAssumed, vec![], vec![]);
     }
-    if run.units.len() == 1 {
-        warn(RunWarningCode::SingleUnit, vec![], vec![]);
+    let alone = run.alone();
+    if !alone.is_empty() {
+        warn(RunWarningCode::SingleUnit, alone, vec![]);
     }
     let without = run.units.iter().filter(|s| s.cells.first().and_then(Cell::score).is_none());
     let without: Vec<String> = without.map(|scored| scored.unit.code.clone()).collect();
@@ -71,13 +75,13 @@ pub fn warnings(run: &Run) -> Vec<RunWarning> {
     for (code, doubt) in [
         (RunWarningCode::FigureMissing, Doubt::Reads(State::NoFigure)),
         (RunWarningCode::ZeroDenominator, Doubt::Reads(State::ZeroDenominator)),
+        (RunWarningCode::FigureNotAsked, Doubt::NotAsked),
         (RunWarningCode::FigureOutOfRange, Doubt::OutOfRange),
         (RunWarningCode::AboveMaximum, Doubt::AboveMaximum),
         (RunWarningCode::MeanMadeZero, Doubt::ZeroUnderMean),
         (RunWarningCode::NegativeUnderMean, Doubt::NegativeUnderMean),
     ] {
-        let (units, nodes) = run.doubtful(doubt);
-        if !units.is_empty() {
+        for (units, nodes) in run.doubtful(doubt) {
             warn(code, units, nodes);
         }
     }

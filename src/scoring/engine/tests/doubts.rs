@@ -9,11 +9,11 @@ use super::super::framework::Framework;
 use super::super::input::{Input, Observation};
 use super::super::validate::validate;
 use super::super::whatif::{FrontierMode, Substitution, simulate};
-use super::{fixed, framework, group, input, leaf, run, score_of, units};
+use super::{fixed, framework, framework_with, group, input, leaf, run, score_of, units};
 
-fn named(units: &[&str], nodes: &[&str]) -> (Vec<String>, Vec<String>) {
+fn named(units: &[&str], nodes: &[&str]) -> Vec<(Vec<String>, Vec<String>)> {
     let owned = |codes: &[&str]| codes.iter().map(|code| (*code).to_owned()).collect();
-    (owned(units), owned(nodes))
+    if units.is_empty() { Vec::new() } else { vec![(owned(units), owned(nodes))] }
 }
 
 #[test]
@@ -72,6 +72,7 @@ fn rules() -> Framework {
 #[test]
 fn figures_that_a_rule_of_points_does_not_take_are_named() {
     let fine = [
+        ("a", "99"),
         ("a", "100"),
         ("b", "1"),
         ("c", "7"),
@@ -180,4 +181,39 @@ fn bounded(mut node: Value) -> Value {
         node["normalise"] = json!({"method": "goalposts", "lo": 0, "hi": 1});
     }
     node
+}
+
+#[test]
+fn each_unit_is_named_with_its_own_indicators() {
+    let figures = [("u", "b", "2"), ("v", "b", "2"), ("v", "e", "11"), ("w", "e", "11"), ("w", "b", "1")];
+    let found = run(&rules(), &input(&figures)).doubtful(Doubt::OutOfRange);
+    assert_eq!(found, [named(&["u", "v"], &["b"]), named(&["v", "w"], &["e"])].concat());
+}
+
+#[test]
+fn a_share_above_what_earns_full_points_is_fine_and_above_the_whole_is_not() {
+    let mut share = points("a", json!({"kind": "ratio", "full": 60}));
+    share["per"] = json!(100);
+    let framework = framework(group("r", "sum", vec![share]));
+    let doubts = |figure: &str| run(&framework, &input(&[("u", "a", figure)])).doubtful(Doubt::OutOfRange);
+    assert_eq!(doubts("68.95"), []);
+    assert_eq!(doubts("100.01"), named(&["u"], &["a"]));
+}
+
+#[test]
+fn a_figure_that_does_not_apply_is_named() {
+    let mut asked = leaf("a", "none");
+    asked["applies_to"] = json!(["with_procedures"]);
+    let framework = framework(group("r", "arithmetic", vec![asked, leaf("b", "none")]));
+    let run = run(&framework, &input(&[("u", "a", "1"), ("u", "b", "1"), ("v", "b", "1")]));
+    assert_eq!(run.doubtful(Doubt::NotAsked), named(&["u"], &["a"]));
+}
+
+#[test]
+fn who_is_alone_is_named() {
+    let mut input = input(&[("u", "a", "1"), ("v", "a", "2"), ("w", "a", "3")]);
+    input.units[2].peer_group = Some("solo".into());
+    let peers = json!({"peers": {"rank": "peer_group"}});
+    assert_eq!(run(&framework_with(peers, leaf("a", "min_max")), &input).alone(), ["w"]);
+    assert!(run(&framework(leaf("a", "min_max")), &input).alone().is_empty());
 }

@@ -203,3 +203,38 @@ fn numbers_are_read_by_their_spelling() {
     }
     let _: Value = json!({});
 }
+
+#[test]
+fn what_has_no_weight_is_not_missed() {
+    let mut idle = leaf("b", "none");
+    idle["weight"] = json!(0);
+    let framework =
+        framework_with(json!({"missing": "block"}), group("r", "arithmetic", vec![leaf("a", "none"), idle]));
+    assert_eq!(score_of(&run(&framework, &input(&[("u", "a", "0.5")])), "u"), half());
+}
+
+#[test]
+fn the_figure_observed_is_told_beside_what_counts_of_it() {
+    let mut cut = leaf("a", "min_max");
+    cut["truncate"] = json!({"lo": 2, "hi": 8});
+    let run = run(&framework(cut), &input(&[("u", "a", "1"), ("v", "a", "9")]));
+    let tree = run.explain("v").unwrap();
+    assert_eq!((tree.raw, tree.counted), (Some(fixed("9")), Some(fixed("8"))));
+    assert_eq!(tree.bounds.map(|bounds| (bounds.lo, bounds.hi)), Some((fixed("2"), fixed("8"))));
+    let plain = super::run(&framework(leaf("a", "none")), &input(&[("u", "a", "0.5")])).explain("u").unwrap();
+    assert_eq!(plain.bounds, None, "it counts as it is");
+}
+
+#[test]
+fn too_many_scores_are_refused_and_ties_of_hundreds_are_named_in_part() {
+    let children: Vec<Value> = (0..400).map(|n| leaf(&format!("l{n}"), "none")).collect();
+    let framework = framework(group("r", "arithmetic", children));
+    let codes: Vec<String> = (0..400).map(|n| format!("u{n:03}")).collect();
+    let codes: Vec<&str> = codes.iter().map(String::as_str).collect();
+    let input = |count: usize| Input { units: units(&codes[..count]), ..Input::default() };
+    let Err(Refusal::Input(faults)) = score(&framework, &input(400)) else { panic!("160,400 scores") };
+    assert_eq!(faults[0].code, InputFaultCode::TooManyScores);
+    let zero = framework_with(json!({"missing": "zero"}), leaf("a", "none"));
+    let items = run(&zero, &input(300)).scores();
+    assert!(items.iter().all(|item| item.rank == Some(1) && item.tied_with.len() == 50));
+}

@@ -155,3 +155,68 @@ fn leaving_an_indicator_out_shows_who_depends_on_it() {
     let moved: Vec<&str> = without_a.moved.iter().map(|shift| shift.unit.as_str()).collect();
     assert_eq!(moved, ["u", "v"]);
 }
+
+/// One unit's change moves no bound that others draw where the method only compares it with them.
+#[test]
+fn among_the_others_a_unit_does_not_meet_its_own_old_figure() {
+    let run =
+        run(&framework(leaf("a", "rank")), &input(&[("u", "a", "1"), ("v", "a", "2"), ("w", "a", "3")]));
+    for to in ["1.1", "2", "2.5", "3", "4", "0"] {
+        let of = |mode| score_of(&simulate(&run, &[change("u", "a", to)], mode).unwrap().run, "u");
+        assert_eq!(of(FrontierMode::Frozen), of(FrontierMode::Live), "{to}");
+    }
+    let lever = run.levers("u").unwrap().remove(0);
+    assert_eq!(lever.gain_full, Some(fixed("0.75")), "level with w: better than v, half of w");
+}
+
+#[test]
+fn a_renormalised_node_stays_within_its_scale_and_promises_nothing_beyond() {
+    let bounded = |code: &str| json!({"code": code, "name": code, "normalise": {"method": "goalposts", "lo": 0, "hi": 100}});
+    let mut root = group("r", "arithmetic", vec![bounded("a"), bounded("b")]);
+    root["renormalise"] = json!("min_max");
+    let run = run(
+        &framework(root),
+        &input(&[("u", "a", "20"), ("u", "b", "20"), ("v", "a", "60"), ("v", "b", "60")]),
+    );
+    let frozen = simulate(&run, &[change("v", "a", "100")], FrontierMode::Frozen).unwrap().run;
+    assert_eq!(score_of(&frozen, "v"), Some(Fixed::one()));
+    assert!(run.levers("v").unwrap().iter().all(|lever| lever.gain_full == Some(Fixed::zero())));
+    let explained = run.explain("v").unwrap();
+    assert!(explained.children.iter().all(|leaf| leaf.lost == Some(Fixed::zero())), "{explained:?}");
+    let goal = least_change(&run, "v", &["a"], &Goal::Score(fixed("1.4")), FrontierMode::Frozen);
+    assert!(matches!(goal, Ok(Inverse::Unreachable { .. })), "{goal:?}");
+}
+
+#[test]
+fn a_goal_is_reached_by_figures_that_there_can_be() {
+    let points = |code: &str, max: i32, points: serde_json::Value| json!({"code": code, "name": code, "max_points": max, "points": points});
+    let root = group(
+        "r",
+        "sum",
+        vec![
+            points("n", 10, json!({"kind": "capped_count", "each": 2})),
+            points("y", 5, json!({"kind": "yes_no"})),
+        ],
+    );
+    let run = run(&framework(root), &input(&[("u", "n", "1"), ("u", "y", "0")]));
+    for mode in [FrontierMode::Frozen, FrontierMode::Live] {
+        for (code, score, wanted) in [("y", "4", "1"), ("n", "3", "2"), ("n", "4.5", "3")] {
+            let Ok(Inverse::Reached(reached)) =
+                least_change(&run, "u", &[code], &Goal::Score(fixed(score)), mode)
+            else {
+                panic!("{code}: within reach")
+            };
+            assert_eq!(reached.figures[0].to, fixed(wanted), "{code} to {score}");
+        }
+    }
+}
+
+#[test]
+fn what_does_not_apply_reaches_nothing() {
+    let framework = framework(group("r", "arithmetic", vec![leaf("a", "min_max"), leaf("b", "min_max")]));
+    let mut input = input(&[("u", "a", "1"), ("v", "a", "2"), ("v", "b", "2"), ("w", "b", "1")]);
+    input.units[0].not_applicable.insert("b".into());
+    let run = run(&framework, &input);
+    let goal = least_change(&run, "u", &["b"], &Goal::Place(1), FrontierMode::Frozen);
+    assert_eq!(goal, Err(InverseFault::NotApplicable));
+}
