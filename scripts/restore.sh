@@ -17,6 +17,10 @@ tables=$(psql -XAtq "$DATABASE_URL" -c "select count(*) from pg_class where relk
   die "the database does not answer"
 [[ $tables == 0 ]] || die "the database is not empty ($tables tables): restore into a new one, nothing is overwritten here"
 pg_restore --no-owner --no-privileges --exit-on-error --single-transaction --dbname="$DATABASE_URL" "$file" || die "nothing was restored"
+# The dump holds no privileges: they are made anew, and the roles where this cluster has none.
+psql -Xq -v ON_ERROR_STOP=1 "$DATABASE_URL" -c "do \$\$ begin
+  if to_regprocedure('grant_service_roles()') is not null then perform grant_service_roles(); end if; end \$\$" ||
+  die "restored, but the service's roles have no rights yet: run 'select grant_service_roles()' as the owner"
 psql -Xq "$DATABASE_URL" -c analyze
 binary=${BINARY:-${CARGO_TARGET_DIR:-target}/release/ict-index}
 if [[ -x $binary ]]; then

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, Days, FixedOffset, NaiveDate, Utc};
+use chrono::{DateTime, Days, FixedOffset, NaiveDate, SubsecRound, Utc};
 
 /// Offset of Asia/Ho_Chi_Minh: UTC+7 without summer time since 13 June 1975, so for every date this service can hold.
 const BUSINESS_OFFSET_SECONDS: i32 = 7 * 3600;
@@ -23,7 +23,8 @@ impl Clock {
     #[allow(clippy::disallowed_methods)]
     pub fn now(&self) -> DateTime<Utc> {
         match self {
-            Self::System => Utc::now(),
+            // What is answered at once is what is read back later: PostgreSQL keeps microseconds.
+            Self::System => Utc::now().trunc_subsecs(6),
             Self::Fixed(instant) => *instant.lock().unwrap_or_else(PoisonError::into_inner),
         }
     }

@@ -15,7 +15,7 @@ use super::authenticate::authenticated;
 use super::permission::Asks;
 use super::{Actor, Identity, Permission, Principal, Scope};
 use crate::clock::business_day;
-use crate::db::{Conn, Db, Reader};
+use crate::db::{Conn, Db, Reader, Sight};
 use crate::http::describe::Operation;
 use crate::http::idempotency::{self, Repeatable};
 use crate::http::request::RequestId;
@@ -33,6 +33,8 @@ pub struct Access<P> {
 
 struct Gate {
     db: Db,
+    /// Whose work it is, for the database's wall.
+    sight: Sight,
     now: DateTime<Utc>,
     request_id: RequestId,
     repeat: Option<Repeat>,
@@ -86,6 +88,7 @@ impl<P: Asks> Access<P> {
             conditions: Preconditions::of(request)?,
             gate: Gate {
                 db: state.db().clone(),
+                sight: Sight::of(principal.scope.ids()),
                 now: state.clock().now(),
                 request_id,
                 repeat: repeat_of(request)?,
@@ -133,6 +136,12 @@ impl<P> Access<P> {
         }
     }
 
+    /// The same caller before a database that shows every agency: for work whose rules say themselves what is the caller's.
+    pub fn beyond_the_wall(mut self) -> Self {
+        self.gate.sight = Sight::all();
+        self
+    }
+
     /// Reads that need no common snapshot.
     pub async fn read<T, F>(&self, work: F) -> Result<T, Problem>
     where
@@ -142,11 +151,12 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.db.read(work).await
+        self.gate.db.read_seeing(self.gate.sight.clone(), work).await
     }
 
     /// Reads that need no common snapshot, over a connection that others read from at the same time. May be run twice: when
-    /// a connection had ended, or the standby could not answer.
+    /// a connection had ended, or the standby could not answer. It is nobody's: what agencies own, it does not show; what
+    /// statistics count of all of them, the views `reported_…` do.
     pub async fn fetch<T, F>(&self, work: F) -> Result<T, Problem>
     where
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
@@ -168,7 +178,7 @@ impl<P> Access<P> {
 
     /// Where rows wait for the transaction that takes them over.
     pub fn staging(&self) -> crate::db::copy::Staging {
-        self.gate.db.staging()
+        self.gate.db.staging().seeing(self.gate.sight.clone())
     }
 
     /// One transaction: committed when it answers `Ok`.
@@ -180,7 +190,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.db.transaction(work).await
+        self.gate.db.transaction_seeing(self.gate.sight.clone(), work).await
     }
 
     /// As [`Access::transaction`]; a dry run answers the same by the same way and is rolled back.
@@ -199,9 +209,11 @@ impl<P> Access<P> {
         let undone = self
             .gate
             .db
-            .transaction::<(), Undone<T>, _>(async move |conn: &mut Conn| match work(conn).await {
-                Ok(answer) => Err(Undone::Answer(answer)),
-                Err(problem) => Err(Undone::Problem(problem)),
+            .transaction_seeing::<(), Undone<T>, _>(self.gate.sight.clone(), async move |conn: &mut Conn| {
+                match work(conn).await {
+                    Ok(answer) => Err(Undone::Answer(answer)),
+                    Err(problem) => Err(Undone::Problem(problem)),
+                }
             })
             .await;
         match undone {
@@ -228,9 +240,10 @@ impl<P> Access<P> {
             body_digest,
             self.gate.now,
         );
+        let sight = self.gate.sight.clone().as_caller(self.principal.name_ref());
         self.gate
             .db
-            .transaction::<Reply, Problem, _>(async move |conn: &mut Conn| {
+            .transaction_seeing::<Reply, Problem, _>(sight, async move |conn: &mut Conn| {
                 if let Some(reply) = repeatable.replay(conn).await? {
                     return Ok(reply);
                 }

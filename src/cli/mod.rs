@@ -140,6 +140,7 @@ fn migrate(env: &Environment) -> Outcome {
 
 fn open_db(env: &Environment) -> Result<Db, Vec<String>> {
     let mut settings = DbSettings::new(database_url(env).map_err(one)?);
+    settings.as_owner = true;
     settings.checkout_timeout_ms = 10_000;
     settings.statement_timeout_ms = 600_000;
     Db::new(&settings).map_err(one)

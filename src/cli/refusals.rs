@@ -28,21 +28,25 @@ pub async fn load(env: &Environment) -> Result<Config, Vec<String>> {
     Err(faults)
 }
 
+const PAST_THE_WALL: &str = "the database's user sees past row-level security: run `select grant_service_roles()` as the \
+    owner of the tables, and connect as a member of ict_index_app";
+
 /// Whether this binary may serve from the database.
 pub async fn examine(db: &Db, unsafe_allowed: bool) -> Verdict {
     let found = db
         .read(async |conn: &mut Conn| {
-            let dangers = safety::dangers(conn).await?;
-            Ok::<_, Problem>((dangers, migrations::pending(conn).await))
+            let (dangers, walled) = (safety::dangers(conn).await?, safety::is_walled(conn).await?);
+            Ok::<_, Problem>((dangers, walled, migrations::pending(conn).await))
         })
         .await;
-    let (dangers, pending) = match found {
+    let (dangers, walled, pending) = match found {
         Ok(found) => found,
         Err(problem) => return Verdict::Silent(problem.internal_cause().unwrap_or("no answer").to_owned()),
     };
     let mut faults = Vec::new();
     match pending {
-        Ok(pending) if pending.is_empty() => {}
+        Ok(pending) if pending.is_empty() && walled => {}
+        Ok(pending) if pending.is_empty() => faults.push(PAST_THE_WALL.into()),
         // A schema this binary does not know would give wrong answers: better none.
         Ok(pending) => {
             faults.push(format!("migrations are pending ({}): run `ict-index migrate`", pending.join(", ")));

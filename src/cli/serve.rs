@@ -17,7 +17,7 @@ use crate::app;
 use crate::auth::{KeyRing, Passwords, TokenKeys};
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
-use crate::db::{Conn, Db, migrations};
+use crate::db::{Conn, Db, Sight, migrations};
 use crate::http::Problem;
 use crate::state::State;
 
@@ -166,7 +166,7 @@ async fn forget_old(state: &State) {
     let now = state.clock().now();
     let done = state
         .db()
-        .read(async move |conn: &mut Conn| {
+        .read_seeing(Sight::system(), async move |conn: &mut Conn| {
             crate::http::idempotency::forget_old(conn, now).await?;
             crate::accounts::throttle::forget_old(conn, now).await?;
             crate::accounts::session_model::forget_old(conn, now).await?;

@@ -21,8 +21,8 @@ use tokio_postgres::{Client, CopyOutStream, NoTls};
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
-use super::gate::session_settings;
-use super::{Conn, DbSettings, Fault, sql};
+use super::settings::session_settings;
+use super::{Conn, DbSettings, Fault, Sight, sql};
 
 /// How long a delivery waits for a free table, and how often it asks.
 const CLAIM_WAIT: Duration = Duration::from_secs(3);
@@ -56,6 +56,7 @@ pub struct Layout {
 #[derive(Clone)]
 pub struct Staging {
     inner: Arc<Inner>,
+    sight: Sight,
 }
 
 struct Inner {
@@ -74,7 +75,13 @@ impl Staging {
         let (url, idle) = (settings.url.clone(), Mutex::default());
         let places = |n| Arc::new(Semaphore::new(n));
         let (exports, deliveries) = (places(EXPORTS), places(DELIVERIES));
-        Self { inner: Arc::new(Inner { url, setup, idle, exports, deliveries, runtime, statements }) }
+        let inner = Inner { url, setup, idle, exports, deliveries, runtime, statements };
+        Self { inner: Arc::new(inner), sight: Sight::default() }
+    }
+
+    /// The same, for work of this sight.
+    pub fn seeing(self, sight: Sight) -> Self {
+        Self { sight, ..self }
     }
 
     /// Begins `work` on the database's runtime, where it goes on to its end whether or not anybody waits for it.
@@ -95,12 +102,14 @@ impl Staging {
     /// The answer of a `copy … to stdout`, in pieces of some tens of kilobytes, as fast as they are taken. The statement is
     /// whole when this answers; what fails later ends the pieces with an error.
     pub async fn copy_out(&self, text: String) -> Result<Receiver<Result<Bytes, Fault>>, Fault> {
-        let home = self.inner.clone();
+        let (home, sight) = (self.inner.clone(), self.sight.said_by("set"));
         let Ok(place) = home.exports.clone().try_acquire_owned() else {
             return Err(Fault::Unavailable("every place for an export is taken".into()));
         };
         self.spawn(async move {
             let client = home.connection().await?;
+            // Said each time: these connections are everybody's.
+            client.batch_execute(&sight).await?;
             let rows = client.copy_out(&text).await?;
             home.statements.fetch_add(1, Ordering::Relaxed);
             let (sender, pieces) = mpsc::channel(PIECES);

@@ -9,18 +9,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use diesel_async::pooled_connection::deadpool::Pool;
-use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
-use futures_util::FutureExt;
+use deadpool::managed::Pool;
+use diesel_async::AsyncPgConnection;
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use tokio::runtime::Runtime;
 
-use super::changes::{Changes, Place, Told, Watch};
+use super::changes::Changes;
 use super::copy::Staging;
 use super::replica::Replica;
+use super::session::{Sessions, manager_config};
+use super::settings::{DbSettings, session_settings};
 use super::shared::{Reader, Server, Use};
 use super::waiting::Waited;
-use super::{Fault, connect};
+use super::{Fault, Sight};
 
 /// How often figures are asked for at most while changes come in between.
 const MOST_ASKED: u32 = 3;
@@ -33,33 +34,6 @@ pub const PATIENTLY: &str = "set_config('lock_timeout', '5s', true)";
 
 /// A connection inside one piece of work.
 pub type Conn = AsyncPgConnection;
-
-/// How the pool is set up. Times are milliseconds, as PostgreSQL takes them.
-#[derive(Clone, Debug)]
-pub struct DbSettings {
-    pub url: String,
-    pub max_connections: usize,
-    pub statement_timeout_ms: u64,
-    /// How long a write waits for others on the same row before it is told to come again; see [`PATIENTLY`].
-    pub lock_timeout_ms: u64,
-    /// How long a request waits for a free connection before it is told to come again.
-    pub checkout_timeout_ms: u64,
-    /// A hot standby that statistics may be read from.
-    pub replica_url: Option<String>,
-}
-
-impl DbSettings {
-    pub fn new(url: String) -> Self {
-        Self {
-            url,
-            max_connections: 16,
-            statement_timeout_ms: 30_000,
-            lock_timeout_ms: 900,
-            checkout_timeout_ms: 500,
-            replica_url: None,
-        }
-    }
-}
 
 /// The database, as all of the service sees it. Cheap to clone.
 #[derive(Clone)]
@@ -114,10 +88,11 @@ impl Db {
         let setup = session_settings(settings);
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
-        let manager = AsyncDieselConnectionManager::new_with_config(
+        let connections = AsyncDieselConnectionManager::new_with_config(
             &settings.url,
             manager_config(setup.clone(), connecting, statements.clone(), changes.clone()),
         );
+        let manager = Sessions { connections, statements: statements.clone() };
         let pool = Pool::builder(manager)
             .max_size(settings.max_connections)
             .wait_timeout(Some(waiting))
@@ -229,7 +204,7 @@ impl Db {
         Ok((self.fetch(work).await?, None))
     }
 
-    /// Runs `work` in one transaction: committed when it answers `Ok`, rolled back otherwise.
+    /// As [`Db::transaction_seeing`], of nothing that an agency owns.
     pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -239,16 +214,11 @@ impl Db {
             + Send
             + 'static,
     {
-        let pool = self.inner.pool.clone();
-        self.spawn(async move {
-            let mut conn = pool.checkout().await?;
-            (*conn).transaction(work).await
-        })
-        .await
+        self.transaction_seeing(Sight::default(), work).await
     }
 
-    /// Runs reads that need no common snapshot, without a transaction.
-    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    /// Runs `work` in one transaction: committed when it answers `Ok`, rolled back otherwise.
+    pub async fn transaction_seeing<T, E, F>(&self, sight: Sight, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + From<diesel::result::Error> + Send + 'static,
@@ -259,8 +229,42 @@ impl Db {
     {
         let pool = self.inner.pool.clone();
         self.spawn(async move {
-            let mut conn = pool.checkout().await?;
-            work(&mut conn).await
+            let mut session = pool.checkout().await?;
+            session.begin(&sight).await?;
+            let worked = work(&mut session.conn).await;
+            session.end(worked).await
+        })
+        .await
+    }
+
+    /// As [`Db::read_seeing`], of nothing that an agency owns.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + From<diesel::result::Error> + Send + 'static,
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, E>
+            + Work<&'c mut Conn, Result<T, E>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        self.read_seeing(Sight::default(), work).await
+    }
+
+    /// Runs reads that need no common snapshot, without a transaction.
+    pub async fn read_seeing<T, E, F>(&self, sight: Sight, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Fault> + From<diesel::result::Error> + Send + 'static,
+        for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, E>
+            + Work<&'c mut Conn, Result<T, E>, Fut: Send>
+            + Send
+            + 'static,
+    {
+        let pool = self.inner.pool.clone();
+        self.spawn(async move {
+            let mut session = pool.checkout().await?;
+            session.say(&sight).await?;
+            work(&mut session.conn).await
         })
         .await
     }
@@ -279,12 +283,12 @@ impl Db {
         }
     }
 
-    /// Where rows wait, copied in, for the transaction that takes them over.
+    /// Where rows wait, copied in, for the transaction that takes them over; sees nothing on its way out ([`Staging::seeing`]).
     pub fn staging(&self) -> Staging {
         self.inner.staging.clone()
     }
 
-    /// Statements sent since the start, without BEGIN and COMMIT; tests count with it that no request asks row by row.
+    /// Statements sent since the start, without BEGIN, COMMIT and what says whose work it is; tests count with it that no request asks row by row.
     pub fn statements(&self) -> u64 {
         self.inner.statements.load(Ordering::Relaxed)
     }
@@ -299,46 +303,4 @@ impl Db {
     pub fn refused(&self) -> (u64, u64) {
         (self.inner.primary.refused(), self.inner.pool.refused())
     }
-}
-
-/// Session settings go in with one round trip when a connection is opened. Notices are how triggers tell of changes. No just-in-time
-/// compilation: where a table has not been analysed yet, estimates are high enough for two seconds of it before 50 ms of work.
-pub(super) fn session_settings(settings: &DbSettings) -> String {
-    format!(
-        "set application_name = 'ict-index'; set statement_timeout = {}; set lock_timeout = {}; \
-         set idle_in_transaction_session_timeout = 60000; set time zone 'UTC'; set client_min_messages = notice; set jit = off",
-        settings.statement_timeout_ms, settings.lock_timeout_ms
-    )
-}
-
-fn manager_config(
-    setup: String,
-    connecting: Duration,
-    statements: Arc<AtomicU64>,
-    changes: Changes,
-) -> ManagerConfig<AsyncPgConnection> {
-    let mut config = ManagerConfig::default();
-    // The default asks the server at each checkout; a dead connection shows at its first use anyway and is answered 503.
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |url| {
-        let (url, setup) = (url.to_owned(), setup.clone());
-        let told = Told::default();
-        let watch = Watch {
-            statements: statements.clone(),
-            told: told.clone(),
-            changes: changes.clone(),
-            place: Place::Outside,
-        };
-        async move {
-            let opened = connect::open(&url, connecting, None, move |message| told.hear(&message)).await;
-            let opened =
-                opened.map_err(|fault| diesel::ConnectionError::BadConnection(format!("{fault:?}")))?;
-            let mut conn = AsyncPgConnection::try_from(opened.client).await?;
-            conn.batch_execute(&setup).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-            conn.set_instrumentation(watch);
-            Ok(conn)
-        }
-        .boxed()
-    });
-    config
 }

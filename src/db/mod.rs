@@ -1,7 +1,7 @@
 //! The way to PostgreSQL: one pool on a runtime of its own for work in transactions, shared connections for reads,
 //! statements that stay prepared, errors told apart by SQLSTATE, and what is known of others' changes.
 //!
-//! Others use [`Db`], [`sql`], `row!`, [`list`] and [`Fault`].
+//! Others use [`Db`], [`Sight`], [`sql`], `row!`, [`list`] and [`Fault`].
 
 pub mod changes;
 mod connect;
@@ -13,13 +13,18 @@ pub mod list;
 pub mod migrations;
 mod replica;
 pub mod safety;
+mod session;
+mod settings;
 mod shared;
+mod sight;
 mod statement;
 mod waiting;
 
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};
-pub use gate::{Conn, Db, DbSettings, PATIENTLY, Work};
+pub use gate::{Conn, Db, PATIENTLY, Work};
 pub use replica::Replica;
+pub use settings::{APPLICATION, DbSettings};
 pub use shared::Reader;
+pub use sight::Sight;
 pub use statement::{Bindable, Columns, Connected, Sql, sql};

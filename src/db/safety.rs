@@ -12,3 +12,12 @@ pub async fn dangers(conn: &mut impl Connected) -> QueryResult<Vec<String>> {
     .values(conn)
     .await
 }
+
+/// Whether row-level security holds for this connection: its role neither stands above it nor owns the tables.
+pub async fn is_walled(conn: &mut impl Connected) -> QueryResult<bool> {
+    sql("select not rolsuper and not rolbypassrls and not exists (select 1 from pg_class c \
+           where c.relnamespace = 'public'::regnamespace and c.relrowsecurity and pg_has_role(c.relowner, 'usage')) as value \
+         from pg_roles where rolname = current_user")
+    .value(conn)
+    .await
+}

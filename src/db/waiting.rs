@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use deadpool::Status;
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::deadpool::{Object, Pool};
+use deadpool::managed::{Object, Pool};
 
 use super::Fault;
+use super::session::Sessions;
 
 /// Requests that may wait for each pooled connection. At the usual few milliseconds a piece of work they wait a fraction of the
 /// time that they are ready to.
@@ -16,18 +16,18 @@ const WAITING_FOR_EACH: usize = 8;
 /// The pool, and how many may wait for it.
 #[derive(Clone)]
 pub(super) struct Waited {
-    pool: Pool<AsyncPgConnection>,
+    pool: Pool<Sessions>,
     most: usize,
     refused: Arc<AtomicU64>,
 }
 
 impl Waited {
-    pub fn new(pool: Pool<AsyncPgConnection>, connections: usize) -> Self {
+    pub fn new(pool: Pool<Sessions>, connections: usize) -> Self {
         Self { pool, most: connections.saturating_mul(WAITING_FOR_EACH), refused: Arc::default() }
     }
 
     /// A connection, waited for as long as the pool is told to. [`Fault::Overloaded`] when enough wait already.
-    pub async fn checkout(&self) -> Result<Object<AsyncPgConnection>, Fault> {
+    pub async fn checkout(&self) -> Result<Object<Sessions>, Fault> {
         if self.pool.status().waiting >= self.most {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(Fault::Overloaded);

@@ -142,7 +142,8 @@ pub fn notes(report: &MonthlyReport) -> Vec<String> {
     let all = report.indicators.len();
     vec![
         format!(
-            "Số liệu đến ngày {}, theo những gì đã duyệt khi lập báo cáo. Chỉ tiêu và nhiệm vụ của năm {year}.",
+            "Số liệu các tháng đến hết ngày {}, theo báo cáo đã duyệt và nhiệm vụ như khi lập báo cáo này, kể cả báo cáo nộp sau ngày đó. \
+             Chỉ tiêu và nhiệm vụ của năm {year}.",
             day(report.on)
         ),
         format!(

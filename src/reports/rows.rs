@@ -110,7 +110,8 @@ pub fn rate_row(item: &ReportedRate, report: &MonthlyReport) -> Vec<Cell> {
         Cell::figure(rate.rate.as_ref()),
         goal(item),
         Cell::figure(rate.gap.as_ref()),
-        rate.dossiers_needed.map_or(Cell::Blank, Cell::Count),
+        // Of nothing, one dossier would make 100 %: true, and no advice.
+        rate.dossiers_needed.filter(|_| rate.denominator > 0).map_or(Cell::Blank, Cell::Count),
     ]
 }
 

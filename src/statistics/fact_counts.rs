@@ -11,9 +11,9 @@ pub fn as_of(first: &str, last: &str, instant: &str) -> String {
     format!(
         "past as (select source, month, max(revision) as revision from dossier_batches \
            where month between {first} and {last} and at <= {instant} group by source, month), \
-         facts as (select {COLUMNS} from dossier_counts c join past t on t.source = c.source and t.month = c.month \
+         facts as (select {COLUMNS} from reported_dossiers c join past t on t.source = c.source and t.month = c.month \
            where c.month between {first} and {last} and c.revision <= t.revision \
-           union all select {COLUMNS} from dossier_count_history c join past t on t.source = c.source and t.month = c.month \
+           union all select {COLUMNS} from reported_dossier_history c join past t on t.source = c.source and t.month = c.month \
            where c.month between {first} and {last} and c.revision <= t.revision and c.replaced_by > t.revision)"
     )
 }
@@ -78,7 +78,7 @@ fn text(group_by: Option<RateGroupBy>, facts: &str, then: &str) -> String {
 pub fn statement(query: &RateQuery) -> Sql {
     let by_month = query.group_by == Some(RateGroupBy::Month);
     let text = match query.as_of {
-        None => text(query.group_by, "dossier_counts", ""),
+        None => text(query.group_by, "reported_dossiers", ""),
         Some(_) => text(query.group_by, "facts", &format!("{},", as_of("$2", "$3", "$6"))),
     };
     let statement = sql(text)

@@ -104,7 +104,7 @@ fn marked(query: &LevelQuery) -> String {
     // Over all agencies the sums tell it: those by procedure, of the months.
     let online = if by_agency || query.agencies.is_some() {
         format!(
-            "select distinct {first} as first, c.service_id{agency} from dossier_counts c \
+            "select distinct {first} as first, c.service_id{agency} from reported_dossiers c \
              where c.month between $5 and $6 and c.channel = 1 and c.received > 0 \
              and ($3 is null or c.agency_id in (select id from chosen))"
         )

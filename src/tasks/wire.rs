@@ -166,7 +166,7 @@ impl From<&LeadRow> for Lead {
             percent: row.percent,
             completed_on: row.completed_on,
             confirmed_deadline: row.confirmed_deadline,
-            cancelled: row.cancelled_at.is_some(),
+            cancelled: row.cancelled,
             due_date: row.due_date,
         }
     }

@@ -16,7 +16,7 @@ const STOREYS: [&[&str]; 7] = [
     &["app", "cli", "seed"],
 ];
 
-fn sources() -> Vec<(PathBuf, String)> {
+pub fn sources() -> Vec<(PathBuf, String)> {
     let mut all = Vec::new();
     let mut folders = vec![PathBuf::from("src")];
     while let Some(folder) = folders.pop() {

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use futures::{StreamExt, stream};
-use ict_index::db::{Conn, sql};
+use ict_index::db::{Conn, Sight, sql};
 use ict_index::http::Problem;
 use serde_json::{Value, json};
 
@@ -85,7 +85,13 @@ async fn send(
 
 async fn number(service: &TestService, statement: &'static str) -> i64 {
     let work = async move |conn: &mut Conn| Ok::<_, Problem>(sql(statement).value(conn).await?);
-    service.state.db().read(work).await.map_err(|problem| format!("{problem:?}")).unwrap()
+    service
+        .state
+        .db()
+        .read_seeing(Sight::all(), work)
+        .await
+        .map_err(|problem| format!("{problem:?}"))
+        .unwrap()
 }
 
 /// Waits until no delivery holds a stage, and answers how many rows there are in all tables that a batch could have touched.

@@ -17,6 +17,11 @@ const FINGERPRINT: &str = "select line as value from ( \
     union all select 'function ' || p.proname || ' ' || md5(p.prosrc) from pg_proc p \
       left join pg_depend d on d.objid = p.oid and d.deptype = 'e' where p.pronamespace = 'public'::regnamespace and d.objid is null \
     union all select 'trigger ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal \
+    union all select 'policy ' || tablename || ' ' || policyname || ' ' || cmd || ' ' || coalesce(qual, '-') || ' ' || coalesce(with_check, '-') \
+      from pg_policies where schemaname = 'public' \
+    union all select 'walled ' || relname from pg_class where relnamespace = 'public'::regnamespace and relrowsecurity \
+    union all select 'privileges ' || relname || ' ' || relacl::text from pg_class where relnamespace = 'public'::regnamespace and relacl is not null \
+    union all select 'privileges of later ' || defaclobjtype::text || ' ' || defaclacl::text from pg_default_acl where defaclnamespace = 'public'::regnamespace \
     union all select 'comment ' || objoid::regclass || ' ' || objsubid || ' ' || description from pg_description \
       where classoid = 'pg_class'::regclass and objoid::regclass::text not like 'pg_%' and objoid::regclass::text not like 'information_schema%' \
     ) lines order by line";

@@ -86,6 +86,12 @@ async fn copy_database(database: &str, template: &str) {
     conn.batch_execute(&statement).await.expect("a copy of the template");
 }
 
+/// The URL with another user.
+pub fn url_as(url: &str, user: &str, password: &str) -> String {
+    let (_, place) = url.rsplit_once('@').expect("the URL has a user");
+    format!("postgres://{user}:{password}@{place}")
+}
+
 /// Looks again and again until it is so; a loaded machine gets its time, a broken one does not get forever.
 pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
     for _ in 0..2_000 {
@@ -120,6 +126,15 @@ fn key_file() -> std::path::PathBuf {
     let path = std::env::temp_dir().join(format!("token-{}.keys", Uuid::now_v7()));
     TokenKeys::rotate(&path, Utc::now()).expect("a key file");
     path
+}
+
+fn settings_of(database: &str) -> DbSettings {
+    let mut settings = DbSettings::new(url_of(database));
+    settings.max_connections = 6;
+    // A loaded machine is not a failing one.
+    settings.checkout_timeout_ms = 20_000;
+    settings.lock_timeout_ms = 20_000;
+    settings
 }
 
 async fn application(state: State) -> App {
@@ -212,6 +227,18 @@ impl TestService {
         Self::start_with(Clock::fixed(NOW.parse().unwrap()), None).await
     }
 
+    /// As [`TestService::start`], with the rights of the tables' owner, for whom the database's wall does not hold.
+    pub async fn start_without_wall() -> Self {
+        let service = Self::start().await;
+        service.beside_as(true, None).await.owning(service)
+    }
+
+    /// Takes over the database of another.
+    fn owning(mut self, mut other: Self) -> Self {
+        self.owns = std::mem::take(&mut other.owns);
+        self
+    }
+
     async fn start_with(clock: Clock, key_file: Option<std::path::PathBuf>) -> Self {
         let _ = env_logger::builder().is_test(true).filter_level(log::LevelFilter::Error).try_init();
         let template = template().await;
@@ -221,7 +248,8 @@ impl TestService {
             Some(file) => TokenKeys::load(file).unwrap(),
             None => TokenKeys::generate(clock.now()),
         };
-        let mut service = Self::on(database, true, clock, KeyRing::new(keys, None), None).await;
+        let settings = settings_of(&database);
+        let mut service = Self::on(database, true, clock, KeyRing::new(keys, None), settings).await;
         service.key_file = key_file;
         service
     }
@@ -233,23 +261,23 @@ impl TestService {
 
     /// As [`TestService::beside`], with a standby.
     pub async fn beside_with_replica(&self, replica_url: Option<String>) -> Self {
-        let (database, keys) = (self.database.clone(), self.state.keys().clone());
-        Self::on(database, false, self.clock.clone(), keys, replica_url).await
+        self.beside_as(false, replica_url).await
     }
 
-    async fn on(
-        database: String,
-        owns: bool,
-        clock: Clock,
-        keys: KeyRing,
-        replica_url: Option<String>,
-    ) -> Self {
-        let mut settings = DbSettings::new(url_of(&database));
-        settings.max_connections = 6;
-        // A loaded machine is not a failing one.
-        settings.checkout_timeout_ms = 20_000;
-        settings.lock_timeout_ms = 20_000;
-        settings.replica_url = replica_url;
+    /// As [`TestService::beside`], connected as this user with this password.
+    pub async fn beside_of(&self, user: &str, password: &str) -> Self {
+        let mut settings = settings_of(&self.database);
+        settings.url = url_as(&settings.url, user, password);
+        Self::on(self.database.clone(), false, self.clock.clone(), self.state.keys().clone(), settings).await
+    }
+
+    async fn beside_as(&self, as_owner: bool, replica_url: Option<String>) -> Self {
+        let mut settings = settings_of(&self.database);
+        (settings.as_owner, settings.replica_url) = (as_owner, replica_url);
+        Self::on(self.database.clone(), false, self.clock.clone(), self.state.keys().clone(), settings).await
+    }
+
+    async fn on(database: String, owns: bool, clock: Clock, keys: KeyRing, settings: DbSettings) -> Self {
         let db = Db::new(&settings).unwrap();
         let state = app::state(db, clock.clone(), keys, Passwords::new(CHEAP).unwrap()).unwrap();
         let app = application(state.clone()).await;
@@ -345,14 +373,18 @@ impl TestService {
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// Runs a statement in the test's database, for states that no request makes.
+    /// Runs a statement in the test's database as the owner of its tables, for states that no request makes.
     pub async fn sql(&self, statement: Sql) -> usize {
-        self.state
-            .db()
-            .transaction(async move |conn: &mut Conn| Ok::<_, Problem>(statement.run(conn).await?))
-            .await
-            .map_err(describe)
-            .unwrap()
+        self.try_sql(statement).await.unwrap()
+    }
+
+    /// As [`TestService::sql`], for statements that may be refused.
+    pub async fn try_sql(&self, statement: Sql) -> Result<usize, String> {
+        let work = async move |conn: &mut Conn| {
+            sql("set local role none").run(conn).await?;
+            Ok::<_, Problem>(statement.run(conn).await?)
+        };
+        self.state.db().transaction(work).await.map_err(describe)
     }
 
     /// What a recount of all facts finds to be wrong; `repair` makes it right.
@@ -360,6 +392,7 @@ impl TestService {
         self.state
             .db()
             .transaction(async move |conn: &mut Conn| {
+                sql("set local role none").run(conn).await?;
                 Ok::<_, Problem>(verify(conn, repair).await?.differences)
             })
             .await

@@ -10,12 +10,12 @@ use serde::Serialize;
 
 use super::aggregate::{Cell, Counted, counted};
 use super::fixed::Fixed;
-use super::framework::{Aggregate, Renormalise};
+use super::framework::{Aggregate, Method, Renormalise};
 use super::frontier::Bounds;
 use super::frontier::Range;
 use super::readings::State;
 use super::score::{Run, Scored, climb_from, put};
-use super::tree::{Group, Item};
+use super::tree::{Group, Item, Leaf, Rule};
 
 /// One item of the tree as it counted for one unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -41,7 +41,8 @@ pub struct Explanation {
     pub contribution: Option<Fixed>,
     /// The part of the contribution that no child accounts for.
     pub residual: Fixed,
-    /// What the root's score would gain if this item alone were at its maximum, the frontier held.
+    /// What the root's score would gain if this item alone were at its maximum, the frontier held. Null where there is no maximum to
+    /// measure by: of a z-score, of a score above the maximum that is reckoned with, and of the groups above such.
     pub lost: Option<Fixed>,
     pub rank: Option<usize>,
     pub missing: Vec<String>,
@@ -156,6 +157,9 @@ impl Run {
     fn lost(&self, scored: &Scored, index: usize, item: &Item, cell: &Cell, share: &Share) -> Option<Fixed> {
         let score = cell.score()?;
         share.weight.as_ref()?;
+        if !self.has_maximum(scored, item) {
+            return None;
+        }
         let full = self.own_maximum(scored, index, item);
         if let Some(factor) = &share.factor {
             return Some((&full - score).times(factor));
@@ -164,6 +168,14 @@ impl Run {
         put(&mut cells, index, Cell::Present(full));
         climb_from(&self.tree, &self.policy, &mut cells, index, &|node| self.range_of(scored, node));
         Some(cells.first()?.score()? - scored.cells.first()?.score()?)
+    }
+
+    /// Whether the maxima of all that counts below are known to be such.
+    fn has_maximum(&self, scored: &Scored, item: &Item) -> bool {
+        item.leaves.iter().all(|index| {
+            let (below, score) = (self.tree.item(*index), scored.cells.get(*index).and_then(Cell::score));
+            below.zip(score).is_none_or(|(below, score)| !is_endless(below) && !beyond_maximum(below, score))
+        })
     }
 
     pub fn range_of(&self, scored: &Scored, node: &Item) -> Option<Range> {
@@ -188,6 +200,18 @@ impl Run {
             children: group.children.iter().filter_map(below).collect(),
         }
     }
+}
+
+/// A z-score has no upper end.
+fn is_endless(item: &Item) -> bool {
+    let of =
+        |leaf: &Leaf| matches!(&leaf.rule, Rule::Normalise(by) if by.method == Method::ZScore && !by.clamp);
+    item.leaf().is_some_and(of)
+}
+
+/// A leaf's score above what is taken for its maximum, where nothing holds it below.
+pub fn beyond_maximum(item: &Item, score: &Fixed) -> bool {
+    !is_endless(item) && *score > item.maximum
 }
 
 #[derive(Default)]

@@ -23,9 +23,9 @@ pub struct Lever {
     pub gain: Option<Fixed>,
     pub gain_per_unit: Option<Fixed>,
     pub places: Option<usize>,
-    /// Points and places for going all the way.
-    pub gain_full: Fixed,
-    pub places_full: usize,
+    /// Points and places for going all the way; null where nobody's figure and no bound shows how far that is.
+    pub gain_full: Option<Fixed>,
+    pub places_full: Option<usize>,
 }
 
 impl Run {
@@ -53,11 +53,11 @@ impl Run {
         let range = self.reach(scored, index, leaf);
         let gain = |to: &Fixed| self.score_with(scored, &[(index, to.clone())]).map(|score| &score - now);
         let best = range.as_ref().map(|(_, best)| best.clone());
-        let gain_full = best
-            .as_ref()
-            .and_then(gain)
-            .or_else(|| self.gain_at_full(scored, index, now))
-            .unwrap_or_default();
+        let gain_full = match &best {
+            Some(best) => gain(best),
+            None if leaf.is(PointsKind::BestOf) => self.gain_at_full(scored, index, now),
+            None => None,
+        };
         let step = value.as_ref().zip(range.as_ref()).and_then(|(value, range)| step(leaf, value, range));
         let stepped = value.as_ref().zip(step.as_ref()).and_then(|(value, step)| gain(&(value + step)));
         let places =
@@ -69,7 +69,7 @@ impl Run {
                 .zip(step.as_ref())
                 .and_then(|(gain, step)| gain.over(&step.abs())),
             places: stepped.as_ref().map(places),
-            places_full: places(&gain_full),
+            places_full: gain_full.as_ref().map(places),
             value,
             best,
             step,

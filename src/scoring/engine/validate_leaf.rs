@@ -5,7 +5,7 @@ use super::fixed::Fixed;
 use super::framework::{
     Aggregate, Alternative, Direction, Method, Node, Normalise, Points, PointsKind, Step,
 };
-use super::validate::Check;
+use super::validate::{Check, weight_under};
 
 pub fn check_leaf<'a>(check: &mut Check<'a>, leaf: &'a Node, pointer: &str, parent: Option<Aggregate>) {
     match (&leaf.normalise, &leaf.points) {
@@ -164,7 +164,9 @@ fn limits(check: &mut Check<'_>, leaf: &Node, pointer: &str) {
 fn under_parent(check: &mut Check<'_>, leaf: &Node, pointer: &str, parent: Option<Aggregate>) {
     let params = [("code", leaf.code.clone())];
     let lowest = leaf.normalise.as_ref().and_then(|normalise| normalise.scale.as_ref()).map(|[lo, _]| lo);
-    let may_be_zero = !lowest.is_some_and(Fixed::is_positive);
+    // Without weight it does not count, whatever it is.
+    let counts = !weight_under(leaf, parent).is_zero();
+    let may_be_zero = counts && !lowest.is_some_and(Fixed::is_positive);
     if matches!(parent, Some(Aggregate::Geometric | Aggregate::Harmonic)) && may_be_zero {
         check.report.warn(Code::ZeroUnderMean, pointer, &params);
     }

@@ -98,7 +98,7 @@ async fn collect(
     let tag = EntityTag::of_version(stored.revision);
     found.skipped.sort();
     let reply = Reply::ok(&CollectionResult {
-        result: result(framework, year, dry_run, &set, stored),
+        result: result(&document, year, dry_run, &set, stored),
         collected: listed(collected),
         kept: listed(kept),
         missing: listed(missing),

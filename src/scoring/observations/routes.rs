@@ -10,8 +10,8 @@ use super::model::{self, RevisionRow};
 use super::rules::Set;
 use super::store::{Held, Stored};
 use super::wire::{
-    DataYear, NewObservations, NewRow, NewUnit, ObservationFilter, ObservationRevision, Observations,
-    ObservationsResult, WriteParams,
+    DataYear, Figure, MOST_OUT_OF_RANGE, NewObservations, NewRow, NewUnit, ObservationFilter,
+    ObservationRevision, Observations, ObservationsResult, WriteParams,
 };
 use crate::agencies::model as agencies;
 use crate::auth::permission::{ReadObservations, WriteObservations};
@@ -21,6 +21,7 @@ use crate::db::list::Order;
 use crate::http::csv::Format;
 use crate::http::{EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::FrameworkCode;
+use crate::scoring::engine::doubts::figures_out_of_range;
 use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::tree::Tree;
 use crate::scoring::frameworks::model as frameworks;
@@ -161,7 +162,7 @@ async fn put_observations(
         let set = checked(conn, &framework, rows, units).await?;
         let held = Held::lock(conn, code.clone(), year, &conditions).await?;
         let stored = held.store(conn, &set, reason, &actor).await?;
-        Ok(result(code, year, dry_run, &set, stored))
+        Ok(result(&framework, year, dry_run, &set, stored))
     };
     let result = access.transaction_or_dry_run(dry_run, work).await?;
     let tag = EntityTag::of_version(result.revision);
@@ -197,14 +198,17 @@ async fn checked(
 }
 
 pub fn result(
-    framework: String,
+    framework: &Framework,
     data_year: i32,
     dry_run: bool,
     set: &Set,
     stored: Stored,
 ) -> ObservationsResult {
+    let mut out_of_range = figures_out_of_range(&Tree::of(framework), &set.input().observations);
+    let out_of_range_count = out_of_range.len();
+    out_of_range.truncate(MOST_OUT_OF_RANGE);
     ObservationsResult {
-        framework,
+        framework: framework.code.clone(),
         data_year,
         revision: stored.revision,
         dry_run,
@@ -214,6 +218,8 @@ pub fn result(
         reason: stored.reason,
         recorded_at: stored.recorded_at,
         recorded_by: stored.recorded_by,
+        out_of_range_count,
+        out_of_range: out_of_range.into_iter().map(|(unit, indicator)| Figure { unit, indicator }).collect(),
     }
 }
 

@@ -248,4 +248,23 @@ pub struct ObservationsResult {
     pub recorded_at: DateTime<Utc>,
     #[schema(example = "user:coordinator")]
     pub recorded_by: String,
+    /// Figures that are stored but that the framework's rule of points does not take as they are: a share below 0 or above full (12 of
+    /// 10), a count below 0, more points than there are, a yes/no that is neither 0 nor 1. They count within their limits.
+    #[schema(minimum = 0)]
+    pub out_of_range_count: usize,
+    /// The first 100 of them.
+    pub out_of_range: Vec<Figure>,
 }
+
+/// Whose figure, under which code.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ObservedFigure)]
+pub struct Figure {
+    #[schema(example = "SO-YT")]
+    pub unit: String,
+    #[schema(example = "A.01")]
+    pub indicator: String,
+}
+
+/// Figures out of range that an answer names.
+pub const MOST_OUT_OF_RANGE: usize = 100;

@@ -85,7 +85,7 @@ impl CsvRow for ScoreMove {
 /// `own` figures, the movement of the `frontier` that the others draw, the framework's `weights` and rules, and the `residual` of
 /// re-normalised nodes. The parts add up to the difference exactly; they are averaged over every order in which the changes could have
 /// come. `parts` is null where a score is missing in one of the runs or on the way. Units and nodes that only one run has cannot be
-/// compared. In pages; an officer reads the items of their own agencies alone. As CSV the items alone.
+/// compared, nor can a run with itself. In pages; an officer reads the items of their own agencies alone. As CSV the items alone.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ComparisonFilter, ListParams),
@@ -103,8 +103,11 @@ pub async fn compare_runs(
     let rows = rows_of(&access, [Some(id.0), with].into_iter().flatten().collect()).await?;
     let find = |id: Uuid| rows.iter().find(|row| row.id == id);
     let after = find(id.0).ok_or_else(Problem::not_found)?;
-    let before = with.and_then(find).ok_or_else(no_other)?;
+    let before = with.filter(|with| *with != id.0).and_then(find).ok_or_else(no_other)?;
     let compared = comparison_of(&access, &state, before, after).await?;
+    if compared.changes.is_empty() {
+        return Err(nothing_in_common());
+    }
     list.order(&[], &[], NODE_AND_UNIT)?;
     let seen = |change: &&Change| before.explains(&change.unit) && after.explains(&change.unit);
     let taken = compared.changes.iter().filter(seen).filter(|change| list.filter.takes(change));
@@ -131,10 +134,18 @@ const NODE_AND_UNIT: crate::db::list::Order = crate::db::list::Order {
     descending: false,
 };
 
+fn nothing_in_common() -> Problem {
+    let detail = Msg::fixed(
+        "Hai lần tính không có đơn vị và nút nào chung: không so sánh được.",
+        "The two runs have no unit and node in common: there is nothing to compare.",
+    );
+    invalid("with", detail)
+}
+
 fn no_other() -> Problem {
     let detail = Msg::fixed(
-        "Cần mã của một lần tính khác, trước lần này.",
-        "Takes the id of another run, the earlier one.",
+        "Thiếu tham số `with`: mã của một lần tính khác, trước lần này.",
+        "The parameter `with` is required: the id of another run, the earlier one.",
     );
     invalid("with", detail)
 }

@@ -16,4 +16,5 @@ pub mod score_model;
 pub mod scores;
 pub mod simulations;
 pub mod units;
+pub mod warnings;
 pub mod wire;

@@ -46,7 +46,8 @@ pub struct NodeComparison {
     pub computed: ComputedResult,
     /// Computed minus published.
     pub score_difference: Option<Decimal>,
-    /// Places by which the published rank is better than the computed one; negative when it is worse.
+    /// Places by which the published rank is better than the computed one; negative when it is worse. Null where not as many units were
+    /// ranked: a place among 9 says nothing beside one among 63.
     pub rank_difference: Option<i32>,
 }
 
@@ -81,7 +82,11 @@ impl From<BesideRow> for NodeComparison {
         Self {
             node: row.node,
             score_difference: difference.map(Decimal::from),
-            rank_difference: row.rank.zip(row.published_rank).map(|(ours, theirs)| ours - theirs),
+            rank_difference: row
+                .rank
+                .zip(row.published_rank)
+                .filter(|_| row.published_units.is_none_or(|units| i64::from(units) == row.ranked))
+                .map(|(ours, theirs)| ours - theirs),
             published: PublishedResult {
                 score: row.published_score.map(Decimal::from),
                 rank: row.published_rank,
@@ -120,6 +125,13 @@ impl CsvRow for NodeComparison {
     ];
 }
 
+fn needed() -> Msg {
+    Msg::fixed(
+        "Thiếu tham số `unit`: mã một đơn vị của lần tính.",
+        "The parameter `unit` is required: the code of a unit of the run.",
+    )
+}
+
 /// Compare with published national results
 ///
 /// For one unit and every node: score and rank as published for the run's `index_year` and as computed by the run, their difference, and
@@ -138,7 +150,7 @@ pub async fn compare_with_published(
 ) -> Result<Reply, Problem> {
     let row = row_of(&access, id.0).await?;
     let Some(unit) = query.filter.unit.as_deref().map(nfc) else {
-        return Err(invalid("unit", Msg::fixed("Cần một đơn vị của lần tính.", "Takes a unit of the run.")));
+        return Err(invalid("unit", needed()));
     };
     let (before, rows) = access
         .fetch(async |conn| {

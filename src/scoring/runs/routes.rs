@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::kept::{both_of, of_input};
 use super::model::{self, InputRow, RunWrite};
-use super::rules::{Computation, Verification, verify, warnings};
+use super::rules::{Computation, Verification, verify};
+use super::warnings::warnings;
 use super::wire::{IndexRun, IndexRunDetail, Kind, NewIndexRun, RunFilter};
 use super::{comparison, levers, national, robustness, score_model, scores, simulations, units};
 use crate::audit::{self, Event};

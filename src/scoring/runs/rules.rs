@@ -5,17 +5,12 @@ use utoipa::ToSchema;
 
 use super::model::RunRow;
 use super::score_model::ScoreRow;
-use crate::scoring::engine::aggregate::Cell;
-use crate::scoring::engine::faults::FaultCode;
 use crate::scoring::engine::fixed::Fixed;
-use crate::scoring::engine::framework::{Framework, Method, Status};
+use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::hash::{ENGINE_VERSION, input_hash};
 use crate::scoring::engine::input::Input;
 use crate::scoring::engine::outcome::ScoreItem;
-use crate::scoring::engine::readings::State;
 use crate::scoring::engine::score::{Refusal, Run, score};
-use crate::scoring::engine::tree::Rule;
-use crate::scoring::engine::validate::validate;
 
 /// Differences that a verification names; the others are counted.
 const MOST_DIFFERENCES: usize = 20;
@@ -46,115 +41,6 @@ impl RunRow {
     pub fn explains(&self, unit: &str) -> bool {
         self.own.as_ref().is_none_or(|own| own.iter().any(|code| code == unit))
     }
-}
-
-/// What a reader of the scores should know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum RunWarningCode {
-    /// The framework's method is not published but assumed.
-    MethodAssumed,
-    /// These units have no overall score.
-    UnitWithoutScore,
-    /// Figures are missing at these indicators for these units.
-    FigureMissing,
-    /// A denominator of 0 at these indicators for these units: counted as a missing figure.
-    ZeroDenominator,
-    /// One unit alone is compared with nobody.
-    SingleUnit,
-    /// All units have the same figure here: the method tells them not apart.
-    NoVariance,
-    /// These indicators can be zero under a geometric or harmonic mean, which makes the whole group zero.
-    ZeroUnderMean,
-    /// Points and a weight other than 1 both count.
-    WeightAndPoints,
-    /// A deduction under a mean.
-    DeductionUnderMean,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct RunWarning {
-    pub code: RunWarningCode,
-    pub units: Vec<String>,
-    /// Codes of indicators, or of nodes of the framework.
-    pub nodes: Vec<String>,
-}
-
-pub fn warnings(run: &Run) -> Vec<RunWarning> {
-    let mut all = Vec::new();
-    let mut warn = |code, units: Vec<String>, nodes: Vec<String>| all.push(RunWarning { code, units, nodes });
-    if run.framework.status == Status::Assumed {
-        warn(RunWarningCode::MethodAssumed, vec![], vec![]);
-    }
-    if run.units.len() == 1 {
-        warn(RunWarningCode::SingleUnit, vec![], vec![]);
-    }
-    let without = run.units.iter().filter(|s| s.cells.first().and_then(Cell::score).is_none());
-    let without: Vec<String> = without.map(|scored| scored.unit.code.clone()).collect();
-    if !without.is_empty() {
-        warn(RunWarningCode::UnitWithoutScore, without, vec![]);
-    }
-    for (state, code) in [
-        (State::NoFigure, RunWarningCode::FigureMissing),
-        (State::ZeroDenominator, RunWarningCode::ZeroDenominator),
-    ] {
-        let (units, nodes) = where_read(run, state);
-        if !units.is_empty() {
-            warn(code, units, nodes);
-        }
-    }
-    let flat = without_variance(run);
-    if !flat.is_empty() && run.units.len() > 1 {
-        warn(RunWarningCode::NoVariance, vec![], flat);
-    }
-    all.extend(of_framework(run));
-    all
-}
-
-/// Units and indicators where figures read as this.
-fn where_read(run: &Run, state: State) -> (Vec<String>, Vec<String>) {
-    let reads = |index: usize, at: usize| {
-        run.units.get(at).and_then(|s| s.readings.get(index)).is_some_and(|r| r.state == state)
-    };
-    let leaves: Vec<(usize, &str)> =
-        run.tree.leaves().map(|(index, item, _)| (index, item.code.as_str())).collect();
-    let all = 0..run.units.len();
-    let units = all.clone().filter(|at| leaves.iter().any(|(index, _)| reads(*index, *at)));
-    let units = units.filter_map(|at| run.units.get(at)).map(|s| s.unit.code.clone()).collect();
-    let nodes = leaves.iter().filter(|(index, _)| all.clone().any(|at| reads(*index, at)));
-    (units, nodes.map(|(_, code)| (*code).to_owned()).collect())
-}
-
-/// Indicators that are measured against what is observed, where all that is observed is the same.
-fn without_variance(run: &Run) -> Vec<String> {
-    let relative = |rule: &Rule| match rule {
-        Rule::Normalise(normaliser) => {
-            matches!(normaliser.method, Method::MinMax | Method::ZScore | Method::Rank)
-        }
-        Rule::Points(_) => false,
-    };
-    let flat = |code: &str| {
-        let groups = run.frontier.leaves.get(code);
-        groups
-            .is_some_and(|groups| !groups.is_empty() && groups.values().all(|bounds| bounds.lo == bounds.hi))
-    };
-    run.tree
-        .leaves()
-        .filter(|(_, item, leaf)| relative(&leaf.rule) && flat(&item.code))
-        .map(|(_, item, _)| item.code.clone())
-        .collect()
-}
-
-fn of_framework(run: &Run) -> impl Iterator<Item = RunWarning> {
-    validate(&run.framework, None).warnings.into_iter().filter_map(|warning| {
-        let code = match warning.code {
-            FaultCode::ZeroUnderMean => RunWarningCode::ZeroUnderMean,
-            FaultCode::WeightAndPoints => RunWarningCode::WeightAndPoints,
-            FaultCode::DeductionUnderMean => RunWarningCode::DeductionUnderMean,
-            _ => return None,
-        };
-        Some(RunWarning { code, units: vec![], nodes: warning.params.into_values().collect() })
-    })
 }
 
 /// The run computed again from what it was computed from, beside what is stored.

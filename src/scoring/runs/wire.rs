@@ -6,8 +6,9 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::model::{RunQuery, RunRow};
-use super::rules::{RunWarning, Verification};
+use super::rules::Verification;
 use super::score_model::{ScoreQuery, ScoreRow};
+use super::warnings::RunWarning;
 use crate::http::csv::CsvRow;
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Check, Code, Msg, Problem, Violations};

@@ -149,8 +149,17 @@ pub fn key_order(descending: bool) -> [Order; 4] {
     .map(|key| Order { key, descending })
 }
 
+/// The counts as the wall shows them, with what they refer to …
+pub const WALLED: &str =
+    "dossier_counts c join agencies a on a.id = c.agency_id join services s on s.id = c.service_id";
+/// … and past it, for those who see every agency.
+pub const ALL: &str =
+    "reported_dossiers c join agencies a on a.id = c.agency_id join services s on s.id = c.service_id";
+
+/// `from` is [`WALLED`] or [`ALL`].
 pub async fn list(
     conn: &mut Reader<'_>,
+    from: &'static str,
     query: &CountQuery,
     reach: &Reach,
     order: &[Order],
@@ -161,7 +170,7 @@ pub async fn list(
          case c.channel when 1 then 'online' when 2 then 'in_person' else 'postal' end as channel, \
          c.received, c.resolved_early, c.resolved_on_time, c.resolved_late, c.withdrawn, c.carried_in, \
          c.in_progress_on_time, c.in_progress_overdue, c.source, c.revision",
-        "dossier_counts c join agencies a on a.id = c.agency_id join services s on s.id = c.service_id",
+        from,
     );
     list.filter_some("c.source = {}", reach.feed.clone());
     list.filter_some("c.agency_id = any({})", reach.scope.ids());
@@ -207,7 +216,7 @@ pub fn export_statement(query: &CountQuery, reach: &Reach) -> String {
          case c.channel when 1 then 'online' when 2 then 'in_person' else 'postal' end as channel, \
          c.received, c.resolved_early, c.resolved_on_time, c.resolved_late, c.withdrawn, c.carried_in, \
          c.in_progress_on_time, c.in_progress_overdue, c.source, c.revision \
-         from dossier_counts c join agencies a on a.id = c.agency_id join services s on s.id = c.service_id where {}) \
+         from {WALLED} where {}) \
          to stdout (format csv, header true)",
         conditions.join(" and ")
     )

@@ -11,9 +11,9 @@ use super::upload::{Totals, Uploaded};
 use super::wire::{BatchParams, DossierBatch, DossierBatchResult, DossierBatchState, DossierFeed};
 use super::{intake_model, parked, upload};
 use crate::auth::permission::{ReadDossiers, WriteDossiers};
-use crate::auth::{Access, Identity, Permission};
-use crate::db::Conn;
+use crate::auth::{Access, Identity, Permission, Scope};
 use crate::db::list::Order;
+use crate::db::{Conn, Reader};
 use crate::http::rows::Upload;
 use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::SourceCode;
@@ -100,6 +100,8 @@ async fn put_batch(
     query: Listing<BatchParams>,
     body: Upload<DossierBatch>,
 ) -> Result<Reply, Problem> {
+    // A month is its source's, whole: also rows of agencies that have left the caller's scope since. `Reach` decides.
+    let access = access.beyond_the_wall();
     let ((source, month), params) = (source_and_month(path.0)?, query.filter);
     let (mut uploaded, reason) = upload(&access, &source, &params, body).await?;
     let delivery = Delivery {
@@ -170,15 +172,17 @@ async fn list_counts(access: Access<ReadDossiers>, list: Listing<CountFilter>) -
     let asked = list.order(&[model::MONTH], &[by_month], by_month)?;
     let order = model::key_order(asked.iter().any(|order| order.descending));
     let (query, reach, window) = (list.filter.query(), reach(&access), list.window(&order)?);
-    let slice = if window.count || query.is_selective() {
-        // May take its time: others must not wait behind it on a shared connection.
-        let work =
-            async move |conn: &mut Conn| Ok(model::list(&mut &*conn, &query, &reach, &order, window).await?);
+    let slice = if window.count || query.is_selective() || reach.scope != Scope::All {
+        // May take its time: others must not wait behind it on a shared connection. And a shared one is nobody's.
+        let work = async move |conn: &mut Conn| {
+            Ok(model::list(&mut &*conn, model::WALLED, &query, &reach, &order, window).await?)
+        };
         access.read(work).await?
     } else {
-        access
-            .fetch(async |conn| Ok(model::list(conn, &query, &reach, &order, window.clone()).await?))
-            .await?
+        let work = async |conn: &mut Reader<'_>| {
+            Ok(model::list(conn, model::ALL, &query, &reach, &order, window.clone()).await?)
+        };
+        access.fetch(work).await?
     };
     Reply::page(&access.conditions, list.format, &list.page(slice, DossierCounts::from))
 }

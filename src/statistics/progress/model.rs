@@ -109,21 +109,18 @@ const FRAME: &str = "with asked as (select coalesce($1, (select max(year) from t
       left join indicators i on t.subject = 'indicator' and i.code = split_part(t.code, ':', 1) \
       left join lateral (select * from indicator_baselines l where t.subject = 'indicator' and l.indicator_code = t.code and l.year < t.year \
         order by l.year desc limit 1) b on true), \
-    latest as materialized (select distinct on (s.agency_id, v.indicator_code) s.agency_id, v.indicator_code, s.month, v.numerator, v.denominator, v.value \
-      from span p join submissions s on s.month between p.first and p.last and s.accepted_revision is not null \
-      join submission_revision_values v on v.submission_id = s.id and v.revision = s.accepted_revision \
+    latest as materialized (select distinct on (v.agency_id, v.indicator_code) v.agency_id, v.indicator_code, v.month, v.numerator, v.denominator, v.value \
+      from span p join reported_figures v on v.month between p.first and p.last \
       where $5 or v.indicator_code in (select split_part(code, ':', 1) from goals where subject = 'indicator') \
-      order by s.agency_id, v.indicator_code, s.month desc), \
+      order by v.agency_id, v.indicator_code, v.month desc), \
     counted as (select a.code as agency, n.* from latest n join agencies a on a.id = n.agency_id, span p \
       where a.valid_to is null or a.valid_to > p.last or not exists (select 1 from agency_successors l join latest o on o.agency_id = l.successor_id \
         where l.agency_id = a.id and o.indicator_code = n.indicator_code)), \
     reporters as (select a.id, a.code, a.name, a.kind = 'province' and daterange(a.valid_from, a.valid_to) @> p.last as province, \
         a.kind in ('department', 'district', 'commune') and daterange(a.valid_from, a.valid_to) @> p.last as expected, \
         a.kind in ('department', 'district', 'commune') and daterange(a.valid_from, a.valid_to) && daterange($3, $4) as reports, \
-        s.state, s.accepted_revision is not null as accepted, \
-        (select min(r.submitted_at at time zone 'Asia/Ho_Chi_Minh')::date from submission_revisions r \
-         where r.submission_id = s.id and r.outcome is distinct from 'withdrawn') as submitted_on \
-      from span p cross join agencies a left join submissions s on s.agency_id = a.id and s.month = $3) \
+        s.state, coalesce(s.accepted, false) as accepted, s.submitted_on \
+      from span p cross join agencies a left join reported_submissions s on s.agency_id = a.id and s.month = $3) \
     select p.year, \
       (select coalesce(jsonb_agg(to_jsonb(g) order by g.scope = 'agency', g.due, g.code, g.agency), '[]') from goals g) as targets, \
       (select coalesce(jsonb_agg(to_jsonb(r) order by r.name collate \"vi-x-icu\", r.code), '[]') from reporters r) as agencies, \

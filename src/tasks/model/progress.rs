@@ -32,6 +32,9 @@ row! {
         pub confirmed_at: Option<DateTime<Utc>>,
         pub confirmed_deadline: Option<NaiveDate>,
         pub cancelled_at: Option<DateTime<Utc>>,
+        /// As `cancelled_at` has it, also of a lead that the caller does not see.
+        #[serde(skip)]
+        pub cancelled: bool,
         pub due_date: Option<NaiveDate>,
         pub was_overdue: bool,
     }
@@ -68,10 +71,10 @@ pub async fn of_year(conn: &mut Reader<'_>, year: i32) -> QueryResult<Vec<TaskLe
            a.id as agency_id, a.code as agency, a.valid_from, a.valid_to, \
            array(select s.code from agency_successors l join agencies s on s.id = l.successor_id where l.agency_id = a.id) as successors, \
            coalesce(g.percent, 0::smallint) as percent, g.completed_on, g.confirmed_deadline, \
-           g.cancelled_at is not null as lead_cancelled, g.due_date \
+           coalesce(g.cancelled, false) as lead_cancelled, g.due_date \
          from tasks t join plans p on p.code = t.plan_code \
          left join task_agencies x on x.task_code = t.code and x.role = 'lead' left join agencies a on a.id = x.agency_id \
-         left join task_progress g on g.task_code = x.task_code and g.agency_id = x.agency_id \
+         left join reported_progress g on g.task_code = x.task_code and g.agency_id = x.agency_id \
          where p.year = $1 order by t.code, a.name collate \"vi-x-icu\", a.code")
     .bind(year)
     .rows(conn)
@@ -79,13 +82,15 @@ pub async fn of_year(conn: &mut Reader<'_>, year: i32) -> QueryResult<Vec<TaskLe
 }
 
 /// The leads of these tasks, by task and in Vietnamese order of the name. All of them, whoever asks: how a task stands
-/// depends on every lead. What a caller is shown of them is cut where it is shown.
+/// depends on every lead. What a caller is shown of them is cut where it is shown; when a foreign one reported or was confirmed,
+/// the wall does not even tell.
 pub async fn leads(conn: &mut Conn, tasks: Vec<String>) -> QueryResult<Vec<LeadRow>> {
     sql("select x.task_code, a.id as agency_id, a.code as agency, a.name, a.valid_from, a.valid_to, \
            array(select s.code from agency_successors l join agencies s on s.id = l.successor_id where l.agency_id = a.id) as successors, \
-           coalesce(g.percent, 0::smallint) as percent, g.completed_on, g.reported_at, g.confirmed_at, g.confirmed_deadline, \
-           g.cancelled_at, g.due_date, coalesce(g.was_overdue, false) as was_overdue \
+           coalesce(r.percent, 0::smallint) as percent, r.completed_on, g.reported_at, g.confirmed_at, r.confirmed_deadline, \
+           g.cancelled_at, coalesce(r.cancelled, false) as cancelled, r.due_date, coalesce(g.was_overdue, false) as was_overdue \
          from task_agencies x join agencies a on a.id = x.agency_id \
+         left join reported_progress r on r.task_code = x.task_code and r.agency_id = x.agency_id \
          left join task_progress g on g.task_code = x.task_code and g.agency_id = x.agency_id \
          where x.task_code = any($1) and x.role = 'lead' \
          order by x.task_code, a.name collate \"vi-x-icu\", a.code")

@@ -135,14 +135,7 @@ async fn what_was_submitted_cannot_be_changed_even_by_a_statement() {
         "update submission_revisions set submitted_by = 'user:x'",
         "delete from submission_revisions",
     ] {
-        let changed = desk
-            .service
-            .state
-            .db()
-            .transaction(async move |conn: &mut ict_index::db::Conn| {
-                Ok::<_, ict_index::http::Problem>(ict_index::db::sql(statement).run(conn).await?)
-            })
-            .await;
+        let changed = desk.service.try_sql(ict_index::db::sql(statement)).await;
         assert!(changed.is_err(), "the trigger must refuse: {statement}");
     }
 }

@@ -1,5 +1,6 @@
 //! What the engine promises, on published figures and on generated worlds.
 
+mod doubts;
 mod edges;
 mod faults;
 mod properties;

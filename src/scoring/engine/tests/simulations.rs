@@ -73,7 +73,7 @@ fn levers_are_sorted_by_what_a_step_gains() {
         ("a", &Some(fixed("100")), &Some(fixed("10")))
     );
     assert_eq!((&first.gain, &first.gain_per_unit), (&Some(fixed("0.05")), &Some(fixed("0.005"))));
-    assert_eq!((&first.gain_full, first.places_full), (&fixed("0.5"), 1));
+    assert_eq!((&first.gain_full, first.places_full), (&Some(fixed("0.5")), Some(1)));
 }
 
 #[test]

@@ -1,0 +1,3 @@
+drop trigger observation_sets_are_not_truncated on observation_sets;
+drop trigger observation_sets_are_kept on observation_sets;
+drop function refuse_change_of_observations;
