@@ -31,3 +31,9 @@ create trigger audit_sealed_events_final before update or delete on audit_sealed
     for each row execute function audit_events_are_final();
 create trigger audit_sealed_events_no_truncate before truncate on audit_sealed_events
     for each statement execute function audit_events_are_final();
+
+-- Whoever makes seals is the owner: the service that writes events can neither make nor read them.
+insert into table_privileges (relation, application, reading) values
+    ('audit_seals', '', 'select'),
+    ('audit_sealed_events', '', 'select');
+select grant_service_roles();

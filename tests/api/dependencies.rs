@@ -79,3 +79,19 @@ fn an_old_version_is_found() {
     assert_eq!(holes(&lock("jsonwebtoken", "10.3.0")), [] as [String; 0]);
     assert_eq!(holes(&lock("serde", "0.0.1")), [] as [String; 0]);
 }
+
+#[test]
+fn every_crate_comes_from_the_one_registry_and_none_is_banned() {
+    let lock = std::fs::read_to_string("Cargo.lock").unwrap();
+    for block in lock.split("[[package]]").skip(1).filter(|block| !block.contains("name = \"ict-index\"")) {
+        let registry = block.contains("source = \"registry+https://github.com/rust-lang/crates.io-index\"");
+        assert!(registry && block.contains("\nchecksum = \""), "{block}");
+    }
+    let deny = std::fs::read_to_string("deny.toml").unwrap();
+    let banned: Vec<&str> =
+        deny.lines().filter_map(|line| line.trim().strip_prefix("{ crate = \"")?.split('"').next()).collect();
+    assert!(banned.contains(&"openssl-sys"), "the test must see what is banned: {banned:?}");
+    for (name, _) in packages(&lock) {
+        assert!(!banned.contains(&name.as_str()), "{name} is banned");
+    }
+}

@@ -12,7 +12,7 @@ use super::callers::{is_person, tokens, username};
 use super::cases::Case;
 use crate::description::Operation;
 use crate::dossiers::{add_service, batch, row};
-use crate::index_runs::{add_framework, small, small_run};
+use crate::index_runs::{add_framework, run, small, small_run};
 use crate::support::{Answer, TestService};
 
 /// A task that every agency leads.
@@ -26,6 +26,8 @@ pub struct World {
     pub service: TestService,
     pub tokens: HashMap<&'static str, String>,
     run: String,
+    /// The run before it, to compare it with.
+    earlier: String,
     n: Cell<u32>,
 }
 
@@ -47,11 +49,12 @@ impl World {
     pub async fn of(service: TestService) -> Self {
         let tokens = tokens(&service).await;
         add_service(&service, SERVICE, "Đất đai", &[(3, "2018-01-01")], &["SO-YT", "SO-TTTT"]).await;
-        let run = small_run(&service).await;
+        let earlier = small_run(&service).await;
+        let run = run(&service, "NHO", 2017, "provisional").await;
         add_framework(&service, &small("XOA", "agency")).await;
         let client = "insert into clients (client_id, name, scopes, created_at, updated_at) values ('XOA', 'Xóa', array['statistics:read'], now(), now())";
         service.sql(sql(client)).await;
-        let world = Self { service, tokens, run, n: Cell::new(0) };
+        let world = Self { service, tokens, run, earlier, n: Cell::new(0) };
         for (source, of) in [("SO-YT", "SO-YT"), ("SO-TTTT", "SO-TTTT"), ("vnpt", "SO-TC")] {
             let path = format!("dossier-batches/{source}/2018-02");
             let mut delivery = batch(&[row(of, SERVICE, "online", 5, 0)]);
@@ -230,7 +233,7 @@ impl World {
             path = Self::named(&path, &operation.method, case);
         }
         if path.ends_with("/comparison") {
-            path = format!("{path}?with={}", self.run);
+            path = format!("{path}?with={}", self.earlier);
         }
         let needed = match path.rsplit('/').next() {
             Some("diff") => "?to=1",
