@@ -32,8 +32,8 @@ trap 'scripts/postgres.sh stop target/pg-mutants' EXIT
 # The files as they are here, committed or not, with a target directory of their own that is kept between runs.
 mkdir -p "$copy"
 find "$copy" -mindepth 1 -maxdepth 1 ! -name target -exec rm -rf {} +
-git ls-files --cached --others --exclude-standard -z | tar --create --null --ignore-failed-read --files-from=- 2>/dev/null | tar --extract --directory "$copy"
-# restore FILE: as it is here; cargo goes by the time of a file, which must be a new one.
+git ls-files --cached --others --exclude-standard -z | tar --create --null --ignore-failed-read --files-from=- 2>/dev/null | tar --extract --touch --directory "$copy"
+# restore FILE: as it is here. Cargo goes by the time of a file: every one is a new one here.
 restore() { cp "$root/$1" "$copy/$1"; }
 if [[ ! -d $copy/target ]]; then
   say "copying what is built already"
