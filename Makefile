@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recount chaos chaos-long fuzz login-times bench bench-long lint doc openapi deny clean-db
+.PHONY: help run test recount chaos chaos-long fuzz login-times bench bench-long lint doc openapi mutants deny clean-db
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -48,6 +48,9 @@ openapi: ## write openapi/openapi.json from the code
 	@mkdir -p target openapi
 	cargo run --locked --quiet --bin ict-index -- openapi > target/openapi.json
 	mv target/openapi.json openapi/openapi.json
+
+mutants: ## take stones out of the walls between agencies, one at a time, and see that a test fails; make mutants ARGS="--only 3"
+	@scripts/mutants.sh $(ARGS)
 
 deny: ## licences, sources, duplicates and known vulnerabilities of the dependencies
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }

@@ -140,24 +140,27 @@ declare
     role_name text;
     relation record;
 begin
-    -- Roles belong to the cluster: other databases may make them at the same moment.
-    foreach role_name in array array['ict_index_app', 'ict_index_read'] loop
-        if not exists (select 1 from pg_roles where rolname = role_name) then
-            begin
-                execute format('create role %I nologin', role_name);
-            exception
-                when duplicate_object or unique_violation then null;
-                when insufficient_privilege then
-                    raise exception 'the role % is missing, and this user may not create it', role_name
-                        using hint = 'As an administrator: create role ict_index_app nologin; create role ict_index_read nologin; '
-                            || format('grant ict_index_app to %I;', current_user);
-            end;
+    begin
+        -- Roles belong to the cluster: other databases may make them at the same moment.
+        foreach role_name in array array['ict_index_app', 'ict_index_read'] loop
+            if not exists (select 1 from pg_roles where rolname = role_name) then
+                begin
+                    execute format('create role %I nologin', role_name);
+                exception
+                    when duplicate_object or unique_violation then null;
+                end;
+            end if;
+        end loop;
+        -- So that a service that connects as the owner can drop to it.
+        if not pg_has_role(current_user, 'ict_index_app', 'member') then
+            execute format('grant ict_index_app to %I', current_user);
         end if;
-    end loop;
-    -- So that a service that connects as the owner can drop to it.
-    if not pg_has_role(current_user, 'ict_index_app', 'member') then
-        execute format('grant ict_index_app to %I', current_user);
-    end if;
+    exception
+        when insufficient_privilege then
+            raise exception 'the roles of the service are missing, and % may not make them', current_user
+                using hint = format('As an administrator: create role ict_index_app nologin; create role ict_index_read nologin; '
+                    'grant ict_index_app to %I;', current_user);
+    end;
     grant usage on schema public to ict_index_app, ict_index_read;
     -- Not the partitions: on them no policy holds.
     for relation in

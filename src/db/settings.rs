@@ -9,7 +9,7 @@ pub struct DbSettings {
     pub url: String,
     pub max_connections: usize,
     pub statement_timeout_ms: u64,
-    /// How long a write waits for others on the same row before it is told to come again; see [`PATIENTLY`].
+    /// How long a write waits for others on the same row before it is told to come again; see [`super::PATIENTLY`].
     pub lock_timeout_ms: u64,
     /// How long a request waits for a free connection before it is told to come again.
     pub checkout_timeout_ms: u64,

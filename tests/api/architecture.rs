@@ -159,3 +159,22 @@ fn files_stay_small() {
         .collect();
     assert_eq!(long, [] as [String; 0], "is there a room missing?");
 }
+
+/// `make mutants` takes long and is run seldom: that its list still fits the sources is seen here, not among the tests that a
+/// mutant is held against: there it would be caught by its own absence from the list.
+#[test]
+fn every_mutant_applies() {
+    let list = fs::read_to_string("scripts/mutants.txt").unwrap();
+    let mutants: Vec<Vec<&str>> = list
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| line.split('§').collect())
+        .collect();
+    assert!(mutants.len() > 30);
+    for mutant in mutants {
+        let [number, file, old, new, tests, why] = mutant[..] else { panic!("six fields: {mutant:?}") };
+        let text = fs::read_to_string(file).unwrap();
+        assert!(text.contains(&old.replace("\\n", "\n")), "mutant {number} ({why}): {old} is not in {file}");
+        assert!(old != new && !tests.is_empty(), "mutant {number} changes nothing, or is tested by nothing");
+    }
+}

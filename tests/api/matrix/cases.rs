@@ -103,7 +103,8 @@ pub fn cases(operation: &Operation) -> Vec<Case> {
         ("DELETE", "submissions/{id}") => by_state(&Value::Null),
         ("PUT", "submissions/{id}/values") => by_state(&json!({"values": []})),
         ("POST", "submissions/{id}/transitions") => steps(),
-        ("POST", "submissions") => of_everyone("", None),
+        // Who may not know of an agency's submission is not told that there is one already either.
+        ("POST", "submissions") => [of_everyone("", None), of_everyone("there", None)].concat(),
         ("GET", of) if of.starts_with("submissions/{id}") => of_everyone("accepted", None),
         ("POST", "tasks/{code}/updates") => reports(),
         ("POST", "tasks/{code}/transitions") => decisions(),

@@ -64,6 +64,9 @@ impl World {
         }
         for agency in ["SO-YT", "SO-TTTT"] {
             world.words(agency).await;
+            let new = json!({"agency": agency, "period": "2017-12"});
+            let begin = world.service.post("submissions", new).as_(&world.tokens["coordinator"]);
+            begin.send().await.expect(201);
         }
         world
     }
@@ -194,7 +197,10 @@ impl World {
             }
             "submissions" if operation.method == "POST" => {
                 let n = self.next();
-                let month = format!("{}-{:02}", 1900 + n % 100, 1 + (n / 100) % 12);
+                let month = match state {
+                    "there" => "2017-12".to_owned(),
+                    _ => format!("{}-{:02}", 1900 + n % 100, 1 + (n / 100) % 12),
+                };
                 body = Some(json!({"agency": of, "period": month}));
                 room
             }

@@ -1,14 +1,14 @@
 //! The roles of the database: what each may do, and as whom the service works.
 
 use diesel_async::{AsyncConnection, AsyncPgConnection};
-use ict_index::db::{Conn, Sight, sql};
+use ict_index::db::{Conn, Db, DbSettings, Sight, migrations, safety, sql};
 use ict_index::http::Problem;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::read;
 use crate::operations::refused;
-use crate::support::{TestService, admin, url_as};
+use crate::support::{TestService, admin, url_as, url_of};
 
 const PRIVILEGES: &str = "tests/fixtures/table_privileges.csv";
 
@@ -80,4 +80,28 @@ async fn every_table_was_thought_of() {
         reviewed == now,
         "{PRIVILEGES} differs: review the change, then UPDATE_FIXTURES=1 make test\n{now}"
     );
+}
+
+/// An owner without any other right: told what an administrator has to do, and served when it is done.
+#[actix_web::test]
+async fn an_ordinary_owner_needs_an_administrator_once() {
+    let owner = format!("owner_{}", Uuid::now_v7().simple());
+    // The roles are there once any database was migrated.
+    drop(TestService::start().await);
+    admin(&format!("create role {owner} login password 'x'")).await;
+    admin(&format!("create database {owner} owner {owner}")).await;
+    let url = url_as(&url_of(&owner), &owner, "x");
+    let refused = migrations::migrate(&url).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("{owner} may not make them")), "{refused}");
+    admin(&format!("grant ict_index_app to {owner}")).await;
+    migrations::migrate(&url).await.unwrap();
+    let db = Db::new(&DbSettings::new(url.clone())).unwrap();
+    let seen = async |conn: &mut Conn| {
+        let statistics = "select (select count(*) from reported_submissions) = 0 as value";
+        Ok::<_, Problem>((safety::is_walled(conn).await?, sql(statistics).value::<bool>(conn).await?))
+    };
+    assert_eq!(db.read(seen).await.map_err(|problem| format!("{problem:?}")), Ok((true, true)));
+    drop(db);
+    admin(&format!("drop database {owner} with (force)")).await;
+    admin(&format!("drop role {owner}")).await;
 }
