@@ -88,8 +88,12 @@ pub struct NewGoal {
 }
 
 impl Check for NewSimulation {
-    /// The rest is checked against the run, all of it at once.
-    fn check(&self, faults: &mut Violations) {
+    /// Against the run, with all that is wrong beside it.
+    fn check(&self, _: &mut Violations) {}
+}
+
+impl NewSimulation {
+    fn check_goal(&self, faults: &mut Violations) {
         let Some(goal) = &self.goal else { return };
         if goal.indicators.is_empty() {
             let detail = Msg::fixed("Cần ít nhất một chỉ tiêu.", "At least one indicator is needed.");
@@ -152,6 +156,7 @@ fn check_names(row: &RunRow, run: &Run, asked: &NewSimulation) -> Result<(), Pro
     let observed = observed_codes(&run.tree);
     let known = |unit: &str| run.unit(unit).is_some() && row.explains(unit);
     repeated(asked, &mut faults);
+    asked.check_goal(&mut faults);
     for (at, change) in asked.changes.iter().enumerate() {
         if !known(&change.unit) {
             faults.add(Code::UnknownReference, format!("/changes/{at}/unit"), unknown_unit(&change.unit));

@@ -151,14 +151,17 @@ async fn all_that_is_wrong_with_a_simulation_is_named() {
         ]
     );
     let twice = json!({"changes": [{"unit": "SO-YT", "indicator": "X3", "value": 1}, {"unit": "SO-YT", "indicator": "X3", "value": 2}],
+        "nodes": ["ALL", "ALL", "Y"],
         "goal": {"unit": "SO-YT", "indicators": [], "score": 1, "place": 0}});
     assert_eq!(
         refused(twice, 422).await,
         [
             "/changes/1 DUPLICATE_ENTRY",
+            "/nodes/1 DUPLICATE_ENTRY",
             "/goal/indicators REQUIRED",
             "/goal INVALID_VALUE",
             "/goal/place INVALID_RANGE",
+            "/nodes/2 UNKNOWN_REFERENCE",
         ]
     );
     assert_eq!(
