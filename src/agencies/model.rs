@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::auth::Actor;
+use crate::auth::{Actor, Scope};
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
@@ -77,9 +77,14 @@ pub async fn ids_of(conn: &mut Conn, codes: Vec<String>) -> QueryResult<HashMap<
     Ok(found.into_iter().map(|f| (f.code, f.id)).collect())
 }
 
-/// Codes of the row ids.
-pub async fn codes_of(conn: &mut Conn, ids: Vec<i32>) -> QueryResult<Vec<String>> {
-    sql("select code as value from agencies where id = any($1)").bind(ids).values(conn).await
+/// Which of these codes are agencies outside the scope, ordered.
+pub async fn hidden(conn: &mut Conn, codes: Vec<String>, scope: &Scope) -> QueryResult<Vec<String>> {
+    let Some(ids) = scope.ids() else { return Ok(Vec::new()) };
+    sql("select code as value from agencies where code = any($1) and id <> all($2) order by code")
+        .bind(codes)
+        .bind(ids)
+        .values(conn)
+        .await
 }
 
 /// Codes of the agencies that exist on some day of a year.

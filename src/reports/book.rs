@@ -4,6 +4,7 @@ use bigdecimal::ToPrimitive;
 use chrono::{Datelike, NaiveDate};
 use rust_xlsxwriter::{ExcelDateTime, Format, FormatAlign, FormatBorder, Workbook, Worksheet, XlsxError};
 
+use super::lines::{lines, parts};
 use crate::http::csv::defused;
 use crate::values::Decimal;
 
@@ -66,28 +67,13 @@ pub struct Sheet<'b> {
 }
 
 /// Points of a line of text.
-const LINE: f64 = 15.0;
+pub const LINE: f64 = 15.0;
 /// Characters of the font that go into one of column width, on the average; bold ones are wider.
 const IN_WIDTH: f64 = 1.28;
 const IN_WIDTH_BOLD: f64 = 1.1;
 
-/// Lines that text takes where so many characters go into one. No program is relied on to find out when it opens the file.
-fn lines(text: &str, characters: f64) -> u32 {
-    let (mut lines, mut filled) = (1, 0.0);
-    for word in text.split_whitespace() {
-        let mut length = word.chars().count().to_f64().unwrap_or(f64::MAX);
-        if filled > 0.0 && filled + 1.0 + length > characters {
-            (lines, filled) = (lines + 1, 0.0);
-        }
-        // Longer than a line, it is broken anywhere.
-        while length > characters && characters >= 1.0 {
-            (lines, length) = (lines + 1, length - characters);
-        }
-        filled += if filled > 0.0 { 1.0 + length } else { length };
-    }
-    lines
-}
-
+/// The most lines a row is made high for: Excel takes no row beyond 409.5 points.
+pub const MOST_LINES: u32 = 27;
 fn base() -> Format {
     Format::new().set_font_name(FONT).set_font_size(11).set_text_wrap().set_align(FormatAlign::VerticalCenter)
 }
@@ -156,15 +142,18 @@ impl<'b> Sheet<'b> {
     }
 
     fn height(&mut self, lines: u32) -> Result<(), XlsxError> {
-        self.sheet.set_row_height(self.row, f64::from(lines) * LINE + 2.0)?;
+        self.sheet.set_row_height(self.row, f64::from(lines.min(MOST_LINES)) * LINE + 2.0)?;
         Ok(())
     }
 
-    /// Text of any length over the whole width.
+    /// Text of any length over the whole width, in as many rows as it takes.
     pub fn paragraph(&mut self, text: &str) -> Result<(), XlsxError> {
-        let width: f64 = self.widths.iter().sum();
-        self.height(lines(text, width * IN_WIDTH))?;
-        self.line(text, base().set_align(FormatAlign::Top))
+        let characters = self.widths.iter().sum::<f64>() * IN_WIDTH;
+        for part in parts(text, characters) {
+            self.height(lines(&part, characters))?;
+            self.line(&part, base().set_align(FormatAlign::Top))?;
+        }
+        Ok(())
     }
 
     /// Left and right of the page, as the head and the foot of a letter are.
@@ -269,19 +258,5 @@ impl<'b> Sheet<'b> {
     pub fn done(self) -> Result<(), XlsxError> {
         self.sheet.set_print_area(0, 0, self.row.saturating_sub(1), self.last_column)?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_break_at_words() {
-        assert_eq!(lines("", 10.0), 1);
-        assert_eq!(lines("mười chữ ở", 10.0), 1);
-        assert_eq!(lines("mười chữ ở đây", 10.0), 2);
-        assert_eq!(lines("dossiers_level_3_resolved", 10.0), 3);
-        assert_eq!(lines("x", 0.0), 1);
     }
 }

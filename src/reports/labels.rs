@@ -7,6 +7,17 @@ use super::wire::MonthlyReport;
 use crate::statistics::progress::rules::{Reason, Status};
 use crate::values::{Comparator, Decimal, Month, Period};
 
+/// Agencies that a cell names.
+const MOST_AGENCIES: usize = 40;
+
+/// Codes of agencies, the first of them where there are many: the answer as JSON has all.
+pub fn some_agencies(codes: &[String]) -> String {
+    let beyond = codes.len().saturating_sub(MOST_AGENCIES);
+    let named: Vec<&str> = codes.iter().take(MOST_AGENCIES).map(String::as_str).collect();
+    let named = named.join(", ");
+    if beyond == 0 { named } else { format!("{named}, … và {beyond} cơ quan khác") }
+}
+
 pub fn status(status: Status) -> &'static str {
     match status {
         Status::Achieved => "Đạt",
@@ -168,6 +179,17 @@ pub fn notes(report: &MonthlyReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_names_forty_agencies() {
+        let codes: Vec<String> = (1..=250).map(|n| format!("UBND-{n:03}")).collect();
+        let text = some_agencies(&codes);
+        assert!(text.ends_with("UBND-040, … và 210 cơ quan khác"), "{text}");
+        assert_eq!(some_agencies(&codes[..40]).matches("UBND").count(), 40);
+        assert!(!some_agencies(&codes[..40]).contains("khác"));
+        // In the narrowest column that names agencies.
+        assert!(crate::reports::lines::lines(&text, 16.0 * 1.28) <= crate::reports::book::MOST_LINES);
+    }
 
     #[test]
     fn rates_bounds_and_periods_have_their_names() {

@@ -4,6 +4,7 @@
 mod book;
 mod compose;
 mod labels;
+mod lines;
 mod model;
 pub mod routes;
 mod rows;

@@ -55,7 +55,7 @@ pub fn agency_target_row(item: &AgencyTarget) -> Vec<Cell> {
         Cell::Day(item.due),
     ];
     cells.extend(Status::ALL.map(|status| Cell::Count(item.counts.get(status).into())));
-    cells.push(Cell::text(item.behind.join(", ")));
+    cells.push(Cell::text(labels::some_agencies(&item.behind)));
     cells
 }
 
@@ -63,11 +63,11 @@ pub fn task_row(task: &OverdueTask) -> Vec<Cell> {
     vec![
         Cell::text(&task.code),
         Cell::text(&task.title),
-        Cell::text(task.leads.join(", ")),
+        Cell::text(labels::some_agencies(&task.leads)),
         Cell::Day(task.deadline),
         Cell::Count(task.days_overdue),
         Cell::figure(Some(&task.percent)),
-        Cell::text(task.overdue_leads.join(", ")),
+        Cell::text(labels::some_agencies(&task.overdue_leads)),
     ]
 }
 

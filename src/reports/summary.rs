@@ -128,7 +128,13 @@ fn behind(sheet: &mut Sheet<'_>, report: &MonthlyReport) -> Result<(), XlsxError
     bulleted(sheet, targets.collect())?;
     sheet.section("6. Nhiệm vụ quá hạn lâu nhất")?;
     let tasks = report.tasks.overdue.iter().take(MOST_TASKS).map(|task| {
-        format!("- {}. {}: quá {} ngày ({})", task.code, task.title, task.days_overdue, task.leads.join(", "))
+        format!(
+            "- {}. {}: quá {} ngày ({})",
+            task.code,
+            task.title,
+            task.days_overdue,
+            labels::some_agencies(&task.leads)
+        )
     });
     bulleted(sheet, tasks.collect())
 }

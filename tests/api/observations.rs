@@ -1,6 +1,7 @@
 //! What was observed of the units that a framework scores: whole sets in revisions.
 
 mod collections;
+mod sources;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};

@@ -343,6 +343,27 @@ async fn an_earlier_day_has_the_months_and_levels_of_then() {
 }
 
 #[actix_web::test]
+async fn a_level_that_is_yet_to_begin_moves_no_figure_of_today() {
+    let service = with_dossiers().await;
+    let level_3 = async || {
+        let rate = item(&ask(&service, "").await, "dossiers_level_3_resolved", None);
+        (
+            rate["numerator"].as_i64().unwrap(),
+            rate["denominator"].as_i64().unwrap(),
+            rate["period_to"].clone(),
+        )
+    };
+    let before = level_3().await;
+    assert_eq!(before, (55, 120, json!("2018-03")));
+    let token = service.token("coordinator").await;
+    let later = json!({"level": 4, "effective_from": "2018-09-01", "decision": "QĐ 2"});
+    service.post("services/L3/levels", later).as_(&token).send().await.expect(201);
+    assert_eq!(level_3().await, before);
+    service.at("2018-09-15T02:00:00Z");
+    assert_eq!(level_3().await.1, 0, "from its month on it counts");
+}
+
+#[actix_web::test]
 async fn due_days_pass_at_midnight_in_vietnam() {
     let service = TestService::start().await;
     accept(&service, &[("SO-CT", "2018-02", "HT.XH.08", Some(99), Some(100), None)]).await;

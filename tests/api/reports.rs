@@ -295,6 +295,29 @@ async fn the_workbook_has_the_figures_of_the_answer() {
 }
 
 #[actix_web::test]
+async fn a_province_of_250_communes_fits_into_rows() {
+    let service = busy().await;
+    service
+        .sql(sql("insert into agencies (code, name, name_search, kind, created_at, updated_at) \
+                  select 'XA-' || n, 'Ủy ban nhân dân xã số ' || n, 'xa', 'commune', now(), now() from generate_series(101, 350) n"))
+        .await;
+    let june = report(&service, "2018-06").await;
+    let behind = june["progress"]["agency_targets"].as_array().unwrap().iter();
+    let most = behind.map(|target| target["behind"].as_array().unwrap().len()).max();
+    let mut book = workbook(&service, "2018-06").await;
+    let summary = sheet(&mut book, "Tổng hợp");
+    let named = summary.rows().filter(|row| shown(&row[0]).contains("xã số")).count();
+    assert!(named > 1, "more than one row takes");
+    let text: String = summary.rows().map(|row| shown(&row[0])).collect::<Vec<_>>().join(" ");
+    assert!(text.contains("Chưa gửi: ") && (101..=350).all(|n| text.contains(&format!("xã số {n}"))));
+    for name in book.sheet_names() {
+        for cell in sheet(&mut book, &name).rows().flatten().map(shown) {
+            assert!(cell.matches("XA-").count() <= 40, "{most:?}: {cell}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn no_text_becomes_a_formula() {
     let service = busy().await;
     let nasty = "=HYPERLINK(\"http://x\",\"y\")";

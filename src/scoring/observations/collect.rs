@@ -7,7 +7,7 @@ use actix_web::post;
 use super::checker::unit_code;
 use super::collect_wire::{CollectionResult, NewCollection, listed};
 use super::collection::{Found, Merged, Origin, merge, missing};
-use super::routes::{AGENCY, framework_of, result};
+use super::routes::{AGENCY, checked, framework_of, result};
 use super::rules::{BatchRevision, Row, Source};
 use super::store::Held;
 use super::wire::{DataYear, WriteParams};
@@ -38,8 +38,9 @@ const PROVINCE: &str = "province";
 /// the agencies that exist at the year's end, each with its latest accepted month, and the province's statistics. Levels are those of
 /// the year's last day; dossiers those of the whole year. Leaves with the code of an indicator are taken without being named, and
 /// `UD.DV.01` to `.04` from the level statistics (procedures at level n or above); `submissions` and `statistics` say it for other codes.
-/// An imported figure stays, and is listed under `kept`, unless `replace_imported` is true. Every figure keeps the revisions it comes
-/// from.
+/// An imported figure stays, and is listed under `kept`, unless `replace_imported` is true. A figure that was collected before and is
+/// not found again is removed, and listed under `gone`. `units` is what is known of units, in place of what was known of those. Every
+/// figure keeps the revisions it comes from.
 #[utoipa::path(
     tag = "runs",
     params(("code" = FrameworkCode, Path), ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2018), WriteParams),
@@ -85,6 +86,11 @@ async fn collect(
     let tree = Tree::of(&document);
     let own = own_unit(&document.unit_type, new.as_unit.as_deref())?;
     let (origins, mut found) = origins(conn, &observed_codes(&tree), &new).await?;
+    let told = if new.units.is_empty() {
+        Vec::new()
+    } else {
+        checked(conn, &document, Vec::new(), new.units).await?.units
+    };
     let held = Held::lock(conn, framework.clone(), year, conditions).await?;
     let units = match &own {
         Some(unit) => BTreeSet::from([unit.clone()]),
@@ -93,7 +99,9 @@ async fn collect(
     take_submissions(conn, year, own.as_deref(), &origins, &mut found).await?;
     take_statistics(conn, year, own.as_deref(), &origins, &mut found).await?;
     let missing = missing(origins.keys().map(String::as_str), &units, &found.rows);
-    let Merged { set, collected, kept } = merge(&held.before, found.rows, new.replace_imported);
+    let Merged { mut set, collected, kept, gone } =
+        merge(&held.before, &origins, found.rows, new.replace_imported);
+    set.describe(told);
     let stored = held.store(conn, &set, new.reason, actor).await?;
     let tag = EntityTag::of_version(stored.revision);
     found.skipped.sort();
@@ -101,6 +109,7 @@ async fn collect(
         result: result(&document, year, dry_run, &set, stored),
         collected: listed(collected),
         kept: listed(kept),
+        gone: listed(gone),
         missing: listed(missing),
         skipped: found.skipped,
     })?;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::collection::Skipped;
-use super::wire::{ObservationsResult, check_reason};
+use super::wire::{MOST_UNITS, NewUnit, ObservationsResult, check_reason};
 use crate::http::{Check, Violations};
 use crate::statistics::wire::Counting;
 
@@ -53,6 +53,10 @@ pub struct NewCollection {
     #[serde(default)]
     #[schema(max_items = 500)]
     pub statistics: Vec<StatisticMapping>,
+    /// What is known of units, such as the attributes that indicators ask for; the others of the set stay as they are described.
+    #[serde(default, deserialize_with = "crate::http::json::at_most::<_, _, MOST_UNITS>")]
+    #[schema(max_items = 5000, required = false)]
+    pub units: Vec<NewUnit>,
     /// Whether figures that were imported give way too.
     #[serde(default)]
     pub replace_imported: bool,
@@ -99,6 +103,8 @@ pub struct CollectionResult {
     pub collected: Vec<IndicatorUnits>,
     /// Imported figures that stayed although the service has others.
     pub kept: Vec<IndicatorUnits>,
+    /// Figures that were collected before and are removed, because the service has them no more.
+    pub gone: Vec<IndicatorUnits>,
     /// Units that the service has no figure of.
     pub missing: Vec<IndicatorUnits>,
     /// What was passed over, and why.

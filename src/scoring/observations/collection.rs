@@ -58,7 +58,7 @@ impl Found {
     /// Each agency's own figure.
     pub fn of_agencies<'r>(&mut self, indicator: &str, latest: impl Iterator<Item = &'r LatestRow>) {
         self.rows.extend(latest.filter_map(|figure| {
-            let source = Source::Submissions { revisions: vec![revision_of(figure)] };
+            let source = submitted(indicator, figure, vec![revision_of(figure)]);
             Some(Row {
                 unit: figure.agency.clone(),
                 indicator: indicator.to_owned(),
@@ -94,9 +94,7 @@ impl Found {
         else {
             return;
         };
-        if latest.is_empty() {
-            return;
-        }
+        let Some(first) = latest.first() else { return };
         let revisions = latest.iter().map(|figure| revision_of(figure)).collect::<BTreeSet<_>>();
         self.rows.push(Row {
             unit: unit.to_owned(),
@@ -105,13 +103,19 @@ impl Found {
             numerator,
             denominator,
             note: None,
-            source: Source::Submissions { revisions: revisions.into_iter().collect() },
+            source: submitted(indicator, first, revisions.into_iter().collect()),
         });
     }
 
     pub fn without_origin(&mut self, indicator: &str) {
         self.skip(indicator, SkipReason::NoOrigin, BTreeSet::new());
     }
+}
+
+/// The source of a leaf's figure; which indicator it is of is told where that is not the leaf's code.
+fn submitted(leaf: &str, figure: &LatestRow, revisions: Vec<SubmissionRevision>) -> Source {
+    let indicator = (figure.indicator != leaf).then(|| figure.indicator.clone());
+    Source::Submissions { indicator, revisions }
 }
 
 fn revision_of(figure: &LatestRow) -> SubmissionRevision {
@@ -137,13 +141,29 @@ pub struct Merged {
     pub collected: BTreeMap<String, BTreeSet<String>>,
     /// Imported figures that stayed, by indicator.
     pub kept: BTreeMap<String, BTreeSet<String>>,
+    /// Figures collected before that are not found any more, by indicator.
+    pub gone: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// Puts the figures found into a set. What was collected before is replaced, what was imported only when that is asked for.
-pub fn merge(before: &Set, found: Vec<Row>, replace_imported: bool) -> Merged {
+/// Puts the figures found of some leaves into a set. What was collected of them before is replaced, or gone; what was imported gives way
+/// only when that is asked for, its note with it.
+pub fn merge<T>(
+    before: &Set,
+    leaves: &BTreeMap<String, T>,
+    found: Vec<Row>,
+    replace_imported: bool,
+) -> Merged {
+    let keys: BTreeSet<(&str, &str)> = found.iter().map(Row::key).collect();
+    let is_gone = |row: &Row| {
+        row.source != Source::Imported && leaves.contains_key(&row.indicator) && !keys.contains(&row.key())
+    };
+    let (gone, stay): (Vec<&Row>, Vec<&Row>) = before.rows.iter().partition(|row| is_gone(row));
     let mut rows: BTreeMap<(String, String), Row> =
-        before.rows.iter().map(|row| ((row.unit.clone(), row.indicator.clone()), row.clone())).collect();
+        stay.into_iter().map(|row| ((row.unit.clone(), row.indicator.clone()), row.clone())).collect();
     let mut merged = Merged::default();
+    for row in gone {
+        merged.gone.entry(row.indicator.clone()).or_default().insert(row.unit.clone());
+    }
     for row in found {
         let key = (row.unit.clone(), row.indicator.clone());
         let imported = rows.get(&key).is_some_and(|earlier| earlier.source == Source::Imported);
@@ -209,7 +229,7 @@ mod tests {
             (row.numerator.clone().unwrap(), row.denominator.clone().unwrap()),
             (Fixed::whole(3), Fixed::whole(7))
         );
-        let Source::Submissions { revisions } = &row.source else { panic!("{row:?}") };
+        let Source::Submissions { revisions, .. } = &row.source else { panic!("{row:?}") };
         assert_eq!(revisions.iter().map(|r| r.agency.as_str()).collect::<Vec<_>>(), ["A", "B"]);
         assert_eq!(found.skipped[0].reason, SkipReason::AgencyEnded);
     }
@@ -237,10 +257,11 @@ mod tests {
             note: None,
             source,
         };
-        let collected = || Source::Submissions { revisions: Vec::new() };
+        let collected = || Source::Submissions { indicator: None, revisions: Vec::new() };
+        let leaves = BTreeMap::from([("X".to_owned(), ())]);
         let before = Set {
             rows: vec![
-                row("A", 1, Source::Imported),
+                Row { note: Some("sổ tay".into()), ..row("A", 1, Source::Imported) },
                 row("B", 2, collected()),
                 row("C", 3, Source::Imported),
             ],
@@ -250,12 +271,23 @@ mod tests {
         let values = |merged: &Merged| {
             merged.set.rows.iter().map(|row| row.value.clone().unwrap().to_string()).collect::<Vec<_>>()
         };
-        let gentle = merge(&before, found(), false);
+        let gentle = merge(&before, &leaves, found(), false);
         assert_eq!(values(&gentle), ["1", "8", "3", "9"]);
         assert_eq!((gentle.kept["X"].len(), gentle.collected["X"].len()), (1, 2));
-        let harsh = merge(&before, found(), true);
+        let harsh = merge(&before, &leaves, found(), true);
         assert_eq!(values(&harsh), ["7", "8", "3", "9"]);
+        assert_eq!(
+            (gentle.set.rows[0].note.as_deref(), harsh.set.rows[0].note.as_deref()),
+            (Some("sổ tay"), None)
+        );
         assert!(harsh.kept.is_empty());
+        let none = merge(&before, &leaves, Vec::new(), true);
+        assert_eq!(
+            (values(&none), none.gone["X"].clone()),
+            (vec!["1".into(), "3".into()], ["B".to_owned()].into())
+        );
+        let other = merge(&before, &BTreeMap::from([("Y".to_owned(), ())]), Vec::new(), true);
+        assert_eq!((values(&other).len(), other.gone.len()), (3, 0), "what is not collected now stays");
         let units = ["A", "B", "E"].map(str::to_owned).into();
         assert_eq!(missing(["X"].into_iter(), &units, &found())["X"], ["E".to_owned()].into());
     }

@@ -36,7 +36,6 @@ row! {
     /// A revision as it is listed.
     #[derive(Clone, Debug)]
     pub struct RevisionRow {
-        pub unit_type: String,
         pub revision: i32,
         pub row_count: i32,
         pub unit_count: i32,
@@ -50,9 +49,9 @@ row! {
     }
 }
 
-const REVISION: &str = "f.unit_type, o.revision, o.row_count, o.unit_count, o.created, o.updated, o.unchanged, o.deleted, \
+const REVISION: &str = "o.revision, o.row_count, o.unit_count, o.created, o.updated, o.unchanged, o.deleted, \
     o.reason, o.recorded_at, o.recorded_by";
-const REVISIONS: &str = "observation_sets o join frameworks f on f.code = o.framework_code";
+const REVISIONS: &str = "observation_sets o";
 
 pub const REVISION_KEY: SortKey = SortKey { name: "revision", expr: "o.revision", pg_type: "int" };
 

@@ -1,6 +1,6 @@
 //! Observations over HTTP.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use actix_web::{get, put};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -40,8 +40,8 @@ pub const AGENCY: &str = "agency";
 /// Read observations
 ///
 /// What was observed of the units that a framework scores, of one year of data, with where each figure comes from: the revision
-/// that counts, or an earlier one. 404 before anything was stored. Where agencies are scored, an officer sees those in scope.
-/// Machine clients get no notes and no reasons.
+/// that counts, or an earlier one. 404 before anything was stored. An officer sees no unit that is an agency of others, whatever the
+/// framework calls its units, no submission or batch of theirs as a source, and no reasons. Machine clients get no notes and no reasons.
 #[utoipa::path(
     tag = "runs",
     params(
@@ -66,7 +66,7 @@ async fn get_observations(
         .fetch(async |conn| Ok(model::head(conn, &framework, year, revision).await?))
         .await?
         .ok_or_else(Problem::not_found)?;
-    let sight = Sight::of(&access, &head);
+    let sight = Sight::of(&access);
     let tag = tag_of(&head, &filter, format, &sight);
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
@@ -77,16 +77,30 @@ async fn get_observations(
 
 /// What the caller sees of a set.
 struct Sight {
-    /// Everyone's figures, unless agencies are scored.
+    /// Units that are agencies outside of it are hidden, and what they reported; what was said of all of them, too.
     scope: Scope,
     /// Notes and reasons: words of people for people.
     words: bool,
 }
 
 impl Sight {
-    fn of<P>(access: &Access<P>, head: &RevisionRow) -> Self {
-        let scope = if head.unit_type == AGENCY { access.scope() } else { Scope::All };
-        Self { scope, words: matches!(access.identity(), Identity::User { .. }) }
+    fn of<P>(access: &Access<P>) -> Self {
+        Self { scope: access.scope(), words: matches!(access.identity(), Identity::User { .. }) }
+    }
+
+    /// Takes out of a set what is hidden, whatever the framework calls its units.
+    async fn narrow(&self, conn: &mut Conn, set: &mut Set) -> Result<(), Problem> {
+        if self.scope == Scope::All {
+            return Ok(());
+        }
+        let mut codes: BTreeSet<&str> = set.unit_codes();
+        codes.extend(set.rows.iter().flat_map(|row| row.source.named()));
+        let codes = codes.into_iter().map(str::to_owned).collect();
+        let hidden: HashSet<String> = agencies::hidden(conn, codes, &self.scope).await?.into_iter().collect();
+        set.rows.retain(|row| !hidden.contains(&row.unit));
+        set.units.retain(|unit| !hidden.contains(&unit.code));
+        set.rows.iter_mut().for_each(|row| row.source.retain(|name| !hidden.contains(name)));
+        Ok(())
     }
 }
 
@@ -112,21 +126,15 @@ async fn view(
     sight: Sight,
 ) -> Result<Observations, Problem> {
     let stored = model::revision(conn, &framework, data_year, head.revision).await?;
-    let Set { mut rows, mut units } = stored.ok_or_else(Problem::not_found)?.set()?;
-    rows.retain(|row| filter.keeps(row));
-    units.retain(|unit| filter.keeps_unit(&unit.code));
-    let visible = match sight.scope.ids() {
-        None => None,
-        Some(ids) => Some(agencies::codes_of(conn, ids).await?.into_iter().collect::<HashSet<String>>()),
-    };
-    if let Some(visible) = &visible {
-        rows.retain(|row| visible.contains(&row.unit));
-        units.retain(|unit| visible.contains(&unit.code));
-    }
+    let mut set = stored.ok_or_else(Problem::not_found)?.set()?;
+    set.rows.retain(|row| filter.keeps(row));
+    set.units.retain(|unit| filter.keeps_unit(&unit.code));
+    sight.narrow(conn, &mut set).await?;
+    let Set { mut rows, units } = set;
     if !sight.words {
         rows.iter_mut().for_each(|row| row.note = None);
     }
-    let reason = head.reason.filter(|_| visible.is_none() && sight.words);
+    let reason = head.reason.filter(|_| sight.scope == Scope::All && sight.words);
     let RevisionRow { revision, recorded_at, recorded_by, .. } = head;
     Ok(Observations { framework, data_year, revision, reason, recorded_at, recorded_by, units, rows })
 }
@@ -135,7 +143,7 @@ async fn view(
 ///
 /// The set is the framework's whole year: figures that it does not name are removed, and a missing figure is one without a row.
 /// Stored as a new revision, whole or not at all; all faults are told at once, the first 100 of them with their place. The same
-/// set again makes no revision. At most 50,000 rows in 16 MiB. Numbers are taken exactly as they are spelt. Units are named as
+/// set again makes no revision. A figure that stays as it is keeps its source; others become `imported`. At most 50,000 rows in 16 MiB. Numbers are taken exactly as they are spelt. Units are named as
 /// the source names them, and must be agencies' codes where agencies are scored.
 #[utoipa::path(
     tag = "runs",
@@ -159,8 +167,9 @@ async fn put_observations(
     let work = async move |conn: &mut Conn| {
         let framework = framework_of(conn, &code).await?;
         let NewObservations { rows, units, reason } = body.value;
-        let set = checked(conn, &framework, rows, units).await?;
+        let mut set = checked(conn, &framework, rows, units).await?;
         let held = Held::lock(conn, code.clone(), year, &conditions).await?;
+        set.keep_sources(&held.before);
         let stored = held.store(conn, &set, reason, &actor).await?;
         Ok(result(&framework, year, dry_run, &set, stored))
     };
@@ -177,7 +186,7 @@ pub async fn framework_of(conn: &mut Conn, code: &str) -> Result<Framework, Prob
     Ok(frameworks::read(row.definition)?)
 }
 
-async fn checked(
+pub async fn checked(
     conn: &mut Conn,
     framework: &Framework,
     rows: Vec<NewRow>,
@@ -249,11 +258,8 @@ async fn list_revisions(
             Ok(model::revisions(conn, code, year, &order, window).await?)
         })
         .await?;
-    let words = matches!(access.identity(), Identity::User { .. });
-    let sees_all = access.scope() == Scope::All;
-    let page = list.page(slice, |row: RevisionRow| {
-        let sees_all = words && (sees_all || row.unit_type != AGENCY);
-        ObservationRevision::of(row, sees_all)
-    });
+    let sight = Sight::of(&access);
+    let sees_all = sight.words && sight.scope == Scope::All;
+    let page = list.page(slice, |row: RevisionRow| ObservationRevision::of(row, sees_all));
     Reply::page(&access.conditions, list.format, &page)
 }

@@ -19,7 +19,12 @@ pub enum Source {
     /// Sent to the API as it stands.
     Imported,
     /// Accepted figures of agencies: one revision of one submission, or the sum over several.
-    Submissions { revisions: Vec<SubmissionRevision> },
+    Submissions {
+        /// Code of the indicator, where it is not that of the leaf.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        indicator: Option<String>,
+        revisions: Vec<SubmissionRevision>,
+    },
     /// A statistic of procedures or dossiers at the end of a period, by the id of its rate.
     Statistic {
         metric: String,
@@ -28,6 +33,26 @@ pub enum Source {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         batches: Vec<BatchRevision>,
     },
+}
+
+impl Source {
+    /// Who delivered it: agencies, and sources of batches, which can be agencies.
+    pub fn named(&self) -> Vec<&str> {
+        match self {
+            Self::Imported => Vec::new(),
+            Self::Submissions { revisions, .. } => revisions.iter().map(|one| one.agency.as_str()).collect(),
+            Self::Statistic { batches, .. } => batches.iter().map(|one| one.source.as_str()).collect(),
+        }
+    }
+
+    /// Leaves out what others delivered.
+    pub fn retain(&mut self, shown: impl Fn(&String) -> bool) {
+        match self {
+            Self::Imported => {}
+            Self::Submissions { revisions, .. } => revisions.retain(|one| shown(&one.agency)),
+            Self::Statistic { batches, .. } => batches.retain(|one| shown(&one.source)),
+        }
+    }
 }
 
 /// An accepted revision of an agency's monthly submission.
@@ -76,6 +101,11 @@ impl Row {
     pub fn key(&self) -> (&str, &str) {
         (&self.unit, &self.indicator)
     }
+
+    fn has_figure_of(&self, other: &Self) -> bool {
+        (&self.value, &self.numerator, &self.denominator)
+            == (&other.value, &other.numerator, &other.denominator)
+    }
 }
 
 /// A whole set, in the order of its codes.
@@ -92,6 +122,36 @@ impl Set {
         self.rows.sort_by(|a, b| (&a.unit, &a.indicator).cmp(&(&b.unit, &b.indicator)));
         self.units.sort_by(|a, b| a.code.cmp(&b.code));
         self
+    }
+
+    /// Figures that are as they were come from where they came from.
+    pub fn keep_sources(&mut self, before: &Self) {
+        let before: HashMap<(&str, &str), &Row> = before.rows.iter().map(|row| (row.key(), row)).collect();
+        for row in &mut self.rows {
+            let source = before.get(&row.key()).filter(|old| old.has_figure_of(row)).map(|old| &old.source);
+            if let Some(source) = source {
+                row.source = source.clone();
+            }
+        }
+    }
+
+    /// Leaves with the indicator that their figures were collected from, where it has another code.
+    pub fn fed(&self) -> BTreeSet<(String, String)> {
+        let from = |row: &Row| match &row.source {
+            Source::Submissions { indicator: Some(indicator), .. } => {
+                Some((row.indicator.clone(), indicator.clone()))
+            }
+            _ => None,
+        };
+        self.rows.iter().filter_map(from).collect()
+    }
+
+    /// Takes what is told of units in place of what was known of them.
+    pub fn describe(&mut self, units: Vec<Unit>) {
+        let told: BTreeSet<&str> = units.iter().map(|unit| unit.code.as_str()).collect();
+        self.units.retain(|unit| !told.contains(unit.code.as_str()));
+        self.units.extend(units);
+        self.units.sort_by(|a, b| a.code.cmp(&b.code));
     }
 
     /// What the engine computes from: every unit that is named or has a figure.

@@ -16,7 +16,7 @@ use crate::scoring::engine::input::Unit;
 /// Figures of one set.
 const MOST_ROWS: usize = 50_000;
 /// Units that are described beside their figures.
-const MOST_UNITS: usize = 5_000;
+pub const MOST_UNITS: usize = 5_000;
 /// Characters of a note.
 pub const MOST_NOTE: usize = 2_000;
 const MOST_REASON: usize = 1_000;

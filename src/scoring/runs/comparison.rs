@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::kept::{rows_of, run_of};
 use super::model::RunRow;
-use super::wire::IndexRun;
+use super::wire::{IndexRun, units_asked};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
@@ -25,19 +25,28 @@ pub struct ComparisonFilter {
     /// Id of the earlier run, which this one is compared with. Needed.
     #[param(required = true, value_type = Uuid)]
     with: Option<String>,
-    /// Codes of units, comma-separated.
-    #[param(value_type = Option<String>, example = "SO-YT")]
-    unit: Option<AnyOf<String>>,
+    /// Codes of units, comma-separated; a name that itself has a comma is found by itself.
+    #[param(example = "SO-YT")]
+    unit: Option<String>,
     /// Codes of nodes that both frameworks have, comma-separated.
     #[param(value_type = Option<String>, example = "ICT")]
     node: Option<AnyOf<String>>,
 }
 
 impl ComparisonFilter {
-    fn takes(&self, change: &Change) -> bool {
-        let takes =
-            |any: &Option<AnyOf<String>>, code: &String| any.as_ref().is_none_or(|any| any.0.contains(code));
-        takes(&self.unit, &change.unit) && takes(&self.node, &change.node)
+    fn takes(&self, units: Option<&[String]>, change: &Change) -> bool {
+        let nodes = self.node.as_ref().map(|any| any.0.as_slice());
+        let takes = |any: Option<&[String]>, code: &String| any.is_none_or(|any| any.contains(code));
+        takes(units, &change.unit) && takes(nodes, &change.node)
+    }
+
+    /// The run of `with`, which is not the one of the path.
+    fn earlier(&self, id: Uuid) -> Result<Uuid, Problem> {
+        let with: Uuid = match self.with.as_deref() {
+            None => return Err(invalid("with", needed())),
+            Some(text) => text.parse().map_err(|_| invalid("with", no_other()))?,
+        };
+        if with == id { Err(invalid("with", no_other())) } else { Ok(with) }
     }
 }
 
@@ -99,18 +108,22 @@ pub async fn compare_runs(
     list: Listing<ComparisonFilter>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
-    let with = list.filter.with.as_deref().and_then(|text| text.parse::<Uuid>().ok());
-    let rows = rows_of(&access, [Some(id.0), with].into_iter().flatten().collect()).await?;
+    list.order(&[], &[], NODE_AND_UNIT)?;
+    let with = list.filter.earlier(id.0);
+    let asked = std::iter::once(id.0).chain(with.as_ref().ok().copied()).collect();
+    let rows = rows_of(&access, asked).await?;
     let find = |id: Uuid| rows.iter().find(|row| row.id == id);
+    // A run that is not there is told before what is wrong with the other.
     let after = find(id.0).ok_or_else(Problem::not_found)?;
-    let before = with.filter(|with| *with != id.0).and_then(find).ok_or_else(no_other)?;
+    let before = find(with?).ok_or_else(|| invalid("with", no_other()))?;
     let compared = comparison_of(&access, &state, before, after).await?;
     if compared.changes.is_empty() {
         return Err(nothing_in_common());
     }
-    list.order(&[], &[], NODE_AND_UNIT)?;
     let seen = |change: &&Change| before.explains(&change.unit) && after.explains(&change.unit);
-    let taken = compared.changes.iter().filter(seen).filter(|change| list.filter.takes(change));
+    let units = list.filter.unit.as_deref().map(units_asked);
+    let takes = |change: &&Change| list.filter.takes(units.as_deref(), change);
+    let taken = compared.changes.iter().filter(takes).filter(seen);
     let items = taken.cloned().map(ScoreMove).collect();
     let Page { items, page } =
         list.page_of(items, |item: &ScoreMove| format!("{}\n{}", item.0.node, item.0.unit))?;
@@ -142,12 +155,15 @@ fn nothing_in_common() -> Problem {
     invalid("with", detail)
 }
 
-fn no_other() -> Problem {
-    let detail = Msg::fixed(
+fn needed() -> Msg {
+    Msg::fixed(
         "Thiếu tham số `with`: mã của một lần tính khác, trước lần này.",
         "The parameter `with` is required: the id of another run, the earlier one.",
-    );
-    invalid("with", detail)
+    )
+}
+
+fn no_other() -> Msg {
+    Msg::fixed("`with` không phải là mã của một lần tính khác.", "`with` is not the id of another run.")
 }
 
 async fn comparison_of(

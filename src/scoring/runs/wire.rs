@@ -200,9 +200,9 @@ fn years(name: &str, any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Pr
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ScoreFilter {
-    /// Codes of units, comma-separated.
-    #[param(value_type = Option<String>, example = "SO-YT,SO-TTTT")]
-    pub unit: Option<AnyOf<String>>,
+    /// Codes of units, comma-separated; a name that itself has a comma is found by itself.
+    #[param(example = "SO-YT,SO-TTTT")]
+    pub unit: Option<String>,
     /// Codes of nodes of the framework, comma-separated.
     #[param(value_type = Option<String>, example = "ICT,HT")]
     pub node: Option<AnyOf<String>>,
@@ -210,9 +210,14 @@ pub struct ScoreFilter {
 
 impl ScoreFilter {
     pub fn query(&self, root_only: bool) -> ScoreQuery {
-        let codes = |any: &Option<AnyOf<String>>| any.clone().map(|any| any.0);
-        ScoreQuery { units: codes(&self.unit), nodes: codes(&self.node), root_only }
+        let nodes = self.node.clone().map(|any| any.0);
+        ScoreQuery { units: self.unit.as_deref().map(units_asked), nodes, root_only }
     }
+}
+
+/// The units that a filter names: one whose name has commas, or several between commas.
+pub fn units_asked(text: &str) -> Vec<String> {
+    std::iter::once(text).chain(text.split(',').filter(|one| *one != text)).map(str::to_owned).collect()
 }
 
 /// One unit at one node.

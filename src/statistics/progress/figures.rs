@@ -221,7 +221,8 @@ impl Found {
 /// The figure of several agencies together: the sum of the numerators by the sum of the denominators.
 fn added(rows: &[&FigureRow], unit: &str) -> Found {
     let parts: Vec<_> = rows.iter().filter_map(|row| row.parts()).collect();
-    if parts.is_empty() {
+    // A sum of those that have parts would pass for that of all.
+    if parts.is_empty() || parts.len() < rows.len() {
         return match rows {
             [] => Found::nothing(Reason::NoFigure),
             [one] => {
@@ -282,5 +283,10 @@ mod tests {
         let (a, b) = (row("A", "2018-01-01", None, Some(3)), row("B", "2018-01-01", None, Some(5)));
         assert_eq!(shown(&added(&[&a], "score")), Ok("3".into()));
         assert_eq!(shown(&added(&[&a, &b], "score")), Err(Reason::NotASum));
+        let parts = row("C", "2018-01-01", Some((1, 2)), None);
+        for some in [[&a, &parts], [&parts, &a]] {
+            let found = added(&some, "percent");
+            assert_eq!((shown(&found), found.numerator.is_some()), (Err(Reason::NotASum), false));
+        }
     }
 }

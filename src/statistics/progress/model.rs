@@ -86,6 +86,8 @@ pub struct Frame {
     /// By name.
     pub agencies: Vec<AgencyRow>,
     pub figures: Vec<FigureRow>,
+    /// Levels of procedures begin later in the year, after the month of the day.
+    pub levels_to_come: bool,
 }
 
 /// What is looked for.
@@ -125,13 +127,15 @@ const FRAME: &str = "with asked as (select coalesce($1, (select max(year) from t
       (select coalesce(jsonb_agg(to_jsonb(g) order by g.scope = 'agency', g.due, g.code, g.agency), '[]') from goals g) as targets, \
       (select coalesce(jsonb_agg(to_jsonb(r) order by r.name collate \"vi-x-icu\", r.code), '[]') from reporters r) as agencies, \
       (select coalesce(jsonb_agg(jsonb_build_object('agency', c.agency, 'indicator', c.indicator_code, 'month', c.month, \
-         'numerator', c.numerator, 'denominator', c.denominator, 'value', c.value)), '[]') from counted c) as figures \
+         'numerator', c.numerator, 'denominator', c.denominator, 'value', c.value)), '[]') from counted c) as figures, \
+      exists (select 1 from service_levels l where p.last >= p.first and l.effective_from <= make_date(p.year, 12, 31) \
+        and l.effective_from >= date_trunc('month', p.last) + interval '1 month') as levels_to_come \
     from span p";
 
 /// Reads it.
 pub async fn frame(conn: &mut Reader<'_>, query: FrameQuery) -> QueryResult<Frame> {
     row! {
-        struct Row { year: i32, targets: serde_json::Value, agencies: serde_json::Value, figures: serde_json::Value }
+        struct Row { year: i32, targets: serde_json::Value, agencies: serde_json::Value, figures: serde_json::Value, levels_to_come: bool }
     }
     let row: Row = sql(FRAME)
         .bind(query.year)
@@ -146,6 +150,7 @@ pub async fn frame(conn: &mut Reader<'_>, query: FrameQuery) -> QueryResult<Fram
         targets: from_json(row.targets)?,
         agencies: from_json(row.agencies)?,
         figures: from_json(row.figures)?,
+        levels_to_come: row.levels_to_come,
     })
 }
 

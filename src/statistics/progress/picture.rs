@@ -91,8 +91,9 @@ pub async fn ask(conn: &mut Reader<'_>, question: &Question) -> Result<Picture, 
         agencies: None,
         fields: None,
         as_of: None,
-        // This year's sums have all there is of a year that goes on.
-        until: until.filter(|_| question.looks_back()),
+        // This year's sums have all there is of a year that goes on, by the levels of its last day: those of the month, unless
+        // some begin after it.
+        until: until.filter(|_| question.looks_back() || frame.levels_to_come),
     };
     let services = LevelQuery { period, group_by: None, agencies: None, fields: None, until };
     let by_agency = frame.targets.iter().any(|target| target.scope == "agency" && is_of_services(target));

@@ -76,6 +76,10 @@ async fn what_is_required_is_named_and_what_cannot_be_compared_is_refused() {
             .unwrap()
             .contains("another")
     );
+    for with in ["", "x", "01890000-0000-7000-8000-000000000000"] {
+        let error = told(&format!("index-runs/{id}/comparison?with={with}")).await;
+        assert!(error["detail"].as_str().unwrap().contains("is not the id of another run"), "{error}");
+    }
 }
 
 #[actix_web::test]

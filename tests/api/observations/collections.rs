@@ -9,7 +9,7 @@ use crate::dossiers::{add_service, batch, row};
 use crate::submissions::Desk;
 
 /// An accepted submission of any agency.
-async fn accepted(desk: &Desk, agency: &str, month: &str, values: Value) -> String {
+pub async fn accepted(desk: &Desk, agency: &str, month: &str, values: Value) -> String {
     let officer = desk.service.token(&format!("officer.{}", agency.to_lowercase())).await;
     let body = json!({"agency": agency, "period": month});
     let created = desk.service.post("submissions", body).as_(&officer).send().await.expect(201).json();
@@ -20,15 +20,15 @@ async fn accepted(desk: &Desk, agency: &str, month: &str, values: Value) -> Stri
     created["id"].as_str().unwrap().to_owned()
 }
 
-fn computers(numerator: i64, denominator: i64) -> Value {
+pub fn computers(numerator: i64, denominator: i64) -> Value {
     json!([{"indicator": "HT.CQ.01", "numerator": numerator, "denominator": denominator, "note": "ghi chú"}])
 }
 
-async fn collect(desk: &Desk, path: &str, body: Value) -> Value {
+pub async fn collect(desk: &Desk, path: &str, body: Value) -> Value {
     desk.service.post(path, body).as_(&desk.coordinator).send().await.expect(200).json()
 }
 
-fn rows(set: &Value) -> BTreeMap<(String, String), Value> {
+pub fn rows(set: &Value) -> BTreeMap<(String, String), Value> {
     let text = |row: &Value, name: &str| row[name].as_str().unwrap().to_owned();
     set["rows"]
         .as_array()
@@ -38,8 +38,8 @@ fn rows(set: &Value) -> BTreeMap<(String, String), Value> {
         .collect()
 }
 
-const AGENCIES: &str = "frameworks/ICT-INDEX-AGENCIES/observations/2018";
-const PROVINCES: &str = "frameworks/ICT-INDEX-2016/observations/2018";
+pub const AGENCIES: &str = "frameworks/ICT-INDEX-AGENCIES/observations/2018";
+pub const PROVINCES: &str = "frameworks/ICT-INDEX-2016/observations/2018";
 
 #[actix_web::test]
 async fn agencies_take_their_own_figures_and_imported_ones_stay() {
@@ -74,7 +74,7 @@ async fn agencies_take_their_own_figures_and_imported_ones_stay() {
         (&own["numerator"], &own["denominator"], &own["note"]),
         (&json!(11), &json!(100), &json!("ghi chú"))
     );
-    let source = json!({"type": "submissions", "revisions": [{"agency": "SO-YT", "period": "2018-02", "submission": latest, "revision": 1}]});
+    let source = json!({"type": "submissions", "indicator": "HT.CQ.01", "revisions": [{"agency": "SO-YT", "period": "2018-02", "submission": latest, "revision": 1}]});
     assert_eq!(own["source"], source);
     assert_eq!(all[&("SO-NV".to_owned(), "CQ.HT.01".to_owned())]["numerator"], 49);
 
