@@ -1,5 +1,7 @@
 //! Runs in memory: a run never changes, so it is computed once and kept as long as there is room.
 
+use std::collections::BTreeSet;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -13,6 +15,21 @@ use crate::scoring::frameworks;
 use crate::scoring::observations::model::set_of;
 use crate::state::State;
 
+/// A run, computed, with which of its leaves were collected from an indicator with another code.
+#[derive(Debug)]
+pub struct Kept {
+    done: Computation,
+    pub fed: BTreeSet<(String, String)>,
+}
+
+impl Deref for Kept {
+    type Target = Computation;
+
+    fn deref(&self) -> &Computation {
+        &self.done
+    }
+}
+
 /// The run of the path, as far as the caller may see it.
 pub async fn row_of<P>(access: &Access<P>, id: Uuid) -> Result<RunRow, Problem> {
     rows_of(access, vec![id]).await?.pop().ok_or_else(Problem::not_found)
@@ -24,15 +41,12 @@ pub async fn rows_of<P>(access: &Access<P>, ids: Vec<Uuid>) -> Result<Vec<RunRow
 }
 
 /// The run of the path, computed: its row and its inputs are read together where it is not kept.
-pub async fn both_of<P>(
-    access: &Access<P>,
-    state: &State,
-    id: Uuid,
-) -> Result<(RunRow, Arc<Computation>), Problem> {
+pub async fn both_of<P>(access: &Access<P>, state: &State, id: Uuid) -> Result<(RunRow, Arc<Kept>), Problem> {
     let mut read = None;
     let make = async || {
         let scope = access.scope();
-        let whole = access.fetch(async |conn| Ok(model::whole(conn, id, &scope).await?)).await?;
+        // Long results would keep others waiting on a shared connection.
+        let whole = access.read(async move |conn| Ok(model::whole(conn, id, &scope).await?)).await?;
         let WholeRow { run, input } = whole.ok_or_else(Problem::not_found)?;
         read = Some(run);
         work(state, input).await
@@ -45,7 +59,7 @@ pub async fn both_of<P>(
 }
 
 /// The run, computed.
-pub async fn run_of<P>(access: &Access<P>, state: &State, row: &RunRow) -> Result<Arc<Computation>, Problem> {
+pub async fn run_of<P>(access: &Access<P>, state: &State, row: &RunRow) -> Result<Arc<Kept>, Problem> {
     both_of(access, state, row.id).await.map(|(_, run)| run)
 }
 
@@ -53,15 +67,20 @@ fn key(id: Uuid) -> String {
     format!("run/{id}")
 }
 
-async fn work(state: &State, input: InputRow) -> Result<(Computation, usize), Problem> {
-    let done = state.computed().work(move || of_input(input)).await??;
+async fn work(state: &State, input: InputRow) -> Result<(Kept, usize), Problem> {
+    let done = state.computed().work(move || kept_of(input)).await??;
     let weight = done.weight();
     Ok((done, weight))
 }
 
 /// Reads what is stored and computes.
 pub fn of_input(input: InputRow) -> Result<Computation, Problem> {
+    kept_of(input).map(|kept| kept.done)
+}
+
+fn kept_of(input: InputRow) -> Result<Kept, Problem> {
     let framework = frameworks::model::read(input.definition)?;
     let set = set_of(input.figures, input.named)?;
-    compute(&framework, &set.input()).map_err(refused)
+    let done = compute(&framework, &set.input()).map_err(refused)?;
+    Ok(Kept { done, fed: set.fed() })
 }

@@ -1,5 +1,7 @@
 //! What would move a unit most, and which tasks of the plan work on it, over HTTP.
 
+use std::collections::BTreeSet;
+
 use actix_web::{get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -65,7 +67,8 @@ pub struct UnitLevers {
 /// Every indicator that applies to the unit, by what a step of improvement would gain: a tenth of the way from the worst figure to the
 /// best one, or one more of what is counted; the others and the frontier stay as they are. `gain_per_unit` is per 1 of the figure,
 /// `gain_full` for going all the way, `places` the ranks gained. A unit without an overall score has none. With each indicator the
-/// tasks of the plans that are linked to it. An officer reads their own agencies alone; others are 404.
+/// tasks of the plans that are linked to it, or to the indicator that its figures were collected from. An officer reads no agencies of
+/// others; those are 404.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ("unit" = String, Path, description = "Code of the unit, percent-encoded", example = "SO-YT")),
@@ -79,7 +82,8 @@ pub async fn list_levers(
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let (row, now, unit) = unit_of(&access, &state, path.0).await?;
-    let codes = now.run.tree.leaves().map(|(_, item, _)| item.code.clone()).collect();
+    let leaves = now.run.tree.leaves().map(|(_, item, _)| &item.code);
+    let codes = leaves.chain(now.fed.iter().map(|(_, indicator)| indicator)).cloned().collect();
     let tasks = tasks_of(&access, codes).await?;
     let work = move || {
         let levers = now.run.levers(&unit).unwrap_or_default();
@@ -90,7 +94,7 @@ pub async fn list_levers(
                 name: item.map(|item| item.name.clone()).unwrap_or_default(),
                 tasks: tasks
                     .iter()
-                    .filter(|task| task.indicators.contains(&lever.indicator))
+                    .filter(|task| works_on(task, &lever.indicator, &now.fed))
                     .map(LeverTask::from)
                     .collect(),
                 lever,
@@ -102,6 +106,12 @@ pub async fn list_levers(
     let bytes =
         serde_json::to_vec(&body).map_err(|e| Problem::internal(format!("cannot write JSON: {e}")))?;
     Reply::resource(&access.conditions, &crate::http::EntityTag::of_bytes(&bytes), || body)
+}
+
+/// Whether a task is linked to the leaf, or to an indicator that the leaf's figures were collected from.
+fn works_on(task: &Task, leaf: &String, fed: &BTreeSet<(String, String)>) -> bool {
+    task.indicators.contains(leaf)
+        || fed.iter().any(|(of, indicator)| of == leaf && task.indicators.contains(indicator))
 }
 
 async fn tasks_of(access: &Access<ReadStatistics>, codes: Vec<String>) -> Result<Vec<Task>, Problem> {

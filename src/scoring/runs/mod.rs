@@ -14,6 +14,7 @@ pub mod routes;
 pub mod rules;
 pub mod score_model;
 pub mod scores;
+pub mod seen;
 pub mod simulations;
 pub mod units;
 pub mod warnings;

@@ -32,7 +32,7 @@ row! {
         pub created_by: String,
         pub superseded_by: Option<Uuid>,
         pub superseded_at: Option<DateTime<Utc>>,
-        /// Where units are agencies and the reader's are limited: the codes of theirs.
+        /// Where units are hidden from the reader, because they are agencies of others: the other units, by code.
         #[serde(skip)]
         pub own: Option<Vec<String>>,
     }
@@ -108,14 +108,19 @@ pub async fn list(
     list.page(conn, order, window).await
 }
 
-/// The columns with the units that are the reader's, who is bound as `$2`.
+/// The columns with the units that the reader, whose agencies are bound as `$2`, is not kept from. A unit is hidden when it is an
+/// agency of others, whatever the framework calls its units.
 fn seen() -> String {
-    let own = "case when $2::int[] is not null and f.unit_type = 'agency' \
-        then array(select a.code from agencies a where a.id = any($2)) end as own";
-    COLUMNS.replace("null::text[] as own", own)
+    const UNITS: &str = "index_run_scores s left join agencies a on a.code = s.unit and a.id <> all($2) \
+        where s.run_id = r.id and s.position = 0";
+    let own = format!(
+        "case when $2::int[] is not null and exists (select 1 from {UNITS} and a.id is not null) \
+         then array(select s.unit from {UNITS} and a.id is null order by s.unit) end as own"
+    );
+    COLUMNS.replace("null::text[] as own", &own)
 }
 
-/// The runs of these ids, with the units that are the reader's.
+/// The runs of these ids, with the units that the reader is not kept from.
 pub async fn find(conn: &mut impl Connected, ids: Vec<Uuid>, scope: &Scope) -> QueryResult<Vec<RunRow>> {
     sql(format!("select {} from {FROM} where r.id = any($1)", seen()))
         .bind(ids)

@@ -135,7 +135,8 @@ fn needed() -> Msg {
 /// Compare with published national results
 ///
 /// For one unit and every node: score and rank as published for the run's `index_year` and as computed by the run, their difference, and
-/// the places gained since the year before by both. What was published is never mixed into what is computed.
+/// the places gained since the year before by both. What was published is never mixed into what is computed. Indicators of a unit that
+/// is an agency of others are not computed for an officer.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), BesideQuery, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
@@ -152,10 +153,11 @@ pub async fn compare_with_published(
     let Some(unit) = query.filter.unit.as_deref().map(nfc) else {
         return Err(invalid("unit", needed()));
     };
+    let scope = access.scope();
     let (before, rows) = access
         .fetch(async |conn| {
             let before = model::of_year(conn, &row.framework, row.index_year - 1).await?.map(|run| run.id);
-            Ok((before, score_model::beside(conn, &row, before, &unit).await?))
+            Ok((before, score_model::beside(conn, &row, before, &unit, &scope).await?))
         })
         .await?;
     if rows.iter().all(|beside| beside.position.is_none()) {

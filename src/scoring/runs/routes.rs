@@ -5,8 +5,9 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::kept::{both_of, of_input};
-use super::model::{self, InputRow, RunWrite};
+use super::model::{self, InputRow, RunRow, RunWrite};
 use super::rules::{Computation, Verification, verify};
+use super::seen::warnings_seen;
 use super::warnings::warnings;
 use super::wire::{IndexRun, IndexRunDetail, Kind, NewIndexRun, RunFilter};
 use super::{comparison, levers, national, robustness, score_model, scores, simulations, units};
@@ -130,13 +131,16 @@ async fn store(
     score_model::insert_scores(conn, id, &items).await?;
     audit::record(conn, actor, Event::create("index_run", id.to_string(), &row)).await?;
     let verification = Verification::of_new(&done);
-    let tag = tag_of(row.version, verification.matches);
+    let tag = tag_of(&row, verification.matches);
     let detail = IndexRunDetail { run: IndexRun::from(row), warnings: warnings(&done.run), verification };
     Ok(Reply::created(format!("/api/v1/index-runs/{id}"), &detail)?.tagged(&tag))
 }
 
-fn tag_of(version: i32, matches: bool) -> EntityTag {
-    EntityTag::of_variant(version, &[ENGINE_VERSION, if matches { "matches" } else { "differs" }])
+fn tag_of(row: &RunRow, matches: bool) -> EntityTag {
+    let limited = row.own.as_ref().map(|own| own.join(","));
+    let mut parts = vec![ENGINE_VERSION, if matches { "matches" } else { "differs" }];
+    parts.extend(limited.as_deref());
+    EntityTag::of_variant(row.version, &parts)
 }
 
 /// List index runs
@@ -163,7 +167,8 @@ async fn list_runs(access: Access<ReadStatistics>, list: Listing<RunFilter>) -> 
 /// Read an index run
 ///
 /// With `verification`: the run is computed again from its framework and observations and held against what is stored, score by
-/// score. `warnings` say what a reader of the scores should know.
+/// score. `warnings` say what a reader of the scores should know; to an officer they name no agency of others, and no nodes where
+/// one of those is concerned too.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path)),
@@ -177,11 +182,12 @@ async fn get_run(
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let (row, now) = both_of(&access, &state, id.0).await?;
-    let stored = access.fetch(async |conn| Ok(score_model::all_scores(conn, id.0).await?)).await?;
+    // Long results would keep others waiting on a shared connection.
+    let stored = access.read(async move |conn| Ok(score_model::all_scores(conn, id.0).await?)).await?;
     let (run, told) = (now.clone(), row.clone());
-    let found = move || (verify(&told, &stored, &run), warnings(&run.run));
+    let found = move || (verify(&told, &stored, &run), warnings_seen(&told, warnings(&run.run)));
     let (verification, warnings) = state.computed().work(found).await?;
-    let tag = tag_of(row.version, verification.matches);
+    let tag = tag_of(&row, verification.matches);
     Reply::resource(&access.conditions, &tag, || IndexRunDetail {
         run: IndexRun::from(row),
         warnings,

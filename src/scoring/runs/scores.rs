@@ -14,7 +14,8 @@ use crate::http::{ListParams, Listing, Page, PathOf, Problem, Reply};
 /// List the scores of a run
 ///
 /// Every unit at every node, nodes from the root down. Scores are exact; `rounded` is what is ranked. Sort keys: `node` (place in
-/// the tree), `unit`, `rank`.
+/// the tree), `unit`, `rank`. Of units that are agencies of others an officer reads the whole and the groups, no indicators and
+/// nothing of what is missing: the score of an indicator gives its figure away.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ScoreFilter, ListParams),
@@ -33,7 +34,7 @@ pub async fn list_scores(
 /// List the ranks of a run
 ///
 /// As the scores, best first; without `node` those of the whole (the root) alone. Those without a rank come last. Sort keys: `rank`,
-/// `node`, `unit`.
+/// `node`, `unit`. Of others' agencies an officer reads no indicators.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ScoreFilter, ListParams),
@@ -66,9 +67,11 @@ async fn page(
     }
     let window = list.window(&order)?;
     row_of(access, id).await?;
-    let query = list.filter.query(root_only);
+    let (query, scope) = (list.filter.query(root_only), access.scope());
     let slice = access
-        .fetch(async |conn| Ok(model::scores(conn, id, query.clone(), &order, window.clone()).await?))
+        .fetch(async |conn| {
+            Ok(model::scores(conn, (id, &scope), query.clone(), &order, window.clone()).await?)
+        })
         .await?;
     Reply::page(&access.conditions, list.format, &list.page(slice, IndexScore::from))
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::faults::{no_way, refused, unknown_indicator, unknown_unit};
 use super::kept::both_of;
 use super::model::RunRow;
+use super::seen::scores_seen;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::json::at_most;
@@ -146,7 +147,7 @@ pub async fn simulate_run(
     let (row, now) = both_of(&access, &state, id.0).await?;
     let asked = body.value;
     check_names(&row, &now.run, &asked)?;
-    let answer = state.computed().work(move || answer(row.id, &now.run, asked)).await??;
+    let answer = state.computed().work(move || answer(&row, &now.run, asked)).await??;
     Reply::ok(&answer)
 }
 
@@ -205,7 +206,7 @@ fn repeated(asked: &NewSimulation, faults: &mut Violations) {
     }
 }
 
-fn answer(id: Uuid, run: &Run, asked: NewSimulation) -> Result<SimulationAnswer, Problem> {
+fn answer(row: &RunRow, run: &Run, asked: NewSimulation) -> Result<SimulationAnswer, Problem> {
     let change = |new: NewFigure| Substitution { unit: new.unit, indicator: new.indicator, value: new.value };
     let changes: Vec<Substitution> = asked.changes.into_iter().map(change).collect();
     let after = simulate(run, &changes, asked.frontier).map_err(refused)?;
@@ -214,7 +215,8 @@ fn answer(id: Uuid, run: &Run, asked: NewSimulation) -> Result<SimulationAnswer,
         [] => after.run.overall(),
         nodes => nodes.iter().flat_map(|node| after.run.scores_of(node)).collect(),
     };
-    Ok(SimulationAnswer { run: id, frontier: asked.frontier, scores, moved: after.moved, inverse })
+    let scores = scores_seen(row, &run.tree, scores);
+    Ok(SimulationAnswer { run: row.id, frontier: asked.frontier, scores, moved: after.moved, inverse })
 }
 
 fn reach(run: &Run, new: &NewGoal, mode: FrontierMode) -> Result<Inverse, Problem> {

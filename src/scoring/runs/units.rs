@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::kept::both_of;
+use super::kept::{Kept, both_of};
 use super::model::RunRow;
 use super::rules::Computation;
 use crate::auth::Access;
@@ -82,7 +82,7 @@ pub async fn unit_of(
     access: &Access<ReadStatistics>,
     state: &State,
     (id, unit): (Uuid, String),
-) -> Result<(RunRow, std::sync::Arc<Computation>, String), Problem> {
+) -> Result<(RunRow, std::sync::Arc<Kept>, String), Problem> {
     let (row, now) = both_of(access, state, id).await?;
     let unit = nfc(&unit);
     if !row.explains(&unit) || now.run.unit(&unit).is_none() {

@@ -101,3 +101,21 @@ async fn an_officer_reads_of_no_others_submission_in_a_figure_of_the_province() 
         assert!(!text.contains("SO-YT"), "{text}");
     }
 }
+
+#[actix_web::test]
+async fn a_leaf_has_the_tasks_of_the_indicator_it_was_collected_from() {
+    let desk = Desk::open().await;
+    let trained = json!([{"indicator": "NL.CQ.05", "numerator": 30, "denominator": 45, "note": "x"}]);
+    accepted(&desk, "SO-YT", "2018-02", trained).await;
+    let body = json!({"submissions": [{"indicator": "CQ.NL.03", "from": "NL.CQ.05"}]});
+    collect(&desk, &format!("{AGENCIES}/collections"), body).await;
+    let id = crate::index_runs::run(&desk.service, "ICT-INDEX-AGENCIES", 2018, "provisional").await;
+    let path = format!("index-runs/{id}/units/SO-YT/levers");
+    let items = desk.get(&path, &desk.officer).await.expect(200).json()["items"].as_array().unwrap().clone();
+    let codes = |leaf: &str| -> Vec<Value> {
+        let item = items.iter().find(|item| item["indicator"] == leaf).unwrap();
+        item["tasks"].as_array().unwrap().iter().map(|task| task["code"].clone()).collect()
+    };
+    assert_eq!(codes("CQ.NL.03"), [json!("T11"), json!("T12")]);
+    assert_eq!(codes("CQ.NL.02"), Vec::<Value>::new());
+}
