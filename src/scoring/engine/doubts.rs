@@ -71,7 +71,7 @@ impl Run {
                     && self.input.has_figure(&scored.unit.code, &item.code)
             }
             Doubt::OutOfRange => {
-                item.leaf().zip(reading()).is_some_and(|(leaf, reading)| out_of_range(leaf, reading))
+                item.leaf().zip(reading()).is_some_and(|(leaf, reading)| out_of_range(item, leaf, reading))
             }
             Doubt::AboveMaximum => {
                 item.leaf().is_some()
@@ -138,11 +138,7 @@ pub fn figures_out_of_range(tree: &Tree, observations: &[Observation]) -> Vec<(S
         tree.leaves().flat_map(|(_, item, leaf)| takings(item, leaf)).collect();
     let out = observations.iter().filter(|row| {
         let taking = rules.get(row.indicator.as_str());
-        taking.is_some_and(|taking| {
-            taking
-                .figure(row)
-                .is_some_and(|figure| !takes(taking.points, taking.maximum, &taking.per, &figure))
-        })
+        taking.is_some_and(|taking| taking.figure(row).is_some_and(|figure| !taking.takes(&figure)))
     });
     out.map(|row| (row.unit.clone(), row.indicator.clone())).collect()
 }
@@ -159,6 +155,21 @@ impl Taking<'_> {
     fn figure(&self, row: &Observation) -> Option<Fixed> {
         let share = || row.numerator.as_ref()?.times_over(&self.per, row.denominator.as_ref()?);
         row.value.clone().or_else(share).map(|figure| self.leaf.truncated(figure))
+    }
+
+    /// Whether the rule takes a figure as it is. A count may exceed its cap and a share what earns full points, but not the whole; a
+    /// step table has no upper end.
+    fn takes(&self, figure: &Fixed) -> bool {
+        let one = Fixed::one();
+        match self.points.kind {
+            PointsKind::Ratio => {
+                !figure.is_negative() && figure <= self.points.full.as_ref().unwrap_or(&one).max(&self.per)
+            }
+            PointsKind::Awarded => !figure.is_negative() && figure <= self.maximum,
+            PointsKind::YesNo => figure.is_zero() || *figure == one,
+            PointsKind::CappedCount | PointsKind::Deduction => !figure.is_negative(),
+            PointsKind::Steps | PointsKind::BestOf | PointsKind::Information => true,
+        }
     }
 }
 
@@ -183,27 +194,9 @@ fn normaliser_of(leaf: &Leaf) -> Option<&Normaliser> {
     }
 }
 
-fn out_of_range(leaf: &Leaf, reading: &Reading) -> bool {
-    let (Rule::Points(points), Some(figure)) = (&leaf.rule, &reading.value) else { return false };
-    let mut alternatives = points.of.iter().flatten();
-    match alternatives.find(|alternative| Some(&alternative.code) == reading.alternative.as_ref()) {
-        Some(counted) => {
-            let per = counted.per.clone().unwrap_or_else(Fixed::one);
-            !takes(&counted.points, counted.max_points.as_ref().unwrap_or(&leaf.max_points), &per, figure)
-        }
-        None => !takes(points, &leaf.max_points, &leaf.per, figure),
-    }
-}
-
-/// Whether a rule of points takes a figure as it is. A count may exceed its cap and a share what earns full points, but not the whole; a
-/// step table has no upper end.
-fn takes(points: &Points, maximum: &Fixed, per: &Fixed, figure: &Fixed) -> bool {
-    let one = Fixed::one();
-    match points.kind {
-        PointsKind::Ratio => !figure.is_negative() && figure <= points.full.as_ref().unwrap_or(&one).max(per),
-        PointsKind::Awarded => !figure.is_negative() && figure <= maximum,
-        PointsKind::YesNo => figure.is_zero() || *figure == one,
-        PointsKind::CappedCount | PointsKind::Deduction => !figure.is_negative(),
-        PointsKind::Steps | PointsKind::BestOf | PointsKind::Information => true,
-    }
+/// As it counted: of a best-of the alternative that did.
+fn out_of_range(item: &Item, leaf: &Leaf, reading: &Reading) -> bool {
+    let code = reading.alternative.as_ref().unwrap_or(&item.code);
+    let taking = takings(item, leaf).into_iter().find(|(of, _)| of == code).map(|(_, taking)| taking);
+    taking.zip(reading.value.as_ref()).is_some_and(|(taking, figure)| !taking.takes(figure))
 }

@@ -38,7 +38,12 @@ pub struct Options {
 /// Draws beyond these are not made.
 pub const MAX_DRAWS: usize = 10_000;
 /// Scores that may be drawn for one answer: some seconds of work.
-pub const MAX_DRAWN: usize = 200_000_000;
+const MAX_DRAWN: usize = 200_000_000;
+
+/// How many draws there may be of a run: every score of every draw is computed.
+pub fn most_draws(run: &Run) -> usize {
+    (MAX_DRAWN / (run.units.len() * run.tree.len()).max(1)).min(MAX_DRAWS)
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct RankInterval {

@@ -47,8 +47,7 @@ impl Sketch {
     /// The ranks with each item's weight multiplied by a factor of its own.
     pub fn ranks(&mut self, mut factor: impl FnMut() -> f64) -> Vec<Option<usize>> {
         let weights: Vec<f64> = self.weights.iter().map(|weight| weight * factor()).collect();
-        let order: Vec<usize> = (0..self.tree.len()).rev().collect();
-        for index in order {
+        for index in (0..self.tree.len()).rev() {
             let Some(group) = self.tree.item(index).and_then(Item::group) else { continue };
             let blocked =
                 |unit: usize| self.blocked.get(index).and_then(|all| all.get(unit)).is_some_and(|is| *is);

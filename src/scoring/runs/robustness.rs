@@ -18,7 +18,7 @@ use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::framework::{Aggregate, Method};
 use crate::scoring::engine::hash::ENGINE_VERSION;
 use crate::scoring::engine::robust::{
-    LeftOut, MAX_DRAWN, MAX_DRAWS, Options, RankInterval, Variant, leave_one_out, rank_intervals,
+    LeftOut, MAX_DRAWS, Options, RankInterval, Variant, leave_one_out, most_draws, rank_intervals,
 };
 use crate::scoring::engine::score::Run;
 use crate::state::State;
@@ -101,9 +101,8 @@ fn distinct<T: Copy + PartialEq>(any: Option<&AnyOf<T>>) -> Vec<T> {
     all
 }
 
-/// What is drawn has a bound: every score of every draw is computed.
 fn check_size(run: &Run, draws: usize) -> Result<(), Problem> {
-    let most = MAX_DRAWN / (run.units.len() * run.tree.len()).max(1);
+    let most = most_draws(run);
     if draws <= most {
         return Ok(());
     }
@@ -153,8 +152,9 @@ pub async fn test_robustness(
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
-    let left_out = left_out_of(&access, &state, &row).await?;
+    // First what may be refused.
     let intervals = intervals_of(&access, &state, &row, options.clone()).await?;
+    let left_out = left_out_of(&access, &state, &row).await?;
     Reply::resource(&access.conditions, &tag, || Robustness {
         run: row.id,
         draws: options.draws,

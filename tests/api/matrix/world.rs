@@ -64,6 +64,8 @@ impl World {
         }
         for agency in ["SO-YT", "SO-TTTT"] {
             world.words(agency).await;
+            // There before the first list is asked: what is accepted is shown in more places than the submission.
+            world.submission(agency, "accepted").await;
             let new = json!({"agency": agency, "period": "2017-12"});
             let begin = world.service.post("submissions", new).as_(&world.tokens["coordinator"]);
             begin.send().await.expect(201);

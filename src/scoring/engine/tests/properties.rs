@@ -1,6 +1,7 @@
 //! Laws that hold for every framework.
 
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::super::aggregate::Cell;
 use super::super::compare::compare;
@@ -10,12 +11,12 @@ use super::super::framework::{Framework, Node};
 use super::super::gap::leaves;
 use super::super::hash::input_hash;
 use super::super::inverse::{Goal, Inverse, least_change};
-use super::super::robust::{Options, rank_intervals, sketched_ranks};
+use super::super::robust::{Options, most_draws, rank_intervals, sketched_ranks};
 use super::super::score::Run;
 use super::super::validate::validate;
 use super::super::whatif::{FrontierMode, Substitution, simulate};
 use super::world::{Random, World, world};
-use super::{fixed, run, score_of};
+use super::{fixed, framework_with, group, input, leaf, run, score_of};
 
 type Standing<'a> = (&'a str, &'a [Cell], &'a [Option<usize>]);
 
@@ -221,4 +222,42 @@ fn the_sketch_ranks_as_the_run_does() {
     let run = run(&framework, &input);
     let exact: Vec<Option<usize>> = run.units.iter().map(|unit| unit.ranks[0]).collect();
     assert_eq!(sketched_ranks(&run), exact);
+}
+
+/// A unit that is blocked in one group draws no range there.
+#[test]
+fn the_sketch_blocks_what_the_run_blocks() {
+    let mut ranged = group("g", "arithmetic", vec![leaf("a", "none"), leaf("b", "none")]);
+    ranged["renormalise"] = json!("min_max");
+    let root = group("r", "arithmetic", vec![ranged, leaf("c", "none")]);
+    let framework = framework_with(json!({"missing": "block"}), root);
+    let figures = [
+        ("u", "a", "0.5"),
+        ("u", "b", "0.5"),
+        ("u", "c", "1"),
+        ("v", "a", "0.6"),
+        ("v", "b", "0.6"),
+        ("v", "c", "0"),
+        ("w", "a", "0"),
+        ("w", "c", "0"),
+    ];
+    let run = run(&framework, &input(&figures));
+    let exact: Vec<Option<usize>> = run.units.iter().map(|unit| unit.ranks[0]).collect();
+    assert_eq!(exact, [Some(1), Some(1), None]);
+    assert_eq!(sketched_ranks(&run), exact);
+}
+
+#[test]
+fn a_large_run_is_drawn_less_often() {
+    let draws = |units: usize, leaves: usize| {
+        let world = world(7, units, leaves, 3);
+        let run = run(&world.framework, &world.input);
+        (most_draws(&run), units * run.tree.len())
+    };
+    assert_eq!(draws(20, 10).0, 10_000);
+    let (most, scores) = draws(250, 100);
+    assert!(
+        most < 10_000 && most * scores <= 200_000_000 && (most + 1) * scores > 200_000_000,
+        "{most} × {scores}"
+    );
 }
