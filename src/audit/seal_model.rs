@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::seals::{Head, Leaf, hex};
+use super::seals::{Head, Leaf};
 use crate::db::{Conn, QueryResult, sql};
+use crate::values::hex;
 
 /// The hash of an event `e`. Instants as numbers and documents as PostgreSQL's own text, so that no setting of a session changes it.
 const EVENT_HASH: &str = "sha256(convert_to(jsonb_build_array(e.id, (extract(epoch from e.at) * 1000000)::bigint, e.actor, e.request_id, \

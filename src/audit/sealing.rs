@@ -7,8 +7,9 @@ use chrono::{DateTime, Duration, SubsecRound, Utc};
 use uuid::Uuid;
 
 use super::seal_model::{self as model, SealRow, SealedRow, StrayRow};
-use super::seals::{Head, Kept, Leaf, hex};
+use super::seals::{Head, Kept, Leaf};
 use crate::db::{Conn, QueryResult};
+use crate::values::hex;
 
 /// Events of one seal at the most: what was changed is searched for among so many.
 const MOST_EVENTS: usize = 10_000;

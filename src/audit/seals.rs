@@ -7,6 +7,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::values::hex;
+
 /// An event under a seal, as it was then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Leaf {
@@ -38,13 +40,6 @@ impl Head {
         }
         Sha256::digest(text.as_bytes()).to_vec()
     }
-}
-
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// The line of a seal, to be kept where nobody who can write to the database can write.

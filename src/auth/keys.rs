@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Duration, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::values::hex;
+
 /// HS256 wants at least as many bytes as its hash (RFC 7518, 3.2).
 const KEY_BYTES: usize = 32;
 /// A new key signs only after every instance has had time to read it.
@@ -129,7 +131,7 @@ impl TokenKey {
     fn random(not_before: DateTime<Utc>) -> Self {
         let secret: [u8; KEY_BYTES] = rand::random();
         let id: [u8; 6] = rand::random();
-        let kid = id.iter().map(|b| format!("{b:02x}")).collect();
+        let kid = hex(&id);
         Self { kid, secret: STANDARD.encode(secret), not_before }
     }
 

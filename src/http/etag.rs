@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::encoding::Coding;
 use super::{Code, Msg, Problem};
+use crate::values::hex;
 
 /// Strong tag of a representation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl EntityTag {
 }
 
 fn short_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().take(12).map(|b| format!("{b:02x}")).collect()
+    hex(Sha256::digest(bytes).get(..12).unwrap_or_default())
 }
 
 /// `If-Match` and `If-None-Match` of a request.

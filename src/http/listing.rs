@@ -14,6 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::csv::Format;
 use super::{Code, Msg, Problem, serde_text};
 use crate::db::list::{Order, Slice, SortKey, Window};
+use crate::values::hex;
 
 const DEFAULT_LIMIT: i64 = 50;
 const MOST: i64 = 200;
@@ -210,7 +211,7 @@ impl<F> Listing<F> {
 }
 
 fn hash(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().take(8).map(|b| format!("{b:02x}")).collect()
+    hex(Sha256::digest(text.as_bytes()).get(..8).unwrap_or_default())
 }
 
 fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {

@@ -2,10 +2,12 @@
 
 mod decimal;
 mod fold;
+mod hex;
 mod period;
 mod rate;
 
 pub use decimal::{Decimal, NumberFault, integer_of, number_of};
 pub use fold::{fold, nfc};
+pub use hex::hex;
 pub use period::{Month, Period, is_plausible_day};
 pub use rate::{Bound, Comparator, Rate};

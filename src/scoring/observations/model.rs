@@ -9,6 +9,7 @@ use crate::auth::Actor;
 use crate::db::json::{from_json, to_json};
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, Connected, QueryResult, sql};
+use crate::values::hex;
 
 row! {
     /// One revision with its figures.
@@ -143,7 +144,7 @@ pub async fn lock(conn: &mut Conn, framework: &str, year: i32) -> QueryResult<Op
 /// What two equal sets have in common.
 pub fn digest(set: &Set) -> QueryResult<String> {
     let text = to_json(&set.rows)?.to_string() + &to_json(&set.units)?.to_string();
-    Ok(Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&Sha256::digest(text.as_bytes())))
 }
 
 /// Adds an ordered set as the revision after `last`, under [`lock`]; `None` when it is what `last` holds already.
