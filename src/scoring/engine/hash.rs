@@ -5,7 +5,6 @@ use sha2::{Digest, Sha256};
 
 use super::framework::Framework;
 use super::input::Input;
-use crate::values::hex;
 
 /// Changes whenever the same input could give another result.
 pub const ENGINE_VERSION: &str = "2";
@@ -19,7 +18,7 @@ pub fn input_hash(framework: &Framework, input: &Input) -> serde_json::Result<St
     });
     let mut text = Vec::new();
     write_canonical(&document, "", &mut text)?;
-    Ok(hex(&Sha256::digest(&text)))
+    Ok(Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Keys in order, no blanks; lists that are sets in the order of their canonical members. Numbers are already in their
