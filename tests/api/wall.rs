@@ -1,5 +1,6 @@
 //! The database's own wall: with the filters of the service taken away, nothing foreign shows and nothing foreign is changed.
 
+mod forgetful;
 mod roles;
 
 use ict_index::auth::Scope;
