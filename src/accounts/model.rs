@@ -19,6 +19,7 @@ row! {
         pub role: String,
         pub agency: Option<String>,
         pub disabled_at: Option<DateTime<Utc>>,
+        pub must_change_password: bool,
         pub version: i32,
         pub created_at: DateTime<Utc>,
         pub updated_at: DateTime<Utc>,
@@ -36,7 +37,7 @@ row! {
     }
 }
 
-const USER: &str = "u.id, u.username, u.display_name, u.role, a.code as agency, u.disabled_at, u.version, u.created_at, u.updated_at";
+const USER: &str = "u.id, u.username, u.display_name, u.role, a.code as agency, u.disabled_at, u.must_change_password, u.version, u.created_at, u.updated_at";
 const USERS: &str = "users u left join agencies a on a.id = u.agency_id";
 
 pub async fn credentials(conn: &mut Conn, username: &str) -> QueryResult<Option<Credentials>> {
@@ -67,6 +68,8 @@ pub struct UserWrite {
     pub display_name: String,
     pub role: &'static str,
     pub agency: Option<AgencyId>,
+    /// The password was given out: the user has to choose another one first.
+    pub must_change_password: bool,
 }
 
 /// `false` when the name is taken.
@@ -77,8 +80,8 @@ pub async fn insert_user(
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
     let rows = sql(
-        "insert into users (id, username, display_name, role, agency_id, password_hash, created_at, updated_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $7) on conflict (username) do nothing",
+        "insert into users (id, username, display_name, role, agency_id, password_hash, must_change_password, created_at, updated_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $8) on conflict (username) do nothing",
     )
     .bind(Uuid::now_v7())
     .bind(user.username)
@@ -86,6 +89,7 @@ pub async fn insert_user(
     .bind(user.role)
     .bind(user.agency)
     .bind(password_hash)
+    .bind(user.must_change_password)
     .bind(now)
     .run(conn)
     .await?;
@@ -100,6 +104,7 @@ pub struct UserChange {
     pub agency: Option<AgencyId>,
     pub disabled_at: Option<DateTime<Utc>>,
     pub password_hash: Option<String>,
+    pub must_change_password: bool,
     pub ends_tokens: bool,
 }
 
@@ -109,16 +114,16 @@ pub async fn update_user(
     change: UserChange,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
-    sql(
-        "update users set display_name = $2, role = $3, agency_id = $4, disabled_at = $5, \
-         password_hash = coalesce($6, password_hash), epoch = epoch + $7, version = version + 1, updated_at = $8 where id = $1",
-    )
+    sql("update users set display_name = $2, role = $3, agency_id = $4, disabled_at = $5, \
+         password_hash = coalesce($6, password_hash), must_change_password = $7, \
+         epoch = epoch + $8, version = version + 1, updated_at = $9 where id = $1")
     .bind(id)
     .bind(change.display_name)
     .bind(change.role)
     .bind(change.agency)
     .bind(change.disabled_at)
     .bind(change.password_hash)
+    .bind(change.must_change_password)
     .bind(i32::from(change.ends_tokens))
     .bind(now)
     .run(conn)
@@ -129,14 +134,15 @@ pub async fn update_user(
     Ok(())
 }
 
-/// Sets a new password and ends every session.
+/// Sets a new password, chosen by its user, and ends every session.
 pub async fn set_password(conn: &mut Conn, id: Uuid, hash: String, now: DateTime<Utc>) -> QueryResult<()> {
-    sql("update users set password_hash = $2, epoch = epoch + 1, version = version + 1, updated_at = $3 where id = $1")
-        .bind(id)
-        .bind(hash)
-        .bind(now)
-        .run(conn)
-        .await?;
+    sql("update users set password_hash = $2, must_change_password = false, epoch = epoch + 1, version = version + 1, \
+         updated_at = $3 where id = $1")
+    .bind(id)
+    .bind(hash)
+    .bind(now)
+    .run(conn)
+    .await?;
     revoke_sessions(conn, id, "password", now).await
 }
 

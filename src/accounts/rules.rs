@@ -10,6 +10,8 @@ use crate::http::{Code, Msg, Violations};
 
 /// Life of a login without a new password: sixteen hours, a working day and its evening.
 pub const SESSION_SECONDS: i64 = 16 * 3600;
+/// A refresh token that nobody uses ends its session: four hours, longer than any meeting and shorter than a night.
+pub const IDLE_SECONDS: i64 = 4 * 3600;
 /// How long the old secret of a client still works after a new one was made.
 pub const SECRET_OVERLAP_SECONDS: i64 = 24 * 3600;
 
@@ -76,6 +78,10 @@ pub fn check_password(faults: &mut Violations, pointer: &str, password: &str, us
         Some(Weakness::Common) => {
             Msg::fixed("Mật khẩu này quá phổ biến hoặc lặp lại.", "The password is too common or repetitive.")
         }
+        Some(Weakness::OfContext) => Msg::fixed(
+            "Mật khẩu hầu như chỉ gồm các từ dễ đoán ở đây (tỉnh, phần mềm, vai trò); hãy thêm từ khác.",
+            "The password is hardly more than words easily guessed here (province, service, role); add others.",
+        ),
         Some(Weakness::HoldsName) => {
             Msg::fixed("Mật khẩu không được chứa tên đăng nhập.", "The password must not hold the username.")
         }

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
-use super::rules::SESSION_SECONDS;
+use super::rules::{IDLE_SECONDS, SESSION_SECONDS};
+use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, sql};
 
 /// Opens a session and its first refresh token; `None` when the account has changed since its credentials were read.
@@ -59,18 +60,20 @@ row! {
     }
 }
 
-/// The token's row, locked; `alive` when its session and account are in force.
+/// The token's row, locked; `alive` when its session and account are in force and it was not left lying for too long.
 pub async fn lock_refresh_token(
     conn: &mut Conn,
     hash: Vec<u8>,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<RefreshRow>> {
     sql("select t.session_id, s.user_id, u.epoch, t.used_at, \
-                (s.revoked_at is null and s.expires_at > $2 and u.disabled_at is null) as alive \
+                (s.revoked_at is null and s.expires_at > $2 and t.issued_at > $3 \
+                 and u.disabled_at is null) as alive \
          from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id \
          where t.hash = $1 for update of t, s")
     .bind(hash)
     .bind(now)
+    .bind(now - Duration::seconds(IDLE_SECONDS))
     .maybe(conn)
     .await
 }
@@ -93,6 +96,49 @@ pub async fn revoke_session(
         .run(conn)
         .await?;
     Ok(())
+}
+
+row! {
+    /// A session that is in force.
+    pub struct SessionRow {
+        pub id: Uuid,
+        pub started_at: DateTime<Utc>,
+        pub renewed_at: DateTime<Utc>,
+        pub expires_at: DateTime<Utc>,
+    }
+}
+
+pub const ID: SortKey = SortKey { name: "started_at", expr: "s.id", pg_type: "uuid" };
+
+/// A user's sessions that are in force.
+pub async fn list(
+    conn: &mut Conn,
+    user: Uuid,
+    now: DateTime<Utc>,
+    order: &[Order],
+    window: Window,
+) -> QueryResult<Slice<SessionRow>> {
+    let mut list = List::new(
+        "s.id, s.created_at as started_at, t.renewed_at, s.expires_at",
+        "sessions s cross join lateral (select max(issued_at) as renewed_at from refresh_tokens where session_id = s.id) t",
+    );
+    list.filter("s.user_id = {}", user);
+    list.only("s.revoked_at is null");
+    list.filter("s.expires_at > {}", now);
+    list.filter("t.renewed_at > {}", now - Duration::seconds(IDLE_SECONDS));
+    list.page(conn, order, window).await
+}
+
+/// `false` when the user has no such session that is in force.
+pub async fn end_own(conn: &mut Conn, user: Uuid, session: Uuid, now: DateTime<Utc>) -> QueryResult<bool> {
+    let ended = sql("update sessions set revoked_at = $3, revoked_reason = 'logout' \
+                     where id = $2 and user_id = $1 and revoked_at is null and expires_at > $3")
+    .bind(user)
+    .bind(session)
+    .bind(now)
+    .run(conn)
+    .await?;
+    Ok(ended == 1)
 }
 
 /// Forgets sessions that ended a day ago or more, with their tokens.

@@ -224,6 +224,8 @@ pub struct Me {
     /// What the role may do.
     #[schema(value_type = Vec<String>)]
     pub permissions: Vec<&'static str>,
+    /// The password was given out by an administrator: `PUT /me/password` comes first.
+    pub must_change_password: bool,
 }
 
 impl From<UserRow> for Me {
@@ -240,6 +242,7 @@ impl From<UserRow> for Me {
             role: row.role,
             agency: row.agency,
             permissions,
+            must_change_password: row.must_change_password,
         }
     }
 }
@@ -268,7 +271,7 @@ pub async fn me(access: Access<OwnAccount>) -> Result<Reply, Problem> {
 pub struct PasswordChange {
     #[schema(format = "password")]
     current_password: String,
-    /// At least 15 characters, not a common one, without the username.
+    /// At least 15 characters, not a common one, more than words of the province and the service, without the username; not the current one.
     #[schema(format = "password")]
     new_password: String,
 }
@@ -304,6 +307,10 @@ pub async fn change_password(
     let PasswordChange { current_password, new_password } = body.value;
     let mut faults = Violations::default();
     check_password(&mut faults, "/new_password", &new_password, &username);
+    if new_password == current_password {
+        let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
+        faults.add(Code::WeakPassword, "/new_password", detail);
+    }
     faults.into_result()?;
     let attempt = Attempt::new(&username, &address(&request));
     let (gate, name) = (attempt.clone(), username.clone());

@@ -33,6 +33,8 @@ pub struct User {
     /// Code of the officer's agency.
     pub agency: Option<String>,
     pub disabled: bool,
+    /// The password was given out by an administrator: until it is changed, every other operation answers 403 `PASSWORD_CHANGE_REQUIRED`.
+    pub must_change_password: bool,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -46,6 +48,7 @@ impl From<UserRow> for User {
             role: row.role,
             agency: row.agency,
             disabled: row.disabled_at.is_some(),
+            must_change_password: row.must_change_password,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -54,8 +57,17 @@ impl From<UserRow> for User {
 }
 
 impl CsvRow for User {
-    const COLUMNS: &'static [&'static str] =
-        &["username", "display_name", "role", "agency", "disabled", "version", "created_at", "updated_at"];
+    const COLUMNS: &'static [&'static str] = &[
+        "username",
+        "display_name",
+        "role",
+        "agency",
+        "disabled",
+        "must_change_password",
+        "version",
+        "created_at",
+        "updated_at",
+    ];
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -108,9 +120,13 @@ pub struct NewUser {
     role: Role,
     /// Needed for an officer, and for no other role.
     agency: Option<String>,
-    /// At least 15 characters, not a common one, without the username.
+    /// At least 15 characters, not a common one, more than words of the province and the service, without the username.
     #[schema(format = "password")]
     password: String,
+    /// Whether the user has to choose another password before anything else: a password that someone else knows is a first one only.
+    #[serde(default)]
+    #[schema(default = false)]
+    must_change_password: bool,
 }
 
 impl Check for NewUser {
@@ -179,6 +195,7 @@ pub async fn create_user(
                 display_name: new.display_name.trim().to_owned(),
                 role: new.role.as_str(),
                 agency,
+                must_change_password: new.must_change_password,
             };
             if !model::insert_user(conn, user, hash, actor.now).await? {
                 let name = &new.username;
@@ -222,6 +239,8 @@ pub struct UserPatch {
     /// A new password, set by the administrator.
     #[schema(format = "password")]
     password: Option<String>,
+    /// Whether the user has to choose another password before anything else.
+    must_change_password: Option<bool>,
 }
 
 impl Check for UserPatch {
@@ -262,6 +281,7 @@ impl UserPatch {
             agency: None,
             disabled_at,
             password_hash: None,
+            must_change_password: self.must_change_password.unwrap_or(row.must_change_password),
             ends_tokens,
         };
         Ok((change, agency))

@@ -80,7 +80,7 @@ impl<P: Asks> Access<P> {
         let state = state_of(request)?;
         let principal = authenticated(request)?;
         if !principal.holds(P::PERMISSION) {
-            return Err(forbidden(P::PERMISSION));
+            return Err(forbidden(&principal, P::PERMISSION));
         }
         check_request(request, &state)?;
         let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
@@ -308,7 +308,10 @@ fn lag_of(request: &HttpRequest) -> ReplicaLag {
     lag
 }
 
-fn forbidden(permission: Permission) -> Problem {
+fn forbidden(principal: &Principal, permission: Permission) -> Problem {
+    if principal.has_first_password() {
+        return Problem::new(Code::PasswordChangeRequired);
+    }
     let name = permission.as_str();
     Problem::with(Code::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
 }

@@ -12,12 +12,14 @@ pub mod permission;
 mod scope;
 mod token;
 mod tokens;
+mod weakness;
 
 pub use access::{Access, Public, ReplicaLag};
 pub use authenticate::{authenticate, leave};
 pub use keys::{KeyRing, TokenKeys};
-pub use password::{Busy, PasswordCost, Passwords, Weakness, weakness};
+pub use password::{Busy, PasswordCost, Passwords};
 pub use permission::{ClientScope, Permission, Role};
 pub use scope::{Actor, Identity, Principal, Scope};
 pub use token::{ACCESS_TOKEN_SECONDS, Claims, Subject};
 pub use tokens::Tokens;
+pub use weakness::{Weakness, weakness};

@@ -13,6 +13,7 @@ row! {
         role: String,
         agency: Option<String>,
         scope_ids: Vec<i32>,
+        must_change_password: bool,
         session_ends: DateTime<Utc>,
     }
 }
@@ -50,7 +51,7 @@ async fn user(
     let row: Option<UserRow> = sql("with recursive own as ( \
            select agency_id as id from users where id = $1 and agency_id is not null \
            union select a.id from agencies a join own on a.parent_id = own.id) \
-         select u.username, u.role, a.code as agency, \
+         select u.username, u.role, a.code as agency, u.must_change_password, \
                 coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, s.expires_at as session_ends \
          from users u join sessions s on s.user_id = u.id left join agencies a on a.id = u.agency_id \
          where u.id = $1 and s.id = $2 and u.epoch = $3 and u.disabled_at is null \
@@ -69,7 +70,9 @@ async fn user(
             _ => Scope::All,
         };
         let identity = Identity::User { id, username: row.username, role, agency: row.agency, session };
-        Some((Principal::new(identity, scope), Some(row.session_ends)))
+        let principal = Principal::new(identity, scope);
+        let principal = if row.must_change_password { principal.with_first_password() } else { principal };
+        Some((principal, Some(row.session_ends)))
     }))
 }
 

@@ -5,32 +5,16 @@ use std::sync::Arc;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
-use unicode_normalization::UnicodeNormalization;
 
-/// NIST SP 800-63B-4 for a password that stands alone.
-pub const SHORTEST: usize = 15;
-/// Longer than any passphrase; bounds the work of normalising.
-pub const LONGEST: usize = 256;
+use super::weakness::normalised;
+
 /// Hashing requests that may wait; the rest are told to come again.
 const MOST_WAITING: usize = 64;
-/// Passwords everyone tries first, and what people make of them to reach fifteen characters.
-const COMMON: &str = include_str!("../../data/common-passwords.txt");
-
 /// Cost of a hash: OWASP's first choice is 19 MiB and two passes.
 #[derive(Clone, Copy, Debug)]
 pub struct PasswordCost {
     pub memory_kib: u32,
     pub iterations: u32,
-}
-
-/// Why a password is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weakness {
-    TooShort,
-    TooLong,
-    Common,
-    /// Holds the account's own name.
-    HoldsName,
 }
 
 /// More are hashing already than can be waited for.
@@ -99,52 +83,11 @@ fn hash_with(cost: PasswordCost, password: &[u8]) -> Result<String, String> {
     argon.hash_password(password).map(|hash| hash.to_string()).map_err(|e| e.to_string())
 }
 
-/// NFKC, so that a password typed on another keyboard is the same password.
-fn normalised(password: &str) -> String {
-    password.nfkc().collect()
-}
-
-/// Rules for a new password: long, not common, not the name. No rules of composition.
-pub fn weakness(password: &str, username: &str) -> Option<Weakness> {
-    let plain = normalised(password);
-    let length = plain.chars().count();
-    if length < SHORTEST {
-        return Some(Weakness::TooShort);
-    }
-    if length > LONGEST {
-        return Some(Weakness::TooLong);
-    }
-    let lower = plain.to_lowercase();
-    let distinct = lower.chars().collect::<std::collections::HashSet<_>>().len();
-    if distinct < 5
-        || COMMON.lines().any(|common| !common.is_empty() && lower == common)
-        || is_repetition(&lower)
-    {
-        return Some(Weakness::Common);
-    }
-    (username.chars().count() >= 4 && lower.contains(&username.to_lowercase())).then_some(Weakness::HoldsName)
-}
-
-/// `passwordpassword`: a shorter text again and again.
-fn is_repetition(text: &str) -> bool {
-    let chars: Vec<char> = text.chars().collect();
-    (1..=chars.len() / 2).any(|n| chars.iter().zip(chars.iter().skip(n)).all(|(a, b)| a == b))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use unicode_normalization::UnicodeNormalization;
 
-    #[test]
-    fn weak_passwords_are_named_as_such() {
-        assert_eq!(weakness("short", "an"), Some(Weakness::TooShort));
-        assert_eq!(weakness(&"x1y2z3".repeat(50), "an"), Some(Weakness::TooLong));
-        assert_eq!(weakness("passwordpassword", "an"), Some(Weakness::Common));
-        assert_eq!(weakness("aaaaaaaaaaaaaaaa", "an"), Some(Weakness::Common));
-        assert_eq!(weakness("123456789012345", "an"), Some(Weakness::Common));
-        assert_eq!(weakness("coordinator is me", "coordinator"), Some(Weakness::HoldsName));
-        assert_eq!(weakness("ruộng bậc thang mùa lúa chín", "an.nguyen"), None);
-    }
+    use super::*;
 
     #[tokio::test]
     async fn hashes_verify_whatever_the_composition() {

@@ -45,6 +45,8 @@ pub enum Identity {
 pub struct Principal {
     pub identity: Identity,
     pub scope: Scope,
+    /// Logged in with a password that was given out.
+    first_password: bool,
     name: Arc<str>,
 }
 
@@ -54,10 +56,23 @@ impl Principal {
             Identity::User { username, .. } => format!("user:{username}"),
             Identity::Client { client_id, .. } => format!("client:{client_id}"),
         };
-        Self { identity, scope, name: name.into() }
+        Self { identity, scope, first_password: false, name: name.into() }
+    }
+
+    /// May do nothing but see to the own account, until the password that was given out is changed.
+    pub fn with_first_password(mut self) -> Self {
+        self.first_password = true;
+        self
+    }
+
+    pub fn has_first_password(&self) -> bool {
+        self.first_password
     }
 
     pub fn holds(&self, permission: Permission) -> bool {
+        if self.first_password && permission != Permission::OwnAccount {
+            return false;
+        }
         match &self.identity {
             Identity::User { role, .. } => permission.roles().contains(role),
             Identity::Client { scopes, .. } => permission.client_scopes().iter().any(|s| scopes.contains(s)),

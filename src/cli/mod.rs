@@ -217,7 +217,14 @@ fn add_user(
                     Some(crate::agencies::model::find(conn, &code).await?.ok_or_else(Problem::not_found)?.id)
                 }
             };
-            let user = UserWrite { username: username.clone(), display_name, role: role.as_str(), agency };
+            let user = UserWrite {
+                username: username.clone(),
+                display_name,
+                role: role.as_str(),
+                agency,
+                // Whoever sits at the server's console chose it.
+                must_change_password: false,
+            };
             let added = insert_user(conn, user, hash, actor.now).await?;
             if added {
                 let row = crate::accounts::model::find_user(conn, &username).await?;

@@ -56,6 +56,7 @@ codes! {
     InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED, "Mã làm mới không hợp lệ, đã dùng hoặc đã hết hạn", "The refresh token is invalid, used or expired";
     Forbidden = "FORBIDDEN", FORBIDDEN, "Không có quyền thực hiện", "Not allowed";
     ReviewerIsSubmitter = "REVIEWER_IS_SUBMITTER", FORBIDDEN, "Người duyệt không được là người gửi", "The reviewer may not be the submitter";
+    PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED", FORBIDDEN, "Cần đổi mật khẩu được cấp trước khi sử dụng (PUT /me/password)", "The password that was given out has to be changed first (PUT /me/password)";
     OutsideScope = "OUTSIDE_SCOPE", FORBIDDEN, "Cơ quan nằm ngoài phạm vi của tài khoản", "The agency is outside the caller's scope";
     // What
     NotFound = "NOT_FOUND", NOT_FOUND, "Không tìm thấy", "Not found";

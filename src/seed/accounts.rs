@@ -32,6 +32,7 @@ pub async fn people(conn: &mut Conn, hash: &str, actor: &Actor) -> Result<usize,
             display_name: name.into(),
             role: role.as_str(),
             agency: None,
+            must_change_password: false,
         });
     }
     let by_code = [Order { key: agencies::CODE, descending: false }];
@@ -42,6 +43,7 @@ pub async fn people(conn: &mut Conn, hash: &str, actor: &Actor) -> Result<usize,
             display_name: format!("Cán bộ {} (demo)", agency.name),
             role: Role::Officer.as_str(),
             agency: Some(agency.id),
+            must_change_password: false,
         });
     }
     let mut added = 0;

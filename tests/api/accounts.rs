@@ -110,7 +110,7 @@ async fn users_are_managed_by_admin_alone() {
         service.get("users").as_(&token).send().await.expect(403);
     }
     let created = service.post("users", new.clone()).as_(&admin).send().await.expect(201);
-    assert!(!created.text().contains("argon2") && !created.text().contains("password"));
+    assert!(!created.text().contains("argon2") && !created.text().contains("\"password"));
     service.post("users", new).as_(&admin).send().await.expect_problem(409, "ALREADY_EXISTS");
     let token = {
         let tokens = login(&service, "an.nguyen", "ba đường bảy nẻo").await.expect(200).json();
@@ -258,4 +258,41 @@ async fn a_repeated_seed_changes_nothing_and_a_new_demo_password_takes_effect() 
     login(&service, "officer.so-yt", "another demo password").await.expect(200);
     let form = "grant_type=client_credentials&client_id=portal&client_secret=another+demo+password";
     service.call("POST", "oauth/token").form(form).send().await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_password_that_was_given_out_is_good_for_choosing_another_one_only() {
+    let service = TestService::start().await;
+    let admin = service.token("admin").await;
+    let (given, chosen) = ("the clerk wrote it down", "mưa rơi trên mái tôn cũ");
+    let user = json!({"username": "monitor2", "display_name": "Giám sát", "role": "monitor", "password": given, "must_change_password": true});
+    let made = service.post("users", user).as_(&admin).send().await.expect(201);
+    assert_eq!(made.json()["must_change_password"], json!(true));
+
+    let first = login(&service, "monitor2", given).await.expect(200).json();
+    let token = first["access_token"].as_str().unwrap();
+    let me = service.get("me").as_(token).send().await.expect(200).json();
+    assert_eq!(me["must_change_password"], json!(true));
+    // Statistics that are kept in memory, too.
+    let reader = service.token("monitor").await;
+    for path in ["agencies", "statistics/service-levels?period=2018-03", "audit-events", "submissions"] {
+        service.get(path).as_(&reader).send().await.expect(200);
+        service.get(path).as_(token).send().await.expect_problem(403, "PASSWORD_CHANGE_REQUIRED");
+    }
+    let change =
+        |new: &str| service.put("me/password", json!({"current_password": given, "new_password": new}));
+    change(given).as_(token).send().await.expect_problem(422, "WEAK_PASSWORD");
+    change(chosen).as_(token).send().await.expect(204);
+    service.get("me").as_(token).send().await.expect(401);
+
+    let second = login(&service, "monitor2", chosen).await.expect(200).json();
+    let token = second["access_token"].as_str().unwrap();
+    service.get("agencies").as_(token).send().await.expect(200);
+
+    // Given out again: at once, for those who are logged in as well.
+    let now = service.get("users/monitor2").as_(&admin).send().await.expect(200);
+    assert_eq!(now.json()["must_change_password"], json!(false));
+    let reset = json!({"must_change_password": true});
+    service.patch("users/monitor2", reset).as_(&admin).if_match(&now.etag()).send().await.expect(200);
+    service.get("agencies").as_(token).send().await.expect_problem(403, "PASSWORD_CHANGE_REQUIRED");
 }

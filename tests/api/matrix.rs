@@ -15,6 +15,8 @@ use callers::CALLERS;
 use cases::{Case, cases};
 use world::{World, canary};
 
+use ict_index::auth::Permission;
+
 use crate::architecture::sources;
 use crate::description::{Operation, document, operations};
 use crate::support::{Answer, TestService};
@@ -42,7 +44,7 @@ fn line(operation: &Operation, case: &Case, statuses: &[u16]) -> String {
 fn keeps_quiet(answer: &Answer, operation: &Operation, caller: &str) {
     let others: &[&str] = match caller {
         "coordinator" | "monitor" => return,
-        "officer" => &["SO-TTTT"],
+        "officer" | "first_password" => &["SO-TTTT"],
         "stranger" => &["SO-YT"],
         _ => &["SO-TTTT", "SO-YT"],
     };
@@ -139,6 +141,13 @@ fn the_reviewed_matrix_keeps_the_rules() {
         }
         for nobody in ["anonymous", "expired", "revoked", "disabled"] {
             assert_eq!(status(nobody), "401", "{nobody}: {row}");
+        }
+        if operation.permission().unwrap() != Some(Permission::OwnAccount) {
+            assert_eq!(
+                status("first_password"),
+                "403",
+                "a password that was given out opens something: {row}"
+            );
         }
         // An officer is told of a foreign thing what a stranger to the catalogue is told: it is not there, or it is not for you.
         if object == "foreign" && !path.contains("index-runs") {

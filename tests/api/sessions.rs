@@ -94,3 +94,47 @@ async fn uses_at_the_same_time_are_one_first_use_and_further_ones() {
     assert_eq!(late, [401]);
     assert_eq!(stored(&service).await, json!([13, 1, "reuse"]));
 }
+
+#[actix_web::test]
+async fn a_session_left_alone_for_four_hours_needs_the_password_again() {
+    let service = TestService::start().await;
+    let left_alone = login(&service).await;
+    let first = login(&service).await;
+    service.at("2018-03-15T05:59:59Z");
+    let second = refresh(&service, &first).await.expect(200).json();
+    service.at("2018-03-15T06:00:00Z");
+    refresh(&service, &left_alone).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
+    service.at("2018-03-15T09:59:58Z");
+    refresh(&service, &second).await.expect(200);
+}
+
+#[actix_web::test]
+async fn ones_own_sessions_are_seen_and_ended_one_by_one() {
+    let service = TestService::start().await;
+    let phone = login(&service).await;
+    service.at("2018-03-15T02:05:00Z");
+    let desk = login(&service).await;
+    let token = desk["access_token"].as_str().unwrap();
+    let listed = service.get("me/sessions").as_(token).send().await.expect(200);
+    assert_eq!(listed.column("current"), [json!(true), json!(false)], "the newest first");
+    assert_eq!(listed.column("started_at"), [json!("2018-03-15T02:05:00Z"), json!("2018-03-15T02:00:00Z")]);
+    let of_phone = format!("me/sessions/{}", listed.column("id")[1].as_str().unwrap());
+    let renewed = refresh(&service, &phone).await.expect(200).json();
+    let listed = service.get("me/sessions").as_(token).send().await.expect(200);
+    assert_eq!(listed.column("renewed_at")[1], json!("2018-03-15T02:05:00Z"));
+
+    // Nobody else sees or ends them, whatever their role.
+    let stranger = service.token("admin").await;
+    service.delete(&of_phone).as_(&stranger).send().await.expect_problem(404, "NOT_FOUND");
+    assert_eq!(service.get("me/sessions").as_(&stranger).send().await.expect(200).column("id").len(), 1);
+    assert_eq!(status_of(&service, &renewed).await, 200);
+
+    service.delete(&of_phone).as_(token).send().await.expect(204);
+    for ended in [&phone, &renewed] {
+        assert_eq!(status_of(&service, ended).await, 401);
+        refresh(&service, ended).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
+    }
+    service.delete(&of_phone).as_(token).send().await.expect_problem(404, "NOT_FOUND");
+    assert_eq!(service.get("me/sessions").as_(token).send().await.expect(200).column("id").len(), 1);
+    assert_eq!(status_of(&service, &desk).await, 200);
+}

@@ -8,14 +8,16 @@ use serde_json::json;
 
 use crate::support::{NOW, PASSWORD, TestService};
 
-/// Columns of the matrix. `officer` is of SO-YT, whose things are `own`; `stranger` of SO-TTTT, whose are `foreign`.
-pub const CALLERS: [&str; 13] = [
+/// Columns of the matrix. `officer` is of SO-YT, whose things are `own`; `stranger` of SO-TTTT, whose are `foreign`; `first_password` is of
+/// SO-YT too and has not changed the password that was given out.
+pub const CALLERS: [&str; 14] = [
     "anonymous",
     "expired",
     "revoked",
     "disabled",
     "officer",
     "stranger",
+    "first_password",
     "coordinator",
     "monitor",
     "admin",
@@ -34,6 +36,7 @@ pub fn username(caller: &str) -> &str {
     match caller {
         "officer" => "officer.so-yt",
         "stranger" => "officer.so-tttt",
+        "first_password" => "officer.first",
         other => other,
     }
 }
@@ -50,7 +53,11 @@ pub async fn tokens(service: &TestService) -> HashMap<&'static str, String> {
     tokens.insert("disabled", service.token("officer.so-tc").await);
     let disable = sql("update users set disabled_at = created_at where username = 'officer.so-tc'");
     service.sql(disable).await;
-    for caller in CALLERS.into_iter().filter(|caller| is_person(caller)) {
+    let first = "insert into users (id, username, display_name, role, agency_id, password_hash, must_change_password, created_at, updated_at) \
+                 select gen_random_uuid(), 'officer.first', display_name, role, agency_id, password_hash, true, created_at, updated_at \
+                 from users where username = 'officer.so-yt'";
+    service.sql(sql(first)).await;
+    for caller in CALLERS.into_iter().filter(|caller| is_person(caller) || *caller == "first_password") {
         tokens.insert(caller, service.token(username(caller)).await);
     }
     for scope in ClientScope::ALL {

@@ -105,6 +105,7 @@ pub fn cases(operation: &Operation) -> Vec<Case> {
         ("POST", "submissions/{id}/transitions") => steps(),
         // Who may not know of an agency's submission is not told that there is one already either.
         ("POST", "submissions") => [of_everyone("", None), of_everyone("there", None)].concat(),
+        ("DELETE", "me/sessions/{id}") => of_everyone("", None),
         ("GET", of) if of.starts_with("submissions/{id}") => of_everyone("accepted", None),
         ("POST", "tasks/{code}/updates") => reports(),
         ("POST", "tasks/{code}/transitions") => decisions(),

@@ -133,6 +133,17 @@ impl World {
         id.to_string()
     }
 
+    /// A further login of a person.
+    async fn session(&self, caller: &str) -> String {
+        let id = Uuid::now_v7();
+        let begun = "with s as (insert into sessions (id, user_id, created_at, expires_at) \
+                       select $1, id, $3, $3 + interval '1 hour' from users where username = $2 returning id) \
+                     insert into refresh_tokens (hash, session_id, issued_at) select uuid_send(id), id, $3 from s";
+        let now = self.service.clock.now();
+        self.service.sql(sql(begun).bind(id).bind(username(caller).to_owned()).bind(now)).await;
+        id.to_string()
+    }
+
     /// Puts a lead of the task into a state.
     async fn lead(&self, agency: &str, state: &str) {
         let columns = match state {
@@ -172,7 +183,7 @@ impl World {
             call = call.json(body);
         }
         let fresh;
-        if operation.path.ends_with("/auth/logout") && is_person(caller) {
+        if operation.path.ends_with("/auth/logout") && (is_person(caller) || caller == "first_password") {
             fresh = self.service.token(username(caller)).await;
             call = call.as_(&fresh);
         } else if let Some(token) = self.tokens.get(caller) {
@@ -196,6 +207,13 @@ impl World {
                     _ => NOBODY.to_owned(),
                 };
                 room.replace("{id}", &id).replace("{n}", "1")
+            }
+            "me" if room.contains("{id}") => {
+                let id = match case.object {
+                    "missing" => NOBODY.to_owned(),
+                    _ => self.session(if case.object == "own" { "officer" } else { "stranger" }).await,
+                };
+                room.replace("{id}", &id)
             }
             "submissions" if operation.method == "POST" => {
                 let n = self.next();

@@ -1,0 +1,97 @@
+//! One's own logins: seen, and ended one by one.
+
+use actix_web::{delete, get};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::session_model::{self, SessionRow};
+use crate::auth::permission::OwnAccount;
+use crate::auth::{Access, Identity};
+use crate::db::list::Order;
+use crate::http::csv::CsvRow;
+use crate::http::{Code, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply};
+
+/// A login that is in force.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Session {
+    pub id: Uuid,
+    /// When somebody logged in with the password.
+    pub started_at: DateTime<Utc>,
+    /// When it last got new tokens.
+    pub renewed_at: DateTime<Utc>,
+    /// When the password is needed again, however often it is renewed.
+    pub expires_at: DateTime<Utc>,
+    /// The one that asks.
+    pub current: bool,
+}
+
+impl CsvRow for Session {
+    const COLUMNS: &'static [&'static str] = &["id", "started_at", "renewed_at", "expires_at", "current"];
+}
+
+impl Session {
+    fn of(row: SessionRow, asking: Uuid) -> Self {
+        Self {
+            current: row.id == asking,
+            id: row.id,
+            started_at: row.started_at,
+            renewed_at: row.renewed_at,
+            expires_at: row.expires_at,
+        }
+    }
+}
+
+/// Whose sessions they are, and which of them asks.
+fn own(access: &Access<OwnAccount>) -> Result<(Uuid, Uuid), Problem> {
+    match access.identity() {
+        Identity::User { id, session, .. } => Ok((*id, *session)),
+        Identity::Client { .. } => Err(Problem::new(Code::Forbidden)),
+    }
+}
+
+/// List one's own sessions
+///
+/// Logins that are in force, the newest first: what is not one's own doing is seen here, and ended by `DELETE /me/sessions/{id}` or, all
+/// at once, by a new password.
+#[utoipa::path(
+    tag = "auth",
+    params(ListParams),
+    responses((status = 200, description = "A page of sessions", content((Page<Session> = "application/json"), (String = "text/csv")))),
+    security(("bearer" = ["account:own"]))
+)]
+#[get("/me/sessions")]
+pub async fn list_own_sessions(
+    access: Access<OwnAccount>,
+    list: Listing<NoFilter>,
+) -> Result<Reply, Problem> {
+    let (user, asking) = own(&access)?;
+    let newest = Order { key: session_model::ID, descending: true };
+    let order = list.order(&[session_model::ID], &[newest], newest)?;
+    let (window, now) = (list.window(&order)?, access.now());
+    let slice = access
+        .read(async move |conn| Ok(session_model::list(conn, user, now, &order, window).await?))
+        .await?;
+    Reply::page(&access.conditions, list.format, &list.page(slice, |row| Session::of(row, asking)))
+}
+
+/// End one of one's own sessions
+///
+/// Its access and refresh tokens work no more.
+#[utoipa::path(
+    tag = "auth",
+    params(("id" = Uuid, Path)),
+    responses((status = 204, description = "Ended")),
+    security(("bearer" = ["account:own"]))
+)]
+#[delete("/me/sessions/{id}")]
+pub async fn end_own_session(access: Access<OwnAccount>, id: PathOf<Uuid>) -> Result<Reply, Problem> {
+    let ((user, _), now) = (own(&access)?, access.now());
+    access
+        .transaction(async move |conn| match session_model::end_own(conn, user, id.0, now).await? {
+            true => Ok(Reply::no_content()),
+            false => Err(Problem::not_found()),
+        })
+        .await
+}
