@@ -152,6 +152,7 @@ fn with_password(env: &Environment, name: &str, url: &str) -> Result<String, Str
         .strip_prefix("postgres://")
         .or_else(|| url.strip_prefix("postgresql://"))
         .ok_or_else(|| format!("{name}: must begin with postgres://"))?;
+    crate::db::check_url(url).map_err(|fault| format!("{name}: {fault}"))?;
     let Some(file) = env.get("DATABASE_PASSWORD_FILE") else { return Ok(url.to_owned()) };
     let password = std::fs::read_to_string(file)
         .map_err(|e| format!("DATABASE_PASSWORD_FILE: cannot read {file}: {e}"))?;
@@ -200,6 +201,18 @@ mod tests {
         assert!(!refused("postgres://postgres:postgres@localhost/x"));
         assert!(!refused("postgres://ict_index@db.lan/x"));
         assert!(!refused("postgres://ict_index:Zq2-8dkWm31Lx@db.lan/x"));
+    }
+
+    #[test]
+    fn a_database_that_would_not_be_checked_is_refused() {
+        let env = Environment::of([
+            ("DATABASE_URL", "postgres://a@db.lan/x?sslmode=require"),
+            ("DATABASE_REPLICA_URL", "postgres://a@db.lan/x?sslmode=verify-full&sslrootcert=/no/such/file"),
+        ]);
+        let faults = Config::load(&env).unwrap_err();
+        for name in ["DATABASE_URL: sslmode", "DATABASE_REPLICA_URL: sslrootcert: /no/such/file"] {
+            assert!(faults.iter().any(|f| f.starts_with(name)), "{name} is not among {faults:?}");
+        }
     }
 
     #[test]

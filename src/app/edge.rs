@@ -18,6 +18,7 @@ use uuid::{Builder, NoContext, Timestamp, Uuid};
 use super::answers;
 use crate::auth::{Principal, authenticate, leave};
 use crate::http::connection;
+use crate::http::pieces::in_pieces;
 use crate::http::request::RequestId;
 use crate::http::{Code, Locale, Problem};
 use crate::state::State;
@@ -51,7 +52,7 @@ pub async fn edge(
     if let Some(principal) = &principal
         && let Some((answer, response)) = answers::kept(&request, &state, principal).await
     {
-        let mut response = request.into_response(response);
+        let mut response = in_pieces(request.into_response(response));
         let done = Done { state: &state, started, request_id: &request_id, caller: Some(principal) };
         done.finish(&mut response, &answer.route);
         return Ok(response);
@@ -59,7 +60,7 @@ pub async fn edge(
     if let Some(caller) = caller {
         leave(request.request(), caller);
     }
-    let mut response = handled(request, next, &state, &request_id, principal.as_deref()).await?;
+    let mut response = in_pieces(handled(request, next, &state, &request_id, principal.as_deref()).await?);
     let route = response.request().match_pattern();
     let done = Done { state: &state, started, request_id: &request_id, caller: principal.as_ref() };
     done.finish(&mut response, route.as_deref().unwrap_or("-"));

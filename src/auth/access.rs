@@ -1,6 +1,6 @@
 //! The first parameter of every handler. Nothing of a request is looked at before it has decided.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -11,15 +11,15 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::asked::{check_request, known_parameters};
 use super::authenticate::authenticated;
 use super::permission::Asks;
 use super::{Actor, Identity, Permission, Principal, Scope};
 use crate::clock::business_day;
-use crate::db::{Conn, Db, Reader, Sight};
-use crate::http::describe::Operation;
+use crate::db::{Conn, Db, Place, Reader, Sight};
 use crate::http::idempotency::{self, Repeatable};
 use crate::http::request::RequestId;
-use crate::http::{Code, Msg, Preconditions, Problem, Reply, csv, listing};
+use crate::http::{Code, Preconditions, Problem, Reply};
 use crate::state::State;
 
 /// An authenticated caller who holds `P`, and the only way to the database.
@@ -39,6 +39,17 @@ struct Gate {
     request_id: RequestId,
     repeat: Option<Repeat>,
     lag: Option<ReplicaLag>,
+    /// Taken with the first work for the pool, held until the handler has written its answer and lets go of its [`Access`].
+    place: OnceCell<Place>,
+}
+
+impl Gate {
+    fn take_place(&self) -> Result<(), Problem> {
+        if self.place.get().is_none() {
+            let _ = self.place.set(self.db.place()?);
+        }
+        Ok(())
+    }
 }
 
 /// What a repeated request is known by.
@@ -93,6 +104,7 @@ impl<P: Asks> Access<P> {
                 request_id,
                 repeat: repeat_of(request)?,
                 lag: state.db().replica().map(|_| lag_of(request)),
+                place: OnceCell::new(),
             },
             principal,
             asks: PhantomData,
@@ -151,6 +163,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
+        self.gate.take_place()?;
         self.gate.db.read_seeing(self.gate.sight.clone(), work).await
     }
 
@@ -190,6 +203,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
+        self.gate.take_place()?;
         self.gate.db.transaction_seeing(self.gate.sight.clone(), work).await
     }
 
@@ -205,6 +219,7 @@ impl<P> Access<P> {
         if !dry_run {
             return self.transaction(work).await;
         }
+        self.gate.take_place()?;
         // An error is what rolls back, so the answer travels as one.
         let undone = self
             .gate
@@ -232,6 +247,7 @@ impl<P> Access<P> {
             + 'static,
     {
         let Some(repeat) = &self.gate.repeat else { return self.transaction(work).await };
+        self.gate.take_place()?;
         let repeatable = Repeatable::new(
             self.principal.name(),
             repeat.key.clone(),
@@ -314,36 +330,4 @@ fn forbidden(principal: &Principal, permission: Permission) -> Problem {
     }
     let name = permission.as_str();
     Problem::with(Code::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
-}
-
-/// What every operation refuses alike: parameters it does not know, formats it does not speak.
-fn check_request(request: &HttpRequest, state: &State) -> Result<(), Problem> {
-    known_parameters(request, state)?;
-    if !csv::accepts_json(request)
-        && !state.description().operation(request).is_some_and(Operation::speaks_other_formats)
-    {
-        return Err(Problem::new(Code::NotAcceptable));
-    }
-    Ok(())
-}
-
-fn known_parameters(request: &HttpRequest, state: &State) -> Result<(), Problem> {
-    if request.query_string().is_empty() {
-        return Ok(());
-    }
-    let pairs = listing::pairs(request.query_string())?;
-    let operation = state.description().operation(request);
-    let mut faults: Vec<_> = pairs
-        .iter()
-        .filter(|(name, _)| !operation.is_some_and(|operation| operation.knows_parameter(name)))
-        .map(|(name, _)| {
-            let detail: Msg = msg!("Tham số `{name}` không tồn tại.", "There is no parameter `{name}`.");
-            Problem::at(Code::UnknownParameter, format!("?{name}"), detail)
-        })
-        .collect();
-    let Some(mut first) = faults.pop() else { return Ok(()) };
-    for other in faults {
-        first.errors.splice(0..0, other.errors);
-    }
-    Err(first)
 }

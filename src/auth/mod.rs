@@ -4,6 +4,7 @@
 //! [`Actor`] and [`permission`].
 
 mod access;
+mod asked;
 mod authenticate;
 mod keys;
 mod model;

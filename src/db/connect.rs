@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
-use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 
 use super::Fault;
+use super::address::Address;
 
 /// What is sent and not acknowledged for this long has gone nowhere: the connection ends.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
@@ -31,13 +33,29 @@ pub(super) async fn open(
     until: Option<watch::Receiver<()>>,
     hear: impl FnMut(AsyncMessage) + Send + 'static,
 ) -> Result<Opened, Fault> {
-    let mut config: Config =
-        url.parse().map_err(|error| Fault::Unavailable(format!("not a database URL: {error}")))?;
+    let Address { mut config, tls } = Address::parse(url).map_err(Fault::Unavailable)?;
     // A server whose machine is gone says nothing, however long one waits for an answer to what it took.
     config.tcp_user_timeout(UNACKNOWLEDGED).keepalives_idle(UNACKNOWLEDGED).keepalives_interval(PROBING);
+    match tls {
+        Some(tls) => open_by(tls, &config, within, until, hear).await,
+        None => open_by(NoTls, &config, within, until, hear).await,
+    }
+}
+
+async fn open_by<T>(
+    tls: T,
+    config: &Config,
+    within: Duration,
+    until: Option<watch::Receiver<()>>,
+    hear: impl FnMut(AsyncMessage) + Send + 'static,
+) -> Result<Opened, Fault>
+where
+    T: MakeTlsConnect<Socket, Stream: Send + 'static, TlsConnect: Send>,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
     // Nothing is under way on a connection that is not open yet: giving up leaves nothing behind.
     let (client, connection) = tokio::select! {
-        opened = config.connect(NoTls) => opened.map_err(|error| Fault::Unavailable(told(&error)))?,
+        opened = config.connect(tls) => opened.map_err(|error| Fault::Unavailable(told(&error)))?,
         () = tokio::time::sleep(within) => return Err(Fault::Unavailable("connecting took too long".into())),
     };
     let ended = Arc::new(AtomicBool::new(false));
@@ -51,20 +69,20 @@ pub(super) fn told(error: &tokio_postgres::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-struct Driver {
-    connection: Connection<Socket, NoTlsStream>,
+struct Driver<S> {
+    connection: Connection<Socket, S>,
     ended: Arc<AtomicBool>,
 }
 
-impl Drop for Driver {
+impl<S> Drop for Driver<S> {
     /// Told before the connection goes, and with it the answers that are waited for.
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Release);
     }
 }
 
-async fn drive(
-    mut driver: Driver,
+async fn drive<S: AsyncRead + AsyncWrite + Unpin>(
+    mut driver: Driver<S>,
     until: Option<watch::Receiver<()>>,
     mut hear: impl FnMut(AsyncMessage) + Send + 'static,
 ) {

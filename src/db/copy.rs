@@ -17,12 +17,12 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::{Client, CopyOutStream, NoTls};
+use tokio_postgres::{Client, CopyOutStream};
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
 use super::settings::session_settings;
-use super::{Conn, DbSettings, Fault, Sight, sql};
+use super::{Conn, DbSettings, Fault, Sight, connect, sql};
 
 /// How long a delivery waits for a free table, and how often it asks.
 const CLAIM_WAIT: Duration = Duration::from_secs(3);
@@ -61,6 +61,7 @@ pub struct Staging {
 
 struct Inner {
     url: String,
+    connecting: Duration,
     setup: String,
     idle: Mutex<Vec<Client>>,
     exports: Arc<Semaphore>,
@@ -70,12 +71,17 @@ struct Inner {
 }
 
 impl Staging {
-    pub(super) fn new(settings: &DbSettings, runtime: Handle, statements: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(
+        settings: &DbSettings,
+        connecting: Duration,
+        runtime: Handle,
+        statements: Arc<AtomicU64>,
+    ) -> Self {
         let setup = format!("{}; set statement_timeout = {COPY_TIMEOUT_MS}", session_settings(settings));
         let (url, idle) = (settings.url.clone(), Mutex::default());
         let places = |n| Arc::new(Semaphore::new(n));
         let (exports, deliveries) = (places(EXPORTS), places(DELIVERIES));
-        let inner = Inner { url, setup, idle, exports, deliveries, runtime, statements };
+        let inner = Inner { url, connecting, setup, idle, exports, deliveries, runtime, statements };
         Self { inner: Arc::new(inner), sight: Sight::default() }
     }
 
@@ -216,12 +222,11 @@ impl Inner {
                 return Ok(client);
             }
         }
-        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
-        self.runtime.spawn(async move {
-            if let Err(error) = connection.await {
-                log::warn!(target: "staging", error:% = error; "a staging connection ended");
-            }
-        });
+        let (url, connecting) = (self.url.clone(), self.connecting);
+        let opening = self.runtime.spawn(async move { connect::open(&url, connecting, None, |_| ()).await });
+        let opened =
+            opening.await.map_err(|error| Fault::Internal(format!("connecting ended early: {error}")))?;
+        let client = opened?.client;
         client.batch_execute(&self.setup).await?;
         Ok(client)
     }

@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use super::changes::Changes;
 use super::copy::Staging;
+use super::places::{Place, Places};
 use super::replica::Replica;
 use super::session::{Sessions, manager_config};
 use super::settings::{DbSettings, session_settings};
@@ -43,6 +44,7 @@ pub struct Db {
 
 struct Inner {
     pool: Waited,
+    places: Places,
     primary: Server,
     replica: Option<Replica>,
     changes: Changes,
@@ -104,11 +106,12 @@ impl Db {
         let server = |url: &str| Server::new(url, &setup, connecting, statements.clone());
         let inner = Inner {
             pool: Waited::new(pool, settings.max_connections),
+            places: Places::new(settings.max_connections),
             primary: server(&settings.url),
             replica: settings.replica_url.as_deref().map(|url| Replica::new(url, server(url))),
             changes,
             url: settings.url.clone(),
-            staging: Staging::new(settings, runtime.handle().clone(), statements.clone()),
+            staging: Staging::new(settings, connecting, runtime.handle().clone(), statements.clone()),
             statements: statements.clone(),
             runtime: Some(runtime),
         };
@@ -202,6 +205,11 @@ impl Db {
             return Ok((answer, Some(lag)));
         }
         Ok((self.fetch(work).await?, None))
+    }
+
+    /// A place among the requests that the pool works for, to be held until the request is answered.
+    pub fn place(&self) -> Result<Place, Fault> {
+        self.inner.places.take()
     }
 
     /// As [`Db::transaction_seeing`], of nothing that an agency owns.
@@ -301,6 +309,6 @@ impl Db {
 
     /// (reads, transactions) that were told to come again because too many were under way.
     pub fn refused(&self) -> (u64, u64) {
-        (self.inner.primary.refused(), self.inner.pool.refused())
+        (self.inner.primary.refused(), self.inner.places.refused() + self.inner.pool.refused())
     }
 }

@@ -1,14 +1,19 @@
 //! The schema's history, embedded in the binary.
 
+use std::time::Duration;
+
 use diesel::migration::{Migration, MigrationSource};
 use diesel::pg::Pg;
-use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Connected, sql};
+use super::{Connected, Fault, connect, sql};
 
 /// Every migration, oldest first.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+
+/// Whoever migrates has time.
+const CONNECTING: Duration = Duration::from_secs(10);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -30,7 +35,11 @@ async fn with_harness<T: Send + 'static>(
     url: &str,
     work: impl FnOnce(&mut AsyncMigrationHarness<AsyncPgConnection>) -> Result<T, BoxError> + Send + 'static,
 ) -> Result<T, BoxError> {
-    let conn = AsyncPgConnection::establish(url).await?;
+    let opened = connect::open(url, CONNECTING, None, |_| ()).await.map_err(|fault| match fault {
+        Fault::Unavailable(why) => why,
+        other => format!("{other:?}"),
+    })?;
+    let conn = AsyncPgConnection::try_from(opened.client).await?;
     let mut harness = AsyncMigrationHarness::new(conn);
     tokio::task::spawn_blocking(move || work(&mut harness)).await?
 }

@@ -3,6 +3,7 @@
 //!
 //! Others use [`Db`], [`Sight`], [`sql`], `row!`, [`list`] and [`Fault`].
 
+mod address;
 pub mod changes;
 mod connect;
 pub mod copy;
@@ -11,6 +12,7 @@ mod gate;
 pub mod json;
 pub mod list;
 pub mod migrations;
+mod places;
 mod replica;
 pub mod safety;
 mod session;
@@ -20,9 +22,11 @@ mod sight;
 mod statement;
 mod waiting;
 
+pub use address::check as check_url;
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};
 pub use gate::{Conn, Db, PATIENTLY, Work};
+pub use places::Place;
 pub use replica::Replica;
 pub use settings::{APPLICATION, DbSettings};
 pub use shared::Reader;

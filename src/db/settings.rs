@@ -9,7 +9,8 @@ pub struct DbSettings {
     pub url: String,
     pub max_connections: usize,
     pub statement_timeout_ms: u64,
-    /// How long a write waits for others on the same row before it is told to come again; see [`super::PATIENTLY`].
+    /// How long a write waits for others on the same row before it is told to come again; see [`super::PATIENTLY`]. PostgreSQL counts it
+    /// twice where several wait for one row: once for the turn to wait for whoever holds it, once for that one to end.
     pub lock_timeout_ms: u64,
     /// How long a request waits for a free connection before it is told to come again.
     pub checkout_timeout_ms: u64,
@@ -25,7 +26,7 @@ impl DbSettings {
             url,
             max_connections: 16,
             statement_timeout_ms: 30_000,
-            lock_timeout_ms: 900,
+            lock_timeout_ms: 450,
             checkout_timeout_ms: 500,
             replica_url: None,
             as_owner: false,

@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod one_or_many;
 pub mod patch;
 pub mod path;
+pub mod pieces;
 pub mod problem;
 pub mod reply;
 pub mod request;

@@ -43,6 +43,7 @@ mod submissions;
 mod support;
 mod targets;
 mod tasks;
+mod tls;
 mod walk;
 mod wall;
 mod wholeness;

@@ -266,8 +266,12 @@ impl TestService {
 
     /// As [`TestService::beside`], connected as this user with this password.
     pub async fn beside_of(&self, user: &str, password: &str) -> Self {
-        let mut settings = settings_of(&self.database);
-        settings.url = url_as(&settings.url, user, password);
+        self.beside_at(url_as(&self.url(), user, password)).await
+    }
+
+    /// As [`TestService::beside`], connected by another URL.
+    pub async fn beside_at(&self, url: String) -> Self {
+        let settings = DbSettings { url, ..settings_of(&self.database) };
         Self::on(self.database.clone(), false, self.clock.clone(), self.state.keys().clone(), settings).await
     }
 

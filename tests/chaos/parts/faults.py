@@ -15,7 +15,7 @@ from .stage import POOL, Stage
 # Promised is one second; a loaded machine with a debug build gets some room.
 IN_TIME = 1.3
 # Half a second for a connection, then 0.9 for the lock, with the same room.
-BOTH_WAITS = 2.2
+BOTH_WAITS = 1.6
 
 
 def _must_be_busy(answer: Answer, what: str, within: float = IN_TIME) -> None:

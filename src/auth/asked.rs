@@ -1,0 +1,40 @@
+//! What is asked of every operation alike, held against the description.
+
+use actix_web::HttpRequest;
+
+use crate::http::describe::Operation;
+use crate::http::{Code, Msg, Problem, csv, listing};
+use crate::state::State;
+
+/// What every operation refuses alike: parameters it does not know, formats it does not speak.
+pub(super) fn check_request(request: &HttpRequest, state: &State) -> Result<(), Problem> {
+    known_parameters(request, state)?;
+    if !csv::accepts_json(request)
+        && !state.description().operation(request).is_some_and(Operation::speaks_other_formats)
+    {
+        return Err(Problem::new(Code::NotAcceptable));
+    }
+    Ok(())
+}
+
+/// Parameters that the description does not name.
+pub(super) fn known_parameters(request: &HttpRequest, state: &State) -> Result<(), Problem> {
+    if request.query_string().is_empty() {
+        return Ok(());
+    }
+    let pairs = listing::pairs(request.query_string())?;
+    let operation = state.description().operation(request);
+    let mut faults: Vec<_> = pairs
+        .iter()
+        .filter(|(name, _)| !operation.is_some_and(|operation| operation.knows_parameter(name)))
+        .map(|(name, _)| {
+            let detail: Msg = msg!("Tham số `{name}` không tồn tại.", "There is no parameter `{name}`.");
+            Problem::at(Code::UnknownParameter, format!("?{name}"), detail)
+        })
+        .collect();
+    let Some(mut first) = faults.pop() else { return Ok(()) };
+    for other in faults {
+        first.errors.splice(0..0, other.errors);
+    }
+    Err(first)
+}

@@ -1,0 +1,88 @@
+//! Long bodies go out in pieces.
+//!
+//! actix copies what a body hands over into a buffer of its connection, and that buffer keeps its size for as long as the connection
+//! lives: a thousand connections that each carried one long answer would hold a thousand long answers. So a body hands over no more at
+//! a time than is written at a time.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::ServiceResponse;
+use actix_web::web::Bytes;
+
+/// Bytes of a piece: what actix gathers before it writes.
+const PIECE: usize = 32 * 1024;
+
+/// The same answer; its body in pieces if it is longer than one.
+pub fn in_pieces(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    response.map_body(|_, body| cut(body))
+}
+
+fn cut(body: BoxBody) -> BoxBody {
+    match body.size() {
+        BodySize::Sized(length) if length > PIECE as u64 => match body.try_into_bytes() {
+            Ok(whole) => BoxBody::new(Pieces(whole)),
+            Err(body) => body,
+        },
+        _ => body,
+    }
+}
+
+/// What is left of a body.
+struct Pieces(Bytes);
+
+impl MessageBody for Pieces {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.0.len() as u64)
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        if self.0.is_empty() {
+            return Poll::Ready(None);
+        }
+        let next = PIECE.min(self.0.len());
+        Poll::Ready(Some(Ok(self.0.split_to(next))))
+    }
+
+    // Without `try_into_bytes`: a `BoxBody` would make one piece of them again.
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// The pieces that a connection is given.
+    async fn pieces_of(length: usize) -> (BodySize, Vec<Bytes>) {
+        let whole: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
+        let body = cut(BoxBody::new(whole.clone()));
+        let size = body.size();
+        let mut body = std::pin::pin!(body);
+        let mut pieces = Vec::new();
+        while let Some(piece) = poll_fn(|context| body.as_mut().poll_next(context)).await {
+            pieces.push(piece.unwrap());
+        }
+        assert_eq!(pieces.concat(), whole, "{length} bytes come whole and in order");
+        (size, pieces)
+    }
+
+    #[actix_web::test]
+    async fn a_long_body_is_handed_over_piece_by_piece() {
+        for length in [1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE, 10 * PIECE + 7] {
+            let (size, pieces) = pieces_of(length).await;
+            assert_eq!(size, BodySize::Sized(length as u64), "its length is told beforehand");
+            assert_eq!(pieces.len(), length.div_ceil(PIECE));
+            assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())));
+        }
+    }
+
+    #[actix_web::test]
+    async fn no_body_stays_none() {
+        assert_eq!(cut(BoxBody::new(actix_web::body::None::new())).size(), BodySize::None);
+    }
+}
