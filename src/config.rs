@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::auth::PasswordCost;
-use crate::db::DbSettings;
+use crate::db::{DbSettings, check_url, split_query};
 
 /// What the service needs to know before it starts.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ const EXAMPLES: [&str; 14] = [
 
 /// A password that everybody knows is none, unless the database is on this machine alone.
 fn example_password(name: &str, url: &str) -> Option<String> {
-    let (credentials, place) = url.split_once("://")?.1.rsplit_once('@')?;
+    let (credentials, place) = split_query(url).0.split_once("://")?.1.rsplit_once('@')?;
     let host = place.split(['/', '?']).next()?.rsplit_once(':').map_or(place, |(host, _)| host);
     let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host.split(['/', '?']).next()?);
     let password = credentials.split_once(':')?.1.to_lowercase();
@@ -152,16 +152,17 @@ fn with_password(env: &Environment, name: &str, url: &str) -> Result<String, Str
         .strip_prefix("postgres://")
         .or_else(|| url.strip_prefix("postgresql://"))
         .ok_or_else(|| format!("{name}: must begin with postgres://"))?;
-    crate::db::check_url(url).map_err(|fault| format!("{name}: {fault}"))?;
+    check_url(url).map_err(|fault| format!("{name}: {fault}"))?;
     let Some(file) = env.get("DATABASE_PASSWORD_FILE") else { return Ok(url.to_owned()) };
     let password = std::fs::read_to_string(file)
         .map_err(|e| format!("DATABASE_PASSWORD_FILE: cannot read {file}: {e}"))?;
-    let (user, host) = rest
-        .split_once('@')
-        .filter(|(user, _)| !user.contains(':'))
-        .ok_or_else(|| format!("{name}: needs a user and no password when DATABASE_PASSWORD_FILE is set"))?;
+    let (user, host) =
+        split_query(rest).0.split_once('@').filter(|(user, _)| !user.contains(':')).ok_or_else(|| {
+            format!("{name}: needs a user and no password when DATABASE_PASSWORD_FILE is set")
+        })?;
     let password: String = form_urlencoded::byte_serialize(password.trim().as_bytes()).collect();
-    Ok(format!("postgres://{user}:{}@{host}", password.replace('+', "%20")))
+    let query = split_query(url).1;
+    Ok(format!("postgres://{user}:{}@{host}?{query}", password.replace('+', "%20")))
 }
 
 fn number<T>(
@@ -199,6 +200,7 @@ mod tests {
         assert!(refused("postgresql://a:ChangeMe@10.0.0.5/x"));
         assert!(!refused("postgres://postgres:postgres@127.0.0.1:5432/x"));
         assert!(!refused("postgres://postgres:postgres@localhost/x"));
+        assert!(refused("postgres://a:changeme@db.lan/x?sslmode=verify-full&sslrootcert=/a@b.pem"));
         assert!(!refused("postgres://ict_index@db.lan/x"));
         assert!(!refused("postgres://ict_index:Zq2-8dkWm31Lx@db.lan/x"));
     }

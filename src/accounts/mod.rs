@@ -6,6 +6,7 @@ pub mod client_model;
 pub mod clients;
 pub mod model;
 pub mod oauth;
+pub mod own_password;
 pub mod own_sessions;
 pub mod routes;
 pub mod rules;

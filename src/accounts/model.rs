@@ -134,16 +134,29 @@ pub async fn update_user(
     Ok(())
 }
 
-/// Sets a new password, chosen by its user, and ends every session.
-pub async fn set_password(conn: &mut Conn, id: Uuid, hash: String, now: DateTime<Utc>) -> QueryResult<()> {
-    sql("update users set password_hash = $2, must_change_password = false, epoch = epoch + 1, version = version + 1, \
-         updated_at = $3 where id = $1")
+/// Sets a new password, chosen by its user, and ends every session. `false` when the account has changed since its credentials were
+/// read: an administrator's reset is not undone by a change that was under way.
+pub async fn set_password(
+    conn: &mut Conn,
+    id: Uuid,
+    epoch: i32,
+    hash: String,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let changed = sql(
+        "update users set password_hash = $3, must_change_password = false, epoch = epoch + 1, version = version + 1, \
+         updated_at = $4 where id = $1 and epoch = $2 and disabled_at is null",
+    )
     .bind(id)
+    .bind(epoch)
     .bind(hash)
     .bind(now)
     .run(conn)
     .await?;
-    revoke_sessions(conn, id, "password", now).await
+    if changed == 1 {
+        revoke_sessions(conn, id, "password", now).await?;
+    }
+    Ok(changed == 1)
 }
 
 async fn revoke_sessions(

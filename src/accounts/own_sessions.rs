@@ -3,10 +3,12 @@
 use actix_web::{delete, get};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::session_model::{self, SessionRow};
+use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Identity};
 use crate::db::list::Order;
@@ -87,11 +89,20 @@ pub async fn list_own_sessions(
 )]
 #[delete("/me/sessions/{id}")]
 pub async fn end_own_session(access: Access<OwnAccount>, id: PathOf<Uuid>) -> Result<Reply, Problem> {
-    let ((user, _), now) = (own(&access)?, access.now());
+    let ((user, _), actor, id) = (own(&access)?, access.actor(), id.0);
+    let Identity::User { username, .. } = access.identity() else {
+        return Err(Problem::new(Code::Forbidden));
+    };
+    let key = username.clone();
     access
-        .transaction(async move |conn| match session_model::end_own(conn, user, id.0, now).await? {
-            true => Ok(Reply::no_content()),
-            false => Err(Problem::not_found()),
+        .transaction(async move |conn| {
+            if !session_model::end_own(conn, user, id, actor.now).await? {
+                return Err(Problem::not_found());
+            }
+            let after = Some(json!({"session": id}));
+            let event = Event { action: "end_session", entity: "user", key, before: None, after };
+            audit::record(conn, &actor, event).await?;
+            Ok(Reply::no_content())
         })
         .await
 }

@@ -2,7 +2,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{clients, oauth, own_sessions, sessions, users};
+use super::{clients, oauth, own_password, own_sessions, sessions, users};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -10,7 +10,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(sessions::refresh_tokens)
         .service(sessions::logout)
         .service(sessions::me)
-        .service(sessions::change_password)
+        .service(own_password::change_password)
         .service(own_sessions::list_own_sessions)
         .service(own_sessions::end_own_session)
         .service(oauth::token)

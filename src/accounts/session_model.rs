@@ -60,15 +60,16 @@ row! {
     }
 }
 
-/// The token's row, locked; `alive` when its session and account are in force and it was not left lying for too long.
+/// The token's row, locked; `alive` when its session and account are in force and it was not left lying for too long. One that was
+/// used stays alive in this sense: whoever shows it again is found out, however late.
 pub async fn lock_refresh_token(
     conn: &mut Conn,
     hash: Vec<u8>,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<RefreshRow>> {
     sql("select t.session_id, s.user_id, u.epoch, t.used_at, \
-                (s.revoked_at is null and s.expires_at > $2 and t.issued_at > $3 \
-                 and u.disabled_at is null) as alive \
+                (s.revoked_at is null and s.expires_at > $2 \
+                 and (t.used_at is not null or t.issued_at > $3) and u.disabled_at is null) as alive \
          from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id \
          where t.hash = $1 for update of t, s")
     .bind(hash)
@@ -131,7 +132,7 @@ pub async fn list(
 
 /// `false` when the user has no such session that is in force.
 pub async fn end_own(conn: &mut Conn, user: Uuid, session: Uuid, now: DateTime<Utc>) -> QueryResult<bool> {
-    let ended = sql("update sessions set revoked_at = $3, revoked_reason = 'logout' \
+    let ended = sql("update sessions set revoked_at = $3, revoked_reason = 'ended' \
                      where id = $2 and user_id = $1 and revoked_at is null and expires_at > $3")
     .bind(user)
     .bind(session)

@@ -1,18 +1,17 @@
 //! Logging in, staying in, logging out; one's own account.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, put, web};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{self, UserRow};
-use super::rules::{Opaque, Renewal, check_password, hash_of, renewal};
+use super::rules::{Opaque, Renewal, hash_of, renewal};
 use super::session_model;
 use super::throttle::Attempt;
-use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
-use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
+use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Busy, Identity, Permission, Public, Role, Subject};
 use crate::db::Conn;
-use crate::http::{Check, Code, Msg, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
 
 /// Username and password.
@@ -138,7 +137,8 @@ impl Check for RefreshToken {
 /// Get new tokens
 ///
 /// Each refresh token works once. Within 10 seconds of that it may be used again, each time for a further pair of the same session: two
-/// tabs of one client, or a client whose answer was lost. Using one later ends the session it belongs to, with all its tokens.
+/// tabs of one client, or a client whose answer was lost. Using one later ends the session it belongs to, with all its tokens. One that
+/// was not used for four hours is refused: log in again. A session lasts 16 hours at most.
 #[utoipa::path(
     tag = "auth",
     request_body = RefreshToken,
@@ -263,86 +263,4 @@ pub async fn me(access: Access<OwnAccount>) -> Result<Reply, Problem> {
     let row = row.ok_or_else(Problem::not_found)?;
     let tag = crate::http::EntityTag::of_version(row.version);
     Reply::resource(&access.conditions, &tag, || Me::from(row))
-}
-
-/// A change of one's own password.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PasswordChange {
-    #[schema(format = "password")]
-    current_password: String,
-    /// At least 15 characters, not a common one, more than words of the province and the service, without the username; not the current one.
-    #[schema(format = "password")]
-    new_password: String,
-}
-
-impl Check for PasswordChange {
-    /// Needs the username: checked in the handler.
-    fn check(&self, _: &mut Violations) {}
-}
-
-/// Change one's own password
-///
-/// Ends every session of the account, this one too: log in again.
-#[utoipa::path(
-    tag = "auth",
-    request_body = PasswordChange,
-    responses(
-        (status = 204, description = "Changed"),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
-    ),
-    security(("bearer" = ["account:own"]))
-)]
-#[put("/me/password")]
-pub async fn change_password(
-    access: Access<OwnAccount>,
-    request: HttpRequest,
-    state: web::Data<State>,
-    body: ValidJson<PasswordChange>,
-) -> Result<Reply, Problem> {
-    let Identity::User { username, id, .. } = access.identity() else {
-        return Err(Problem::new(Code::Forbidden));
-    };
-    let (username, id, now, actor) = (username.clone(), *id, access.now(), access.actor());
-    let PasswordChange { current_password, new_password } = body.value;
-    let mut faults = Violations::default();
-    check_password(&mut faults, "/new_password", &new_password, &username);
-    if new_password == current_password {
-        let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
-        faults.add(Code::WeakPassword, "/new_password", detail);
-    }
-    faults.into_result()?;
-    let attempt = Attempt::new(&username, &address(&request));
-    let (gate, name) = (attempt.clone(), username.clone());
-    let known = access
-        .read(async move |conn| {
-            gate.admit(conn, now).await?;
-            Ok(model::credentials(conn, &name).await?)
-        })
-        .await?;
-    let stored = known.map(|k| k.password_hash);
-    if !state.passwords().verify(&current_password, stored).await.map_err(busy)? {
-        access.read(async move |conn| Ok(attempt.failed(conn, now).await?)).await?;
-        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
-        return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
-    }
-    let hash = state.passwords().hash(&new_password).await.map_err(busy)?;
-    access
-        .transaction(async move |conn| {
-            model::set_password(conn, id, hash, now).await?;
-            password_event(conn, &actor, &username).await?;
-            Ok(Reply::no_content())
-        })
-        .await
-}
-
-async fn password_event(conn: &mut Conn, actor: &Actor, username: &str) -> Result<(), Problem> {
-    let event = Event {
-        action: "change_password",
-        entity: "user",
-        key: username.to_owned(),
-        before: None,
-        after: None,
-    };
-    Ok(audit::record(conn, actor, event).await?)
 }

@@ -33,7 +33,7 @@ pub struct User {
     /// Code of the officer's agency.
     pub agency: Option<String>,
     pub disabled: bool,
-    /// The password was given out by an administrator: until it is changed, every other operation answers 403 `PASSWORD_CHANGE_REQUIRED`.
+    /// The password was given out by an administrator: until it is changed, every operation but those on one's own account answers 403 `PASSWORD_CHANGE_REQUIRED`.
     pub must_change_password: bool,
     pub version: i32,
     pub created_at: DateTime<Utc>,

@@ -1,6 +1,6 @@
 //! The first parameter of every handler. Nothing of a request is looked at before it has decided.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, RefCell};
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 use std::rc::Rc;
@@ -40,13 +40,14 @@ struct Gate {
     repeat: Option<Repeat>,
     lag: Option<ReplicaLag>,
     /// Taken with the first work for the pool, held until the handler has written its answer and lets go of its [`Access`].
-    place: OnceCell<Place>,
+    place: RefCell<Option<Place>>,
 }
 
 impl Gate {
     fn take_place(&self) -> Result<(), Problem> {
-        if self.place.get().is_none() {
-            let _ = self.place.set(self.db.place()?);
+        let mut place = self.place.borrow_mut();
+        if place.is_none() {
+            *place = Some(self.db.place()?);
         }
         Ok(())
     }
@@ -104,7 +105,7 @@ impl<P: Asks> Access<P> {
                 request_id,
                 repeat: repeat_of(request)?,
                 lag: state.db().replica().map(|_| lag_of(request)),
-                place: OnceCell::new(),
+                place: RefCell::default(),
             },
             principal,
             asks: PhantomData,
@@ -152,6 +153,12 @@ impl<P> Access<P> {
     pub fn beyond_the_wall(mut self) -> Self {
         self.gate.sight = Sight::all();
         self
+    }
+
+    /// Lets others have the place of this request among those that the pool works for: before it waits for what is not the database,
+    /// such as the rest of its body. The next work for the pool takes one again.
+    pub fn give_way(&self) {
+        drop(self.gate.place.take());
     }
 
     /// Reads that need no common snapshot.

@@ -23,4 +23,4 @@ pub use permission::{ClientScope, Permission, Role};
 pub use scope::{Actor, Identity, Principal, Scope};
 pub use token::{ACCESS_TOKEN_SECONDS, Claims, Subject};
 pub use tokens::Tokens;
-pub use weakness::{Weakness, weakness};
+pub use weakness::{Weakness, is_same_password, weakness};

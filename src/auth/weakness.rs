@@ -31,6 +31,11 @@ pub(super) fn normalised(password: &str) -> String {
     password.nfkc().collect()
 }
 
+/// Whether two spellings are one password.
+pub fn is_same_password(one: &str, other: &str) -> bool {
+    normalised(one) == normalised(other)
+}
+
 /// What is wrong with a new password.
 pub fn weakness(password: &str, username: &str) -> Option<Weakness> {
     let plain = normalised(password);

@@ -81,6 +81,9 @@ enum UserCommand {
         agency: Option<String>,
         #[arg(long)]
         display_name: Option<String>,
+        /// The user has to choose another password before anything else
+        #[arg(long)]
+        must_change_password: bool,
     },
 }
 
@@ -102,8 +105,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Verify { repair } => (verify::run(&env, repair), 1),
         Command::Openapi => (print_openapi(), 1),
         Command::Healthcheck => (healthcheck::run(&env), 1),
-        Command::User(UserCommand::Add { username, role, agency, display_name }) => {
-            (add_user(&env, username, &role, agency, display_name), 1)
+        Command::User(UserCommand::Add { username, role, agency, display_name, must_change_password }) => {
+            (add_user(&env, username, &role, agency, display_name, must_change_password), 1)
         }
         Command::Keys(KeysCommand::Rotate) => (rotate_keys(&env), 1),
         Command::Audit(command) => (self::audit::run(&env, &command), 1),
@@ -192,6 +195,7 @@ fn add_user(
     role: &str,
     agency: Option<String>,
     display_name: Option<String>,
+    must_change_password: bool,
 ) -> Outcome {
     let role = Role::parse(role).ok_or_else(|| one(format!("{role}: no such role")))?;
     if !is_username(&username) {
@@ -222,8 +226,7 @@ fn add_user(
                 display_name,
                 role: role.as_str(),
                 agency,
-                // Whoever sits at the server's console chose it.
-                must_change_password: false,
+                must_change_password,
             };
             let added = insert_user(conn, user, hash, actor.now).await?;
             if added {

@@ -22,7 +22,7 @@ mod sight;
 mod statement;
 mod waiting;
 
-pub use address::check as check_url;
+pub use address::{check as check_url, split_query};
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};
 pub use gate::{Conn, Db, PATIENTLY, Work};

@@ -13,6 +13,8 @@ use super::Fault;
 /// Requests for each pooled connection: one that is worked for, and eight that wait before or behind it. At the usual few
 /// milliseconds a piece of work they wait a fraction of the time that they are ready to.
 const FOR_EACH: usize = 9;
+/// However small the pool: requests that hold a place while they wait for a processor must not take the last one.
+const LEAST: usize = 144;
 
 #[derive(Clone)]
 pub(super) struct Places {
@@ -28,7 +30,10 @@ pub struct Place {
 
 impl Places {
     pub fn new(connections: usize) -> Self {
-        Self { free: Arc::new(Semaphore::new(connections.saturating_mul(FOR_EACH))), refused: Arc::default() }
+        Self {
+            free: Arc::new(Semaphore::new(connections.saturating_mul(FOR_EACH).max(LEAST))),
+            refused: Arc::default(),
+        }
     }
 
     /// [`Fault::Overloaded`] when all are taken: whoever comes on top is told so at once.
@@ -54,8 +59,9 @@ mod tests {
 
     #[test]
     fn who_comes_on_top_is_told_at_once_until_somebody_is_answered() {
-        let places = Places::new(2);
-        let mut taken: Vec<Place> = (0..18).map(|_| places.take().unwrap()).collect();
+        assert_eq!(Places::new(1).free.available_permits(), LEAST);
+        let places = Places::new(20);
+        let mut taken: Vec<Place> = (0..180).map(|_| places.take().unwrap()).collect();
         assert!(matches!(places.take(), Err(Fault::Overloaded)));
         assert!(matches!(places.clone().take(), Err(Fault::Overloaded)), "shared by all");
         assert_eq!(places.refused(), 2);

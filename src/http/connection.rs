@@ -2,7 +2,7 @@
 
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
@@ -34,6 +34,11 @@ impl Activity {
         }
     }
 
+    /// It waits for the other end from now on: for a request, or for the next piece of an answer to be taken.
+    pub fn waits_anew(&self) {
+        self.set(Some(Instant::now()));
+    }
+
     fn set(&self, waits_since: Option<Instant>) {
         *self.waits_since.lock().unwrap_or_else(PoisonError::into_inner) = waits_since;
     }
@@ -52,15 +57,15 @@ pub fn begins(request: &HttpRequest) -> bool {
     !activity.doubtful.load(Ordering::Relaxed)
 }
 
-/// It is answered. How long a stream takes is not known here: its connection counts as busy.
+/// It is answered. How long a stream takes is not known here: its connection counts as busy. A long answer says so again with each piece.
 pub fn ends(request: &HttpRequest, body: &impl MessageBody) {
     if !matches!(body.size(), BodySize::Stream)
         && let Some(activity) = activity_of(request)
     {
-        activity.set(Some(Instant::now()));
+        activity.waits_anew();
     }
 }
 
-fn activity_of(request: &HttpRequest) -> Option<&Activity> {
-    request.conn_data::<std::sync::Arc<Activity>>().map(AsRef::as_ref)
+pub(super) fn activity_of(request: &HttpRequest) -> Option<&Arc<Activity>> {
+    request.conn_data::<Arc<Activity>>()
 }

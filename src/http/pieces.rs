@@ -2,50 +2,60 @@
 //!
 //! actix copies what a body hands over into a buffer of its connection, and that buffer keeps its size for as long as the connection
 //! lives: a thousand connections that each carried one long answer would hold a thousand long answers. So a body hands over no more at
-//! a time than is written at a time.
+//! a time than is written at a time. Whoever takes the next piece is not taken for somebody who says nothing, however long the whole takes.
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::web::Bytes;
 
+use super::connection::{Activity, activity_of};
+
 /// Bytes of a piece: what actix gathers before it writes.
 const PIECE: usize = 32 * 1024;
 
 /// The same answer; its body in pieces if it is longer than one.
 pub fn in_pieces(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    response.map_body(|_, body| cut(body))
+    let activity = activity_of(response.request()).cloned();
+    response.map_body(|_, body| cut(body, activity))
 }
 
-fn cut(body: BoxBody) -> BoxBody {
+fn cut(body: BoxBody, activity: Option<Arc<Activity>>) -> BoxBody {
     match body.size() {
         BodySize::Sized(length) if length > PIECE as u64 => match body.try_into_bytes() {
-            Ok(whole) => BoxBody::new(Pieces(whole)),
+            Ok(rest) => BoxBody::new(Pieces { rest, activity }),
             Err(body) => body,
         },
         _ => body,
     }
 }
 
-/// What is left of a body.
-struct Pieces(Bytes);
+/// What is left of a body, and the connection it goes to.
+struct Pieces {
+    rest: Bytes,
+    activity: Option<Arc<Activity>>,
+}
 
 impl MessageBody for Pieces {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {
-        BodySize::Sized(self.0.len() as u64)
+        BodySize::Sized(self.rest.len() as u64)
     }
 
     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
-        if self.0.is_empty() {
+        if self.rest.is_empty() {
             return Poll::Ready(None);
         }
-        let next = PIECE.min(self.0.len());
-        Poll::Ready(Some(Ok(self.0.split_to(next))))
+        if let Some(activity) = &self.activity {
+            activity.waits_anew();
+        }
+        let next = PIECE.min(self.rest.len());
+        Poll::Ready(Some(Ok(self.rest.split_to(next))))
     }
 
     // Without `try_into_bytes`: a `BoxBody` would make one piece of them again.
@@ -60,7 +70,7 @@ mod tests {
     /// The pieces that a connection is given.
     async fn pieces_of(length: usize) -> (BodySize, Vec<Bytes>) {
         let whole: Vec<u8> = (0..=u8::MAX).cycle().take(length).collect();
-        let body = cut(BoxBody::new(whole.clone()));
+        let body = cut(BoxBody::new(whole.clone()), None);
         let size = body.size();
         let mut body = std::pin::pin!(body);
         let mut pieces = Vec::new();
@@ -83,6 +93,6 @@ mod tests {
 
     #[actix_web::test]
     async fn no_body_stays_none() {
-        assert_eq!(cut(BoxBody::new(actix_web::body::None::new())).size(), BodySize::None);
+        assert_eq!(cut(BoxBody::new(actix_web::body::None::new()), None).size(), BodySize::None);
     }
 }

@@ -104,7 +104,13 @@ impl RowStream {
     /// Hands the bytes on as they come, as fast as they are taken. A taker that has seen enough stops it.
     pub async fn send_to(mut self, taker: Sender<Piece>) -> Result<(), Problem> {
         let (begin, mut arrived) = (Instant::now(), 0);
-        while let Some(mut bytes) = next(&mut self.payload, begin + WHOLE).await? {
+        loop {
+            let piece = tokio::select! {
+                // Told at once, not at the next byte, which may not come.
+                () = taker.closed() => return Ok(()),
+                piece = next(&mut self.payload, begin + WHOLE) => piece?,
+            };
+            let Some(mut bytes) = piece else { break };
             arrived += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
             if trickles(arrived, begin.elapsed()) {
                 let detail = Msg::fixed("Nội dung đến quá chậm.", "The body arrives too slowly.");

@@ -86,16 +86,20 @@ pub async fn a_demo_hash(conn: &mut Conn) -> QueryResult<Option<String>> {
     Ok(hashes.into_iter().next())
 }
 
-/// Gives every demo account this password, and every demo client this secret.
+/// Gives every demo account that is in use this password, and every demo client this secret.
 pub async fn renew(conn: &mut Conn, hash: String, secret: Vec<u8>, actor: &Actor) -> Result<usize, Problem> {
-    row! { struct Demo { id: Uuid, username: String } }
-    let users: Vec<Demo> =
-        sql("select id, username from users where display_name like $1").bind(LABEL).rows(conn).await?;
+    row! { struct Demo { id: Uuid, username: String, epoch: i32 } }
+    let users: Vec<Demo> = sql(
+        "select id, username, epoch from users where display_name like $1 and disabled_at is null for update",
+    )
+    .bind(LABEL)
+    .rows(conn)
+    .await?;
     let clients: Vec<String> =
         sql("select client_id as value from clients where name like $1").bind(LABEL).values(conn).await?;
     let count = users.len() + clients.len();
     for user in users {
-        model::set_password(conn, user.id, hash.clone(), actor.now).await?;
+        model::set_password(conn, user.id, user.epoch, hash.clone(), actor.now).await?;
         record(conn, actor, "change_password", "user", user.username).await?;
     }
     for id in clients {

@@ -262,7 +262,7 @@ async fn a_repeated_seed_changes_nothing_and_a_new_demo_password_takes_effect() 
 
 #[actix_web::test]
 async fn a_password_that_was_given_out_is_good_for_choosing_another_one_only() {
-    let service = TestService::start().await;
+    let service = TestService::start().await.listening().await;
     let admin = service.token("admin").await;
     let (given, chosen) = ("the clerk wrote it down", "mưa rơi trên mái tôn cũ");
     let user = json!({"username": "monitor2", "display_name": "Giám sát", "role": "monitor", "password": given, "must_change_password": true});
@@ -273,15 +273,20 @@ async fn a_password_that_was_given_out_is_good_for_choosing_another_one_only() {
     let token = first["access_token"].as_str().unwrap();
     let me = service.get("me").as_(token).send().await.expect(200).json();
     assert_eq!(me["must_change_password"], json!(true));
-    // Statistics that are kept in memory, too.
     let reader = service.token("monitor").await;
     for path in ["agencies", "statistics/service-levels?period=2018-03", "audit-events", "submissions"] {
         service.get(path).as_(&reader).send().await.expect(200);
+        if path.starts_with("statistics") {
+            let again = service.further_statements_of(service.get(path).as_(&reader).send()).await;
+            assert_eq!(again.0, 0, "it is kept in memory, and kept from them all the same");
+        }
         service.get(path).as_(token).send().await.expect_problem(403, "PASSWORD_CHANGE_REQUIRED");
     }
     let change =
         |new: &str| service.put("me/password", json!({"current_password": given, "new_password": new}));
     change(given).as_(token).send().await.expect_problem(422, "WEAK_PASSWORD");
+    // The same password, as another keyboard sends it.
+    change("ｔhe clerk wrote it down").as_(token).send().await.expect_problem(422, "WEAK_PASSWORD");
     change(chosen).as_(token).send().await.expect(204);
     service.get("me").as_(token).send().await.expect(401);
 
@@ -295,4 +300,30 @@ async fn a_password_that_was_given_out_is_good_for_choosing_another_one_only() {
     let reset = json!({"must_change_password": true});
     service.patch("users/monitor2", reset).as_(&admin).if_match(&now.etag()).send().await.expect(200);
     service.get("agencies").as_(token).send().await.expect_problem(403, "PASSWORD_CHANGE_REQUIRED");
+}
+
+#[actix_web::test]
+async fn a_change_of_password_under_way_does_not_undo_an_administrators_reset() {
+    use ict_index::accounts::model;
+    use ict_index::db::Conn;
+    use ict_index::http::Problem;
+
+    let service = TestService::start().await;
+    let admin = service.token("admin").await;
+    let db = service.state.db();
+    let known =
+        db.transaction(async |conn: &mut Conn| Ok::<_, Problem>(model::credentials(conn, "monitor").await?));
+    let known = known.await.unwrap().unwrap();
+    let tag = service.get("users/monitor").as_(&admin).send().await.expect(200).etag();
+    let reset = json!({"password": "the clerk wrote it down", "must_change_password": true});
+    service.patch("users/monitor", reset).as_(&admin).if_match(&tag).send().await.expect(200);
+    // What the handler does when it has verified the old password and hashed the new one.
+    let late = async move |conn: &mut Conn| {
+        let now = "2018-03-15T02:00:00Z".parse().unwrap();
+        Ok::<_, Problem>(model::set_password(conn, known.id, known.epoch, "$argon2id$x".into(), now).await?)
+    };
+    assert!(!db.transaction(late).await.unwrap());
+    let user = service.get("users/monitor").as_(&admin).send().await.expect(200).json();
+    assert_eq!(user["must_change_password"], json!(true));
+    login(&service, "monitor", "the clerk wrote it down").await.expect(200);
 }

@@ -30,6 +30,7 @@ mod matrix;
 mod months;
 mod observations;
 mod operations;
+mod overload;
 mod progress;
 mod rates;
 mod recount;

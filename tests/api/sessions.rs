@@ -130,6 +130,12 @@ async fn ones_own_sessions_are_seen_and_ended_one_by_one() {
     assert_eq!(status_of(&service, &renewed).await, 200);
 
     service.delete(&of_phone).as_(token).send().await.expect(204);
+    let events =
+        service.get("audit-events?entity=user&key=monitor&action=end_session").as_(&stranger).send().await;
+    assert_eq!(
+        of_phone,
+        format!("me/sessions/{}", events.expect(200).column("after")[0]["session"].as_str().unwrap())
+    );
     for ended in [&phone, &renewed] {
         assert_eq!(status_of(&service, ended).await, 401);
         refresh(&service, ended).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
@@ -137,4 +143,17 @@ async fn ones_own_sessions_are_seen_and_ended_one_by_one() {
     service.delete(&of_phone).as_(token).send().await.expect_problem(404, "NOT_FOUND");
     assert_eq!(service.get("me/sessions").as_(token).send().await.expect(200).column("id").len(), 1);
     assert_eq!(status_of(&service, &desk).await, 200);
+}
+
+#[actix_web::test]
+async fn a_copy_is_found_out_however_late_it_is_used() {
+    let service = TestService::start().await;
+    let first = login(&service).await;
+    let second = refresh(&service, &first).await.expect(200).json();
+    service.at("2018-03-15T05:00:00Z");
+    let third = refresh(&service, &second).await.expect(200).json();
+    service.at("2018-03-15T06:30:00Z");
+    refresh(&service, &first).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
+    assert_eq!(stored(&service).await, json!([3, 2, "reuse"]), "left alone for longer than a session may be");
+    refresh(&service, &third).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
 }

@@ -22,9 +22,21 @@ struct Front {
     port: u16,
     /// The file of the authority that signed its certificate.
     roots: std::path::PathBuf,
-    encrypted: Arc<AtomicUsize>,
-    /// Connections that did not ask for TLS, or did not go on with it.
-    others: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
+}
+
+/// Connections, by what became of them.
+#[derive(Default)]
+struct Seen {
+    encrypted: AtomicUsize,
+    /// They broke off when they saw the certificate, or before.
+    broken_off: AtomicUsize,
+    /// They did not ask for TLS.
+    plain: AtomicUsize,
+}
+
+fn count(of: &AtomicUsize) -> usize {
+    of.load(Ordering::Relaxed)
 }
 
 impl Drop for Front {
@@ -59,18 +71,12 @@ impl Front {
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let (encrypted, others) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let (front, acceptor) =
-            (Self { port, roots, encrypted, others }, TlsAcceptor::from(Arc::new(config)));
-        let (encrypted, others) = (front.encrypted.clone(), front.others.clone());
+            (Self { port, roots, seen: Arc::default() }, TlsAcceptor::from(Arc::new(config)));
+        let seen = front.seen.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (acceptor, encrypted, others) = (acceptor.clone(), encrypted.clone(), others.clone());
-                tokio::spawn(async move {
-                    if forward(client, postgres, &acceptor, &encrypted).await.is_none() {
-                        others.fetch_add(1, Ordering::Relaxed);
-                    }
-                });
+                tokio::spawn(forward(client, postgres, acceptor.clone(), seen.clone()));
             }
         });
         front
@@ -83,24 +89,24 @@ impl Front {
     }
 }
 
-/// `None`: it was no TLS.
-async fn forward(
-    mut client: TcpStream,
-    postgres: u16,
-    acceptor: &TlsAcceptor,
-    encrypted: &AtomicUsize,
-) -> Option<()> {
+async fn forward(mut client: TcpStream, postgres: u16, acceptor: TlsAcceptor, seen: Arc<Seen>) {
     let mut first = [0; 8];
-    client.read_exact(&mut first).await.ok()?;
-    if first != SSL_REQUEST {
-        return None;
+    if client.read_exact(&mut first).await.is_err() {
+        return;
     }
-    client.write_all(b"S").await.ok()?;
-    let mut client = acceptor.accept(client).await.ok()?;
-    encrypted.fetch_add(1, Ordering::Relaxed);
-    let mut server = TcpStream::connect(("127.0.0.1", postgres)).await.ok()?;
-    let _ = copy_bidirectional(&mut client, &mut server).await;
-    Some(())
+    if first != SSL_REQUEST {
+        seen.plain.fetch_add(1, Ordering::Relaxed);
+        return;
+    }
+    let _ = client.write_all(b"S").await;
+    let Ok(mut client) = acceptor.accept(client).await else {
+        seen.broken_off.fetch_add(1, Ordering::Relaxed);
+        return;
+    };
+    seen.encrypted.fetch_add(1, Ordering::Relaxed);
+    if let Ok(mut server) = TcpStream::connect(("127.0.0.1", postgres)).await {
+        let _ = copy_bidirectional(&mut client, &mut server).await;
+    }
 }
 
 fn port_of(url: &str) -> u16 {
@@ -114,7 +120,7 @@ async fn every_connection_to_the_database_is_encrypted_when_the_url_says_so() {
     let front = Front::of(port_of(&plain.url())).await;
     let url = front.url(&plain.url(), &front.roots);
     ict_index::db::migrations::migrate(&url).await.unwrap();
-    let by_migration = front.encrypted.load(Ordering::Relaxed);
+    let by_migration = count(&front.seen.encrypted);
     assert!(by_migration > 0, "migrations, too");
 
     let service = plain.beside_at(url).await.listening().await;
@@ -128,8 +134,8 @@ async fn every_connection_to_the_database_is_encrypted_when_the_url_says_so() {
     assert_eq!(answer["items"][0]["numerator"], json!(5));
     let export = service.get("dossier-counts/export").as_(&token).send().await.expect(200);
     assert!(export.text().contains("SO-YT"));
-    assert!(front.encrypted.load(Ordering::Relaxed) >= by_migration + 4);
-    assert_eq!(front.others.load(Ordering::Relaxed), 0, "nobody came without");
+    assert!(count(&front.seen.encrypted) >= by_migration + 4);
+    assert_eq!(count(&front.seen.plain), 0, "nobody came without");
 }
 
 #[actix_web::test]
@@ -144,7 +150,9 @@ async fn a_server_that_cannot_prove_its_name_is_not_spoken_to() {
         .send()
         .await
         .expect_problem(503, "UNAVAILABLE");
-    assert_eq!(front.encrypted.load(Ordering::Relaxed), 0, "not a byte of ours went to it");
+    assert_eq!(count(&front.seen.encrypted), 0, "not a byte of ours went to it");
+    let broken_off = count(&front.seen.broken_off);
+    assert!(broken_off > 0, "it was tried");
     let by_name = front.url(&plain.url(), &front.roots).replace("127.0.0.1", "localhost");
     let service = plain.beside_at(by_name).await;
     service
@@ -153,5 +161,36 @@ async fn a_server_that_cannot_prove_its_name_is_not_spoken_to() {
         .send()
         .await
         .expect_problem(503, "UNAVAILABLE");
+    assert!(count(&front.seen.broken_off) > broken_off, "it was tried");
+    assert_eq!((count(&front.seen.encrypted), count(&front.seen.plain)), (0, 0));
     std::fs::remove_file(foreign).unwrap();
+}
+
+#[actix_web::test]
+async fn a_server_without_tls_is_not_spoken_to_in_the_clear() {
+    let plain = TestService::start().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (asked, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (asked_here, told_here) = (asked.clone(), told.clone());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut first = [0; 8];
+            if client.read_exact(&mut first).await.is_ok() && client.write_all(b"N").await.is_ok() {
+                asked_here.fetch_add(1, Ordering::Relaxed);
+                told_here.fetch_add(client.read(&mut first).await.unwrap_or_default(), Ordering::Relaxed);
+            }
+        }
+    });
+    let (_, roots) = authority("roots");
+    let front = Front { port, roots, seen: Arc::default() };
+    let service = plain.beside_at(front.url(&plain.url(), &front.roots)).await;
+    service
+        .get("agencies")
+        .as_(&plain.token("monitor").await)
+        .send()
+        .await
+        .expect_problem(503, "UNAVAILABLE");
+    assert!(count(&asked) > 0, "it was tried");
+    assert_eq!(count(&told), 0, "bytes in the clear");
 }

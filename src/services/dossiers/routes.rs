@@ -142,6 +142,8 @@ async fn upload(
         Upload::Whole(ValidJson { value: DossierBatch { control, rows, reason }, .. }) => {
             params.of_json()?;
             let known = access.read(lookup).await?.ok_or_else(Problem::not_found)?;
+            // Deliveries have places of their own.
+            access.give_way();
             let totals = Totals { control, place: ControlPlace::BODY };
             let uploaded = upload::whole(staging, rows, Checker::new(known, unknown), totals).await?;
             Ok((uploaded, (reason, "/reason")))
@@ -149,6 +151,7 @@ async fn upload(
         Upload::Rows(rows) => {
             let (control, reason) = params.of_stream()?;
             let known = access.read(lookup).await?.ok_or_else(Problem::not_found)?;
+            access.give_way();
             let totals = Totals { control, place: ControlPlace::QUERY };
             let uploaded = upload::stream(staging, rows, Checker::new(known, unknown), totals).await?;
             Ok((uploaded, (reason, "?reason")))

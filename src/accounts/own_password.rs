@@ -1,0 +1,110 @@
+//! One's own password, changed.
+
+use actix_web::{HttpRequest, put, web};
+use serde::Deserialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use super::model;
+use super::rules::check_password;
+use super::sessions::{address, busy};
+use super::throttle::Attempt;
+use crate::audit::{self, Event};
+use crate::auth::permission::OwnAccount;
+use crate::auth::{Access, Actor, Identity, is_same_password};
+use crate::db::Conn;
+use crate::http::{Check, Code, Msg, Problem, Reply, ValidJson, Violations};
+use crate::state::State;
+
+/// A change of one's own password.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordChange {
+    #[schema(format = "password")]
+    current_password: String,
+    /// At least 15 characters, not a common one, more than words of the province and the service, without the username; not the current one.
+    #[schema(format = "password")]
+    new_password: String,
+}
+
+impl Check for PasswordChange {
+    /// Needs the username: checked in the handler.
+    fn check(&self, _: &mut Violations) {}
+}
+
+/// Change one's own password
+///
+/// Ends every session of the account, this one too: log in again.
+#[utoipa::path(
+    tag = "auth",
+    request_body = PasswordChange,
+    responses(
+        (status = 204, description = "Changed"),
+        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+    ),
+    security(("bearer" = ["account:own"]))
+)]
+#[put("/me/password")]
+pub async fn change_password(
+    access: Access<OwnAccount>,
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: ValidJson<PasswordChange>,
+) -> Result<Reply, Problem> {
+    let Identity::User { username, id, .. } = access.identity() else {
+        return Err(Problem::new(Code::Forbidden));
+    };
+    let (username, id, now, actor) = (username.clone(), *id, access.now(), access.actor());
+    let PasswordChange { current_password, new_password } = body.value;
+    let mut faults = Violations::default();
+    check_password(&mut faults, "/new_password", &new_password, &username);
+    if is_same_password(&new_password, &current_password) {
+        let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
+        faults.add(Code::WeakPassword, "/new_password", detail);
+    }
+    faults.into_result()?;
+    let attempt = Attempt::new(&username, &address(&request));
+    let (gate, name) = (attempt.clone(), username.clone());
+    let known = access
+        .read(async move |conn| {
+            gate.admit(conn, now).await?;
+            Ok(model::credentials(conn, &name).await?)
+        })
+        .await?;
+    // Hashing may have to wait for its turn.
+    access.give_way();
+    let epoch = known.as_ref().map(|k| k.epoch).unwrap_or_default();
+    let stored = known.map(|k| k.password_hash);
+    if !state.passwords().verify(&current_password, stored).await.map_err(busy)? {
+        access.read(async move |conn| Ok(attempt.failed(conn, now).await?)).await?;
+        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
+        return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
+    }
+    let hash = state.passwords().hash(&new_password).await.map_err(busy)?;
+    let was_given_out = access.principal().has_first_password();
+    access
+        .transaction(async move |conn| {
+            if !model::set_password(conn, id, epoch, hash, now).await? {
+                return Err(Problem::unauthenticated(Code::InvalidToken));
+            }
+            password_event(conn, &actor, &username, was_given_out).await?;
+            Ok(Reply::no_content())
+        })
+        .await
+}
+
+async fn password_event(
+    conn: &mut Conn,
+    actor: &Actor,
+    username: &str,
+    was_given_out: bool,
+) -> Result<(), Problem> {
+    let event = Event {
+        action: "change_password",
+        entity: "user",
+        key: username.to_owned(),
+        before: Some(json!({"must_change_password": was_given_out})),
+        after: Some(json!({"must_change_password": false})),
+    };
+    Ok(audit::record(conn, actor, event).await?)
+}
