@@ -17,9 +17,9 @@ program() { if [[ -n ${POSTGRES_BIN:-} ]]; then echo "$POSTGRES_BIN/$1"; else ec
 
 # Whole or not at all, on disk before PostgreSQL is told so; a segment that is there already must be the same.
 archive() {
-  local path=$1 name=$2 archive=$3 new
+  local path=$1 name=$2 archive=$3
   if [[ -e $archive/$name ]]; then cmp -s "$path" "$archive/$name" || die "$archive/$name is another segment"; return; fi
-  new=$archive/.$name.$$
+  new=$archive/.$name.$$            # not local: the trap runs when this function is over
   trap 'rm -f "$new"' EXIT
   cp "$path" "$new"
   sync -d "$new"

@@ -80,14 +80,15 @@ impl Config {
         });
         let answer_cache_mib =
             number(env, "ANSWER_CACHE_MIB", crate::http::answers::DEFAULT_MIB, 0..=65_536, &mut faults);
+        faults.extend(env.get("RUST_LOG").and_then(log_filter_fault));
         if let Some(other) = env.get(UNSAFE).filter(|value| *value != "allow") {
             faults.push(format!("{UNSAFE}: expected `allow` or nothing, got {other:?}"));
         }
         let unsafe_database = Self::allows_unsafe_database(env);
         if !unsafe_database {
             faults.extend(["DATABASE_URL", "DATABASE_REPLICA_URL"].iter().filter_map(|name| {
-                let url = if *name == "DATABASE_URL" { Some(&db.url) } else { db.replica_url.as_ref() };
-                url.and_then(|url| example_password(name, url))
+                // As it was given: whatever else is wrong with it.
+                env.get(name).and_then(|url| example_password(name, url))
             }));
         }
         let password_cost = PasswordCost {
@@ -100,6 +101,18 @@ impl Config {
             Err(faults)
         }
     }
+}
+
+/// A filter that cannot be read, or that lets not even the service's own faults through: most likely it was meant otherwise.
+fn log_filter_fault(text: &str) -> Option<String> {
+    let mut builder = env_filter::Builder::new();
+    let filter = match builder.try_parse(text) {
+        Ok(builder) => builder.build(),
+        Err(error) => return Some(format!("RUST_LOG: {error}")),
+    };
+    let fault = log::Metadata::builder().level(log::Level::Error).target("failure").build();
+    let silent = !filter.enabled(&fault) && !text.eq_ignore_ascii_case("off");
+    silent.then(|| format!("RUST_LOG: {text:?} leaves out even the service's faults; `info` is usual, `off` turns the log off"))
 }
 
 const UNSAFE: &str = "DATABASE_UNSAFE";
@@ -206,6 +219,16 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_that_silences_the_service_is_refused() {
+        for meant in ["info", "debug,tokio_postgres=warn", "error", "off", "actix_server=info,warn"] {
+            assert_eq!(log_filter_fault(meant), None, "{meant}");
+        }
+        for slip in ["[[", "infoo", "actix_server=info", "info=,"] {
+            assert!(log_filter_fault(slip).is_some_and(|fault| fault.starts_with("RUST_LOG: ")), "{slip}");
+        }
+    }
+
+    #[test]
     fn a_database_that_would_not_be_checked_is_refused() {
         let env = Environment::of([
             ("DATABASE_URL", "postgres://a@db.lan/x?sslmode=require"),
@@ -226,6 +249,7 @@ mod tests {
             ("DATABASE_REPLICA_URL", "mysql://x"),
             ("ANSWER_CACHE_MIB", "-1"),
             ("DATABASE_UNSAFE", "yes"),
+            ("RUST_LOG", "infoo"),
         ]);
         let faults = Config::load(&env).unwrap_err();
         for name in [
@@ -237,6 +261,7 @@ mod tests {
             "DATABASE_REPLICA_URL",
             "ANSWER_CACHE_MIB",
             "DATABASE_UNSAFE",
+            "RUST_LOG",
         ] {
             assert!(faults.iter().any(|f| f.starts_with(name)), "{name} is not among {faults:?}");
         }

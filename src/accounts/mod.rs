@@ -2,6 +2,7 @@
 //!
 //! Others use [`model`] to make accounts when the service is set up.
 
+mod administrators;
 pub mod client_model;
 pub mod clients;
 pub mod model;

@@ -34,6 +34,9 @@ row! {
         pub password_hash: String,
         pub epoch: i32,
         pub disabled_at: Option<DateTime<Utc>>,
+        pub display_name: String,
+        /// Of the last password that an administrator gave out; it does not become the user's own.
+        pub given_out_hash: Option<String>,
     }
 }
 
@@ -41,7 +44,7 @@ const USER: &str = "u.id, u.username, u.display_name, u.role, a.code as agency, 
 const USERS: &str = "users u left join agencies a on a.id = u.agency_id";
 
 pub async fn credentials(conn: &mut Conn, username: &str) -> QueryResult<Option<Credentials>> {
-    sql("select id, username, password_hash, epoch, disabled_at from users where username = $1")
+    sql("select id, username, password_hash, epoch, disabled_at, display_name, given_out_hash from users where username = $1")
         .bind(username.to_owned())
         .maybe(conn)
         .await
@@ -80,8 +83,8 @@ pub async fn insert_user(
     now: DateTime<Utc>,
 ) -> QueryResult<bool> {
     let rows = sql(
-        "insert into users (id, username, display_name, role, agency_id, password_hash, must_change_password, created_at, updated_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $8) on conflict (username) do nothing",
+        "insert into users (id, username, display_name, role, agency_id, password_hash, must_change_password, created_at, updated_at, given_out_hash) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $8, case when $7 then $6 end) on conflict (username) do nothing",
     )
     .bind(Uuid::now_v7())
     .bind(user.username)
@@ -104,6 +107,8 @@ pub struct UserChange {
     pub agency: Option<AgencyId>,
     pub disabled_at: Option<DateTime<Utc>>,
     pub password_hash: Option<String>,
+    /// The hash again, of a password that is given out.
+    pub given_out_hash: Option<String>,
     pub must_change_password: bool,
     pub ends_tokens: bool,
 }
@@ -116,7 +121,7 @@ pub async fn update_user(
 ) -> QueryResult<()> {
     sql("update users set display_name = $2, role = $3, agency_id = $4, disabled_at = $5, \
          password_hash = coalesce($6, password_hash), must_change_password = $7, \
-         epoch = epoch + $8, version = version + 1, updated_at = $9 where id = $1")
+         epoch = epoch + $8, version = version + 1, updated_at = $9, given_out_hash = coalesce($10, given_out_hash) where id = $1")
     .bind(id)
     .bind(change.display_name)
     .bind(change.role)
@@ -126,6 +131,7 @@ pub async fn update_user(
     .bind(change.must_change_password)
     .bind(i32::from(change.ends_tokens))
     .bind(now)
+    .bind(change.given_out_hash)
     .run(conn)
     .await?;
     if change.ends_tokens {

@@ -56,13 +56,6 @@ pub async fn change_password(
     };
     let (username, id, now, actor) = (username.clone(), *id, access.now(), access.actor());
     let PasswordChange { current_password, new_password } = body.value;
-    let mut faults = Violations::default();
-    check_password(&mut faults, "/new_password", &new_password, &username);
-    if is_same_password(&new_password, &current_password) {
-        let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
-        faults.add(Code::WeakPassword, "/new_password", detail);
-    }
-    faults.into_result()?;
     let attempt = Attempt::new(&username, &address(&request));
     let (gate, name) = (attempt.clone(), username.clone());
     let known = access
@@ -71,15 +64,24 @@ pub async fn change_password(
             Ok(model::credentials(conn, &name).await?)
         })
         .await?;
+    let name = known.as_ref().map(|k| k.display_name.as_str()).unwrap_or_default();
+    let mut faults = Violations::default();
+    check_password(&mut faults, "/new_password", &new_password, &username, name);
+    if is_same_password(&new_password, &current_password) {
+        let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
+        faults.add(Code::WeakPassword, "/new_password", detail);
+    }
+    faults.into_result()?;
     // Hashing may have to wait for its turn.
     access.give_way();
     let epoch = known.as_ref().map(|k| k.epoch).unwrap_or_default();
-    let stored = known.map(|k| k.password_hash);
+    let (stored, given_out) = known.map(|k| (k.password_hash, k.given_out_hash)).unzip();
     if !state.passwords().verify(&current_password, stored).await.map_err(busy)? {
         access.read(async move |conn| Ok(attempt.failed(conn, now).await?)).await?;
         let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
         return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
     }
+    refuse_given_out(&state, &new_password, given_out.flatten()).await?;
     let hash = state.passwords().hash(&new_password).await.map_err(busy)?;
     let was_given_out = access.principal().has_first_password();
     access
@@ -91,6 +93,19 @@ pub async fn change_password(
             Ok(Reply::no_content())
         })
         .await
+}
+
+/// What somebody else knows does not become the user's own.
+async fn refuse_given_out(state: &State, password: &str, given_out: Option<String>) -> Result<(), Problem> {
+    let Some(given_out) = given_out else { return Ok(()) };
+    if !state.passwords().verify(password, Some(given_out)).await.map_err(busy)? {
+        return Ok(());
+    }
+    let detail = Msg::fixed(
+        "Đây là mật khẩu đã được cấp; hãy chọn mật khẩu khác.",
+        "This is the password that was given out; choose another one.",
+    );
+    Err(Problem::at(Code::WeakPassword, "/new_password", detail))
 }
 
 async fn password_event(

@@ -70,8 +70,8 @@ pub fn is_username(text: &str) -> bool {
 }
 
 /// Adds what is wrong with a new password.
-pub fn check_password(faults: &mut Violations, pointer: &str, password: &str, username: &str) {
-    let detail = match weakness(password, username) {
+pub fn check_password(faults: &mut Violations, pointer: &str, password: &str, username: &str, name: &str) {
+    let detail = match weakness(password, username, name) {
         None => return,
         Some(Weakness::TooShort) => Msg::fixed("Cần ít nhất 15 ký tự.", "At least 15 characters are needed."),
         Some(Weakness::TooLong) => Msg::fixed("Tối đa 256 ký tự.", "At most 256 characters."),
@@ -79,8 +79,8 @@ pub fn check_password(faults: &mut Violations, pointer: &str, password: &str, us
             Msg::fixed("Mật khẩu này quá phổ biến hoặc lặp lại.", "The password is too common or repetitive.")
         }
         Some(Weakness::OfContext) => Msg::fixed(
-            "Mật khẩu hầu như chỉ gồm các từ dễ đoán ở đây (tỉnh, phần mềm, vai trò); hãy thêm từ khác.",
-            "The password is hardly more than words easily guessed here (province, service, role); add others.",
+            "Mật khẩu hầu như chỉ gồm các từ dễ đoán (tỉnh, cơ quan, phần mềm, vai trò, tên người dùng); hãy thêm từ khác.",
+            "The password is hardly more than words that are easily guessed (province, agency, service, role, the user's name); add others.",
         ),
         Some(Weakness::HoldsName) => {
             Msg::fixed("Mật khẩu không được chứa tên đăng nhập.", "The password must not hold the username.")

@@ -54,6 +54,7 @@ row! {
     pub struct RefreshRow {
         pub session_id: Uuid,
         pub user_id: Uuid,
+        pub username: String,
         pub epoch: i32,
         pub used_at: Option<DateTime<Utc>>,
         pub alive: bool,
@@ -67,7 +68,7 @@ pub async fn lock_refresh_token(
     hash: Vec<u8>,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<RefreshRow>> {
-    sql("select t.session_id, s.user_id, u.epoch, t.used_at, \
+    sql("select t.session_id, s.user_id, u.username, u.epoch, t.used_at, \
                 (s.revoked_at is null and s.expires_at > $2 \
                  and (t.used_at is not null or t.issued_at > $3) and u.disabled_at is null) as alive \
          from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id \

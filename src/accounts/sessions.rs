@@ -1,16 +1,18 @@
 //! Logging in, staying in, logging out; one's own account.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, web};
+use log::Level;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::model::{self, UserRow};
 use super::rules::{Opaque, Renewal, hash_of, renewal};
-use super::session_model;
+use super::session_model::{self, RefreshRow};
 use super::throttle::Attempt;
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Busy, Identity, Permission, Public, Role, Subject};
 use crate::db::Conn;
+use crate::http::request::RequestId;
 use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
 
@@ -151,11 +153,13 @@ impl Check for RefreshToken {
 #[post("/auth/refresh")]
 pub async fn refresh_tokens(
     _: Public,
+    request: HttpRequest,
     state: web::Data<State>,
     body: ValidJson<RefreshToken>,
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock().now();
     let hash = hash_of(&body.value.refresh_token);
+    let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
     let next = Opaque::random();
     let next_hash = next.hash.clone();
     let renewed = state
@@ -167,7 +171,7 @@ pub async fn refresh_tokens(
             match renewal(row.used_at, row.alive, now) {
                 Renewal::Refused => return Ok(None),
                 Renewal::Reused => {
-                    log::warn!(target: "security", session = row.session_id.to_string().as_str(); "a refresh token was used twice: its session ends");
+                    tell(&row, &request_id, Level::Warn, "a refresh token was used twice: its session ends");
                     // Someone else holds a copy: the whole family ends. The answer comes after the commit.
                     session_model::revoke_session(conn, row.session_id, "reuse", now).await?;
                     return Ok(None);
@@ -175,7 +179,7 @@ pub async fn refresh_tokens(
                 // The first use stays the one that counts: further ones do not prolong it.
                 Renewal::First => session_model::mark_used(conn, hash, now).await?,
                 Renewal::Again => {
-                    log::info!(target: "security", session = row.session_id.to_string().as_str(); "a refresh token was used again within its grace");
+                    tell(&row, &request_id, Level::Info, "a refresh token was used again within its grace");
                 }
             }
             session_model::add_refresh_token(conn, row.session_id, next_hash, now).await?;
@@ -189,6 +193,13 @@ pub async fn refresh_tokens(
     let subject = renewed.ok_or_else(|| Problem::unauthenticated(Code::InvalidRefreshToken))?;
     let access_token = state.keys().sign(&subject, now).map_err(Problem::internal)?;
     Ok(token_answer(&tokens(access_token, next)))
+}
+
+/// A line that one can act on: whose session, and in which request.
+fn tell(row: &RefreshRow, request_id: &RequestId, level: Level, what: &str) {
+    let (session, caller) = (row.session_id.to_string(), format!("user:{}", row.username));
+    let (session, caller, request_id) = (session.as_str(), caller.as_str(), &*request_id.0);
+    log::log!(target: "security", level, session, caller, request_id; "{what}");
 }
 
 /// Log out

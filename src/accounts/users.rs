@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::administrators::keep_an_administrator;
 use super::model::{self, UserChange, UserQuery, UserRow, UserWrite};
 use super::rules::{check_password, is_username};
 use super::sessions::busy;
@@ -140,7 +141,7 @@ impl Check for NewUser {
         }
         faults.length("/display_name", self.display_name.trim(), 1, 200);
         check_agency_of_role(faults, self.role, self.agency.as_deref());
-        check_password(faults, "/password", &self.password, &self.username);
+        check_password(faults, "/password", &self.password, &self.username, &self.display_name);
     }
 }
 
@@ -262,7 +263,8 @@ impl UserPatch {
         let mut faults = Violations::default();
         check_agency_of_role(&mut faults, role, agency.as_deref());
         if let Some(password) = &self.password {
-            check_password(&mut faults, "/password", password, &row.username);
+            let name = self.display_name.as_deref().unwrap_or(&row.display_name);
+            check_password(&mut faults, "/password", password, &row.username, name);
         }
         faults.into_result()?;
         let disabled_at = match self.disabled {
@@ -281,6 +283,7 @@ impl UserPatch {
             agency: None,
             disabled_at,
             password_hash: None,
+            given_out_hash: None,
             must_change_password: self.must_change_password.unwrap_or(row.must_change_password),
             ends_tokens,
         };
@@ -317,7 +320,9 @@ pub async fn update_user(
             let before = model::lock_user(conn, &username).await?.ok_or_else(Problem::not_found)?;
             conditions.require_match(before.version)?;
             let (mut change, agency) = patch.apply(&before, actor.now)?;
+            keep_an_administrator(conn, &before, &change).await?;
             change.agency = agency_id(conn, agency.as_deref()).await?;
+            change.given_out_hash = if change.must_change_password { hash.clone() } else { None };
             change.password_hash = hash;
             model::update_user(conn, before.id, change, actor.now).await?;
             let after = model::find_user(conn, &username).await?.ok_or_else(Problem::not_found)?;

@@ -119,6 +119,29 @@ pub async fn sealed(conn: &mut Conn, seal: i32) -> QueryResult<Vec<SealedRow>> {
 }
 
 row! {
+    /// An event that was kept elsewhere and is under no seal, now.
+    #[derive(Debug)]
+    pub struct LooseRow {
+        pub event_id: Uuid,
+        /// Null when the event is gone.
+        pub present_hash: Option<Vec<u8>>,
+        pub told: Option<String>,
+    }
+}
+
+/// In the order of the ids.
+pub async fn loose(conn: &mut Conn, events: Vec<Uuid>) -> QueryResult<Vec<LooseRow>> {
+    sql(format!(
+        "select k.event_id, case when e.id is not null then {EVENT_HASH} end as present_hash, \
+         case when e.id is not null then {TOLD} end as told \
+         from unnest($1::uuid[]) with ordinality as k(event_id, place) left join audit_events e on e.id = k.event_id order by k.place"
+    ))
+    .bind(events)
+    .rows(conn)
+    .await
+}
+
+row! {
     #[derive(Debug)]
     pub struct StrayRow {
         pub id: Uuid,

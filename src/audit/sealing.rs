@@ -1,6 +1,6 @@
 //! Making seals, and finding what was done to the trail since. `docs/adr/0014-the-audit-trail-is-sealed.md` says what is found.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 
 use chrono::{DateTime, Duration, SubsecRound, Utc};
@@ -107,15 +107,17 @@ pub async fn verify(conn: &mut Conn, kept: &Kept) -> QueryResult<Verdict> {
     let seals = model::all(conn).await?;
     let mut verdict =
         Verdict { seals: seals.len(), open: model::count_open(conn).await?, ..Verdict::default() };
-    let mut previous: Option<&SealRow> = None;
+    let (mut previous, mut seen): (Option<&SealRow>, HashSet<Uuid>) = (None, HashSet::new());
     for seal in &seals {
         let expected = previous.map_or(1, |previous| previous.number + 1);
         verdict.findings.extend((expected..seal.number).map(|seal| Finding::SealMissing { seal }));
         let rows = model::sealed(conn, seal.number).await?;
         verdict.events += rows.len();
+        seen.extend(rows.iter().map(|row| row.event_id));
         compare(&mut verdict, seal, previous, &rows, kept);
         previous = Some(seal);
     }
+    verdict.findings.splice(0..0, loose(conn, kept, &seen).await?);
     let newest = previous.map_or(0, |seal| seal.number);
     let mut gone: Vec<i32> = kept.seals.keys().copied().filter(|number| *number > newest).collect();
     gone.sort_unstable();
@@ -128,6 +130,23 @@ pub async fn verify(conn: &mut Conn, kept: &Kept) -> QueryResult<Verdict> {
     Ok(verdict)
 }
 
+/// What became of events that were kept elsewhere and are under no seal any more.
+async fn loose(conn: &mut Conn, kept: &Kept, sealed: &HashSet<Uuid>) -> QueryResult<Vec<Finding>> {
+    let mut findings = Vec::new();
+    for some in kept.not_among(sealed).chunks(MOST_EVENTS) {
+        let rows = model::loose(conn, some.iter().map(|(event, _)| *event).collect()).await?;
+        findings.extend(rows.into_iter().zip(some).filter_map(|(row, (_, seal))| {
+            let (event, seal) = (row.event_id, *seal);
+            match row.present_hash {
+                None => Some(Finding::Removed { event, seal }),
+                Some(hash) if kept.hash_of(&event) == Some(&hex(&hash)) => None,
+                Some(_) => Some(Finding::Changed { event, seal, told: row.told.unwrap_or_default() }),
+            }
+        }));
+    }
+    Ok(findings)
+}
+
 /// One seal with its events as they are now.
 fn compare(
     verdict: &mut Verdict,
@@ -137,16 +156,17 @@ fn compare(
     kept: &Kept,
 ) {
     let number = seal.number;
-    let kept_events = kept.events.get(&number);
+    // Seals that were made anew may have others' events: then nothing is known of one that was not kept.
+    let is_whole = kept.holds_all_of(number, rows.iter().map(|row| row.event_id));
     for row in rows {
-        let was = kept_events.and_then(|events| events.get(&row.event_id));
+        let was = kept.hash_of(&row.event_id);
         match &row.present_hash {
             None => verdict.findings.push(Finding::Removed { event: row.event_id, seal: number }),
             Some(hash) if *hash != row.sealed_hash || was.is_some_and(|was| *was != hex(hash)) => {
                 let told = row.told.clone().unwrap_or_default();
                 verdict.findings.push(Finding::Changed { event: row.event_id, seal: number, told });
             }
-            Some(_) if kept_events.is_some() && was.is_none() => verdict.findings.push(Finding::Inserted {
+            Some(_) if is_whole && was.is_none() => verdict.findings.push(Finding::Inserted {
                 event: row.event_id,
                 at: row.at.unwrap_or(seal.sealed_at),
                 told: row.told.clone().unwrap_or_default(),
@@ -157,9 +177,6 @@ fn compare(
             }
         }
     }
-    verdict
-        .findings
-        .extend(left_out(kept_events, rows).map(|event| Finding::Removed { event, seal: number }));
     let leaves: Vec<Leaf> =
         rows.iter().map(|row| Leaf { event: row.event_id, hash: row.sealed_hash.clone() }).collect();
     let hash = seal.head().hash(previous.map_or(&[], |previous| &previous.hash), &leaves);
@@ -170,17 +187,6 @@ fn compare(
     if let Some(kept) = kept.seals.get(&number).filter(|kept| **kept != here) {
         verdict.findings.push(Finding::SealDiffers { seal: number, kept: kept.clone(), here });
     }
-}
-
-/// Events that were kept elsewhere and are under the seal no more.
-fn left_out<'k>(
-    kept: Option<&'k HashMap<Uuid, String>>,
-    rows: &[SealedRow],
-) -> impl Iterator<Item = Uuid> + use<'k> {
-    let mut gone: Vec<Uuid> = kept.into_iter().flat_map(HashMap::keys).copied().collect();
-    gone.sort_unstable();
-    let here: std::collections::HashSet<Uuid> = rows.iter().map(|row| row.event_id).collect();
-    gone.into_iter().filter(move |event| !here.contains(event))
 }
 
 fn judge(verdict: &mut Verdict, stray: StrayRow, settled: DateTime<Utc>) {

@@ -1,6 +1,6 @@
 //! What a seal is: a hash over events and the seal before. Whoever has its line knows later whether any of them was changed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -58,8 +58,8 @@ pub fn event_line(seal: i32, leaf: &Leaf) -> String {
 pub struct Kept {
     /// Hash by number of the seal.
     pub seals: HashMap<i32, String>,
-    /// Hash by event, for each seal whose events were kept.
-    pub events: HashMap<i32, HashMap<Uuid, String>>,
+    /// By event, the seal that it was under then and its hash.
+    pub events: HashMap<Uuid, (i32, String)>,
 }
 
 impl Kept {
@@ -74,6 +74,30 @@ impl Kept {
         Ok(kept)
     }
 
+    /// Hash of an event as it was kept, whatever seal it is under now.
+    pub fn hash_of(&self, event: &Uuid) -> Option<&String> {
+        self.events.get(event).map(|(_, hash)| hash)
+    }
+
+    /// Whether the events of this seal were kept and are all among these: it is the seal of then, or has more than it had.
+    pub fn holds_all_of(&self, seal: i32, present: impl Iterator<Item = Uuid>) -> bool {
+        let of_seal = self.events.values().filter(|(under, _)| *under == seal).count();
+        let here = present.filter(|event| self.events.get(event).is_some_and(|(under, _)| *under == seal));
+        of_seal > 0 && here.count() == of_seal
+    }
+
+    /// Events that were kept and are not among these, with their seals; in order.
+    pub fn not_among(&self, present: &HashSet<Uuid>) -> Vec<(Uuid, i32)> {
+        let mut gone: Vec<(Uuid, i32)> = self
+            .events
+            .iter()
+            .filter(|(event, _)| !present.contains(*event))
+            .map(|(event, (seal, _))| (*event, *seal))
+            .collect();
+        gone.sort_unstable();
+        gone
+    }
+
     fn take(&mut self, line: &str) -> Option<()> {
         let mut words = line.split_whitespace();
         let (kind, seal) = (words.next()?, words.next()?.parse::<i32>().ok()?);
@@ -85,7 +109,7 @@ impl Kept {
             "event" => {
                 let event = words.next()?.parse().ok()?;
                 let hash = words.next().filter(|hash| is_hash(hash))?;
-                self.events.entry(seal).or_default().insert(event, hash.to_owned());
+                self.events.insert(event, (seal, hash.to_owned()));
             }
             _ => return None,
         }
@@ -143,8 +167,8 @@ mod tests {
         let text = format!("# kept\n\n{}\n{}\n", seal_line(&head(), 3, &hash), lines.join("\n"));
         let kept = Kept::read(&text).unwrap();
         assert_eq!(kept.seals, HashMap::from([(2, hex(&hash))]));
-        assert_eq!(kept.events[&2].len(), 3);
-        assert_eq!(kept.events[&2][&Uuid::from_u128(3)], "03".repeat(32));
+        assert_eq!(kept.events.len(), 3);
+        assert_eq!(kept.events[&Uuid::from_u128(3)], (2, "03".repeat(32)));
         for bad in ["seal", "seal x", "seal 1 now 3 abc", "event 1 x y", "else 1", &format!("{text} more")] {
             assert!(Kept::read(bad).is_err(), "{bad}");
         }

@@ -1,7 +1,7 @@
 //! Signing keys of access tokens: a small file, rotated by command, read again while the service runs.
 
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -53,6 +53,11 @@ impl TokenKeys {
     pub fn load(path: &Path) -> Result<Self, String> {
         let shown = path.display();
         let text = std::fs::read_to_string(path).map_err(|e| format!("cannot read {shown}: {e}"))?;
+        // Who may write it makes tokens. Secrets of containers are often readable by all inside: that is left to them.
+        let mode = std::fs::metadata(path).map_or(0, |file| file.permissions().mode());
+        if mode & 0o022 != 0 {
+            return Err(format!("{shown} can be written by others than its owner (mode {:o})", mode & 0o777));
+        }
         let keys: Self = serde_json::from_str(&text).map_err(|e| format!("{shown} is no key file: {e}"))?;
         if keys.keys.is_empty() {
             return Err(format!("{shown} holds no key"));

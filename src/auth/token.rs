@@ -69,6 +69,10 @@ impl KeyRing {
         if header.alg != Algorithm::HS256 || header.typ.as_deref() != Some(TYPE) {
             return None;
         }
+        // A header that says that more has to be understood than is here (RFC 7515, 4.1.11).
+        if header.crit.is_some() {
+            return None;
+        }
         let kid = header.kid?;
         let secret = self.read(|keys| keys.verifying(&kid))?;
         let mut validation = Validation::new(Algorithm::HS256);
@@ -124,6 +128,7 @@ mod tests {
         change(&mut body);
         let mut head = Header::new(Algorithm::HS256);
         head.typ = header.get("typ").and_then(Value::as_str).map(str::to_owned);
+        head.crit = header.get("crit").map(|_| vec!["x".to_owned()]);
         head.kid = header.get("kid").map_or(Some(kid), |k| k.as_str().map(str::to_owned));
         encode(&head, &body, &EncodingKey::from_secret(&secret)).unwrap()
     }
@@ -152,6 +157,7 @@ mod tests {
             forged(&ring, now, json!({"typ": "at+jwt", "kid": "../../etc/passwd"}), |_| {}),
             forged(&ring, now, json!({"typ": "at+jwt", "kid": null}), |_| {}),
             forged(&ring, now, json!({"typ": "at+jwt"}), |c| c["iss"] = json!("other")),
+            forged(&ring, now, json!({"typ": "at+jwt", "crit": ["x"]}), |_| {}),
             forged(&ring, now, json!({"typ": "at+jwt"}), |c| c["aud"] = json!("other")),
             forged(&ring, now, json!({"typ": "at+jwt"}), |c| c["exp"] = json!(now.timestamp() + 86_400)),
             forged(&ring, now, json!({"typ": "at+jwt"}), |c| {

@@ -31,6 +31,8 @@ pub fn init() {
     let mut builder = Builder::from_env(Env::default().default_filter_or("info"));
     // Below this it writes out what statements are bound to: hashes, keys, names.
     builder.filter_module("tokio_postgres", LevelFilter::Info);
+    // What it says in that way is said of requests that it could not read: anybody could fill the log with them.
+    builder.filter_module("actix_http", LevelFilter::Off);
     if background.is_err() {
         return builder.init();
     }

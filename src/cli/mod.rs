@@ -206,7 +206,13 @@ fn add_user(
     }
     let password = read_password(env)?;
     let mut faults = Violations::default();
-    check_password(&mut faults, "password", &password, &username);
+    check_password(
+        &mut faults,
+        "password",
+        &password,
+        &username,
+        display_name.as_deref().unwrap_or_default(),
+    );
     faults.into_result().map_err(plain)?;
     let db = open_db(env)?;
     let actor = Actor::system(Clock::System.now());

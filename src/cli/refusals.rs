@@ -31,28 +31,36 @@ pub async fn load(env: &Environment) -> Result<Config, Vec<String>> {
 const PAST_THE_WALL: &str = "the database's user sees past row-level security: run `select grant_service_roles()` as the \
     owner of the tables, and connect as a member of ict_index_app";
 
+const WITHOUT_RIGHTS: &str =
+    "the database's user may not do what the service does: connect as a member of ict_index_app";
+const EMPTY: &str = "the database is empty, or its user may not read it: run `ict-index migrate` as its owner, and connect as a \
+    member of ict_index_app";
+
 /// Whether this binary may serve from the database.
 pub async fn examine(db: &Db, unsafe_allowed: bool) -> Verdict {
     let found = db
         .read(async |conn: &mut Conn| {
             let (dangers, walled) = (safety::dangers(conn).await?, safety::is_walled(conn).await?);
-            Ok::<_, Problem>((dangers, walled, migrations::pending(conn).await))
+            let may_write = safety::may_write(conn).await?;
+            Ok::<_, Problem>((dangers, walled, may_write, migrations::pending(conn).await))
         })
         .await;
-    let (dangers, walled, pending) = match found {
+    let (dangers, walled, may_write, pending) = match found {
         Ok(found) => found,
         Err(problem) => return Verdict::Silent(problem.internal_cause().unwrap_or("no answer").to_owned()),
     };
     let mut faults = Vec::new();
     match pending {
-        Ok(pending) if pending.is_empty() && walled => {}
-        Ok(pending) if pending.is_empty() => faults.push(PAST_THE_WALL.into()),
+        Ok(pending) if pending.is_empty() => {
+            faults.extend((!may_write).then(|| WITHOUT_RIGHTS.to_owned()));
+            faults.extend((!walled).then(|| PAST_THE_WALL.to_owned()));
+        }
         // A schema this binary does not know would give wrong answers: better none.
         Ok(pending) => {
             faults.push(format!("migrations are pending ({}): run `ict-index migrate`", pending.join(", ")));
         }
         Err(error) if error.to_string().contains("__diesel_schema_migrations") => {
-            faults.push("the database is empty: run `ict-index migrate`".into());
+            faults.push(EMPTY.into());
         }
         Err(error) => return Verdict::Silent(error.to_string()),
     }

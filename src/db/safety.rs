@@ -13,6 +13,13 @@ pub async fn dangers(conn: &mut impl Connected) -> QueryResult<Vec<String>> {
     .await
 }
 
+/// Whether this connection may do what the service does.
+pub async fn may_write(conn: &mut impl Connected) -> QueryResult<bool> {
+    sql("select coalesce(has_table_privilege(to_regclass('audit_events'), 'insert'), false) as value")
+        .value(conn)
+        .await
+}
+
 /// Whether row-level security holds for this connection: its role neither stands above it nor owns the tables.
 pub async fn is_walled(conn: &mut impl Connected) -> QueryResult<bool> {
     sql("select not rolsuper and not rolbypassrls and not exists (select 1 from pg_class c \

@@ -30,8 +30,8 @@ pub fn told(text: &str) -> Msg {
         .any(|words| text.starts_with(words))
     {
         return Msg::fixed(
-            "Cần ngày như 2018-03-31, hoặc thời điểm như 2018-03-31T17:00:00Z (RFC 3339).",
-            "Expected a day such as 2018-03-31, or an instant such as 2018-03-31T17:00:00Z (RFC 3339).",
+            "Cần ngày như 2018-03-31; nơi nhận thời điểm: như 2018-03-31T17:00:00Z (RFC 3339).",
+            "Expected a day such as 2018-03-31; where an instant is taken, one such as 2018-03-31T17:00:00Z (RFC 3339).",
         );
     }
     Msg::fixed("Giá trị không đọc được.", "The value cannot be read.")

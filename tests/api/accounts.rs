@@ -327,3 +327,45 @@ async fn a_change_of_password_under_way_does_not_undo_an_administrators_reset() 
     assert_eq!(user["must_change_password"], json!(true));
     login(&service, "monitor", "the clerk wrote it down").await.expect(200);
 }
+
+#[actix_web::test]
+async fn a_password_that_was_given_out_is_not_come_back_to() {
+    let service = TestService::start().await;
+    let admin = service.token("admin").await;
+    let (given, own, other) = ("the clerk wrote it down", "mưa rơi trên mái tôn cũ", "đường xa mấy cũng về");
+    let tag = service.get("users/monitor").as_(&admin).send().await.expect(200).etag();
+    let reset = json!({"password": given, "must_change_password": true});
+    service.patch("users/monitor", reset).as_(&admin).if_match(&tag).send().await.expect(200);
+    let change = async |from: &str, to: &str| {
+        let token = login(&service, "monitor", from).await.expect(200).json();
+        let body = json!({"current_password": from, "new_password": to});
+        service.put("me/password", body).as_(token["access_token"].as_str().unwrap()).send().await
+    };
+    change(given, own).await.expect(204);
+    change(own, given).await.expect_problem(422, "WEAK_PASSWORD");
+    change(own, other).await.expect(204);
+    change(other, own).await.expect(204);
+}
+
+#[actix_web::test]
+async fn the_last_administrator_stays() {
+    let service = TestService::start().await;
+    let admin = service.token("admin").await;
+    let edit = async |name: &str, change: Value| {
+        let path = format!("users/{name}");
+        let tag = service.get(&path).as_(&admin).send().await.expect(200).etag();
+        service.patch(&path, change).as_(&admin).if_match(&tag).send().await
+    };
+    for change in [json!({"disabled": true}), json!({"role": "monitor"})] {
+        edit("admin", change).await.expect_problem(409, "CONFLICT");
+    }
+    edit("admin", json!({"display_name": "Quản trị"})).await.expect(200);
+    let second =
+        json!({"username": "admin2", "display_name": "B", "role": "admin", "password": "ba đường bảy nẻo"});
+    service.post("users", second).as_(&admin).send().await.expect(201);
+    edit("admin2", json!({"disabled": true})).await.expect(200);
+    edit("admin", json!({"role": "monitor"})).await.expect_problem(409, "CONFLICT");
+    edit("admin2", json!({"disabled": false})).await.expect(200);
+    edit("admin", json!({"role": "monitor"})).await.expect(200);
+    service.get("users").as_(&admin).send().await.expect(401);
+}

@@ -253,7 +253,11 @@ async fn seals_made_anew_differ_from_those_kept_elsewhere() {
     tamper(&service, &format!("{forget}; update audit_events set actor = 'user:admin' where id = '{id}'"))
         .await;
     let gone = KeptFile::of(&with_events);
-    assert_eq!(found(&service, &gone.against()).await.0, "seal 1 is missing");
+    let (first, said) = found(&service, &gone.against()).await;
+    assert!(
+        first.starts_with(&format!("changed: event {id} under seal 1")) && said.contains("seal 1 is missing"),
+        "{said}"
+    );
     seal(&service, &[]).await;
     in_order(&service).await;
     let seal_alone = KeptFile::of(with_events.lines().next().unwrap());
@@ -280,4 +284,29 @@ async fn seals_that_are_made_at_the_same_time_share_nothing() {
     let lines: Vec<&str> = made.iter().flat_map(|text| text.lines()).collect();
     assert_eq!(lines.len(), 1, "one of them had something to seal: {lines:?}");
     in_order(&service).await;
+}
+
+#[actix_web::test]
+async fn kept_events_name_what_was_changed_however_the_seals_were_made_anew() {
+    let service = start().await;
+    seal(&service, &[]).await;
+    events(&service, &["A4", "A5"]).await;
+    // Of the first seal no events were kept.
+    let kept = KeptFile::of(&seal(&service, &["--events"]).await);
+    let (changed, removed) = (event_of(&service, "A4").await, event_of(&service, "A5").await);
+    tamper(
+        &service,
+        &format!(
+            "update audit_events set actor = 'user:other' where id = '{changed}'; delete from audit_sealed_events; \
+             delete from audit_events where id = '{removed}'; delete from audit_seals"
+        ),
+    )
+    .await;
+    // One seal over all of them: other portions, other numbers.
+    seal(&service, &[]).await;
+    in_order(&service).await;
+    let (_, said) = found(&service, &kept.against()).await;
+    assert!(said.contains(&format!("changed: event {changed}")), "{said}");
+    assert!(said.contains(&format!("removed: event {removed}")), "{said}");
+    assert!(said.contains("seal 2 is missing") && !said.contains("inserted"), "{said}");
 }

@@ -37,6 +37,11 @@ async fn a_login_of_its_own_is_enough_to_serve_and_one_past_the_wall_is_refused(
         refused(&[("DATABASE_URL", &url), ("TOKEN_KEY_FILE", &keys), ("DATABASE_UNSAFE", "allow")]);
     assert!(code == Some(2) && said.contains("past row-level security"), "{said}");
 
+    let url = url_as(&service.url(), &reader, "x");
+    let (code, said) =
+        refused(&[("DATABASE_URL", &url), ("TOKEN_KEY_FILE", &keys), ("DATABASE_UNSAFE", "allow")]);
+    assert!(code == Some(2) && said.contains("connect as a member of ict_index_app"), "{said}");
+
     let mut conn = AsyncPgConnection::establish(&url_as(&service.url(), &reader, "x")).await.unwrap();
     let seen = "select count(*) as value from submissions";
     assert_eq!(sql(seen).value::<i64>(&mut conn).await.unwrap(), 1);

@@ -59,6 +59,8 @@ def _restored(stage: Stage, binary: Path, archive: Path, script: Path) -> str:
     cluster.query("drop table submission_values, task_updates cascade")
     segment = cluster.query("select pg_walfile_name(pg_switch_wal())")
     until("the log is archived", (archive / segment).exists)
+    failed = int(cluster.rows("select failed_count from pg_stat_archiver")[0][0])
+    promise(failed == 0, f"{failed} attempts to archive a segment failed")
     _from_dump(stage, ledger, binary, dump)
     _from_log(stage, ledger, base, archive, script, moment, server)
     written = sum(register.acknowledged for kind in (ledger.submissions, ledger.agencies, ledger.batches) for register in kind.values())
