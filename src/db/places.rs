@@ -10,11 +10,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Fault;
 
-/// Requests for each pooled connection: one that is worked for, and eight that wait before or behind it. At the usual few
+/// Requests for each pooled connection: one that is worked for, and five that wait before or behind it. At the usual few
 /// milliseconds a piece of work they wait a fraction of the time that they are ready to.
-const FOR_EACH: usize = 9;
+const FOR_EACH: usize = 6;
 /// However small the pool: requests that hold a place while they wait for a processor must not take the last one.
-const LEAST: usize = 144;
+const LEAST: usize = 96;
 
 #[derive(Clone)]
 pub(super) struct Places {
@@ -61,7 +61,7 @@ mod tests {
     fn who_comes_on_top_is_told_at_once_until_somebody_is_answered() {
         assert_eq!(Places::new(1).free.available_permits(), LEAST);
         let places = Places::new(20);
-        let mut taken: Vec<Place> = (0..180).map(|_| places.take().unwrap()).collect();
+        let mut taken: Vec<Place> = (0..120).map(|_| places.take().unwrap()).collect();
         assert!(matches!(places.take(), Err(Fault::Overloaded)));
         assert!(matches!(places.clone().take(), Err(Fault::Overloaded)), "shared by all");
         assert_eq!(places.refused(), 2);

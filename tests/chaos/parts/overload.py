@@ -14,6 +14,8 @@ FACTORS = (1, 2, 5)
 # Of what is accepted. A debug build spends on refusing what a release build spends on answering.
 FAST = {"release": 1.0, "debug": 5.0}
 SLOW = 1000
+# The service closes a connection that says nothing for 10 s; clients leave those alone before.
+IDLE = 8.0
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Connections:
 
     async def ask(self, text: bytes) -> tuple[int, bool]:
         """(status, whether it says when to come again)"""
-        reader, writer = self.free.pop() if self.free else await asyncio.open_connection("127.0.0.1", self.port)
+        reader, writer = self._fresh() or await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(text)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
@@ -55,11 +57,23 @@ class Connections:
         if b"connection: close" in head:
             writer.close()
         else:
-            self.free.append((reader, writer))
+            self.free.append((reader, writer, time.monotonic()))
         return int(head.split(b" ", 2)[1]), b"retry-after:" in head
 
+    def _fresh(self) -> tuple | None:
+        """The one used last, unless even that was too long ago."""
+        if not self.free:
+            return None
+        reader, writer, used = self.free.pop()
+        if time.monotonic() - used < IDLE:
+            return reader, writer
+        writer.close()
+        self.close()
+        self.free.clear()
+        return None
+
     def close(self) -> None:
-        for _, writer in self.free:
+        for _, writer, _ in self.free:
             writer.close()
 
 
