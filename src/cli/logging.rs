@@ -38,9 +38,20 @@ pub fn init() {
     }
     let logger = builder.target(Target::Pipe(Box::new(Lines))).build();
     let most = logger.filter();
+    if hides_faults(&logger) {
+        let _ = io::stderr().lock().write_all(HIDDEN.as_bytes());
+    }
     if log::set_boxed_logger(Box::new(Background { logger })).is_ok() {
         log::set_max_level(most);
     }
+}
+
+/// Targets are no modules (`access`, `failure`, …): a filter that names modules alone leaves the service's own lines out.
+const HIDDEN: &str = "RUST_LOG leaves out even the service's faults, most likely unmeant: its lines have targets of their own; `info` is usual\n";
+
+fn hides_faults(logger: &Logger) -> bool {
+    let fault = Metadata::builder().level(log::Level::Error).target("failure").build();
+    !logger.enabled(&fault) && logger.filter() > LevelFilter::Off
 }
 
 /// Writes what waits. The last thing a process does.
@@ -168,6 +179,17 @@ mod tests {
 
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
+        }
+    }
+
+    #[test]
+    fn a_filter_that_hides_the_services_faults_is_told_from_one_that_is_meant() {
+        let hides = |filter: &str| hides_faults(&Builder::new().parse_filters(filter).build());
+        for slip in ["[[", "infoo", "ict_index=info", "actix_server=warn"] {
+            assert!(hides(slip), "{slip}");
+        }
+        for meant in ["info", "error", "off", "ict_index=debug,warn"] {
+            assert!(!hides(meant), "{meant}");
         }
     }
 
