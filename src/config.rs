@@ -87,8 +87,10 @@ impl Config {
         let unsafe_database = Self::allows_unsafe_database(env);
         if !unsafe_database {
             faults.extend(["DATABASE_URL", "DATABASE_REPLICA_URL"].iter().filter_map(|name| {
-                // As it was given: whatever else is wrong with it.
-                env.get(name).and_then(|url| example_password(name, url))
+                // As it was given, whatever else is wrong with it, and with the password from its file.
+                let whole =
+                    if *name == "DATABASE_URL" { Some(db.url.as_str()) } else { db.replica_url.as_deref() };
+                [env.get(name), whole].into_iter().flatten().find_map(|url| example_password(name, url))
             }));
         }
         let password_cost = PasswordCost {
@@ -230,6 +232,23 @@ mod tests {
         for name in ["DATABASE_URL: sslmode", "DATABASE_REPLICA_URL: sslrootcert: /no/such/file"] {
             assert!(faults.iter().any(|f| f.starts_with(name)), "{name} is not among {faults:?}");
         }
+    }
+
+    #[test]
+    fn an_example_password_is_found_in_its_file_and_in_a_url_with_other_faults() {
+        let file = std::env::temp_dir().join(format!("ict-index-password-{}", uuid::Uuid::now_v7()));
+        std::fs::write(&file, "changeme\n").unwrap();
+        let named = |env: Environment| {
+            let faults = Config::load(&env).unwrap_err();
+            assert!(
+                faults.iter().any(|fault| fault.contains("an example that everybody knows")),
+                "{faults:?}"
+            );
+        };
+        let path = file.to_str().unwrap();
+        named(Environment::of([("DATABASE_URL", "postgres://a@db.lan/x"), ("DATABASE_PASSWORD_FILE", path)]));
+        named(Environment::of([("DATABASE_URL", "postgres://a:changeme@db.lan/x?sslmode=require")]));
+        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]

@@ -45,10 +45,10 @@ impl Session {
     }
 }
 
-/// Whose sessions they are, and which of them asks.
-fn own(access: &Access<OwnAccount>) -> Result<(Uuid, Uuid), Problem> {
+/// Whose sessions they are, by id and name, and which of them asks.
+fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Uuid), Problem> {
     match access.identity() {
-        Identity::User { id, session, .. } => Ok((*id, *session)),
+        Identity::User { id, username, session, .. } => Ok((*id, username, *session)),
         Identity::Client { .. } => Err(Problem::new(Code::Forbidden)),
     }
 }
@@ -68,7 +68,7 @@ pub async fn list_own_sessions(
     access: Access<OwnAccount>,
     list: Listing<NoFilter>,
 ) -> Result<Reply, Problem> {
-    let (user, asking) = own(&access)?;
+    let (user, _, asking) = own(&access)?;
     let newest = Order { key: session_model::ID, descending: true };
     let order = list.order(&[session_model::ID], &[newest], newest)?;
     let (window, now) = (list.window(&order)?, access.now());
@@ -89,11 +89,8 @@ pub async fn list_own_sessions(
 )]
 #[delete("/me/sessions/{id}")]
 pub async fn end_own_session(access: Access<OwnAccount>, id: PathOf<Uuid>) -> Result<Reply, Problem> {
-    let ((user, _), actor, id) = (own(&access)?, access.actor(), id.0);
-    let Identity::User { username, .. } = access.identity() else {
-        return Err(Problem::new(Code::Forbidden));
-    };
-    let key = username.clone();
+    let (user, username, _) = own(&access)?;
+    let (key, actor, id) = (username.to_owned(), access.actor(), id.0);
     access
         .transaction(async move |conn| {
             if !session_model::end_own(conn, user, id, actor.now).await? {

@@ -60,6 +60,8 @@ pub struct Kept {
     pub seals: HashMap<i32, String>,
     /// By event, the seal that it was under then and its hash.
     pub events: HashMap<Uuid, (i32, String)>,
+    /// How many of them there are by seal.
+    sizes: HashMap<i32, usize>,
 }
 
 impl Kept {
@@ -81,9 +83,9 @@ impl Kept {
 
     /// Whether the events of this seal were kept and are all among these: it is the seal of then, or has more than it had.
     pub fn holds_all_of(&self, seal: i32, present: impl Iterator<Item = Uuid>) -> bool {
-        let of_seal = self.events.values().filter(|(under, _)| *under == seal).count();
+        let Some(of_seal) = self.sizes.get(&seal) else { return false };
         let here = present.filter(|event| self.events.get(event).is_some_and(|(under, _)| *under == seal));
-        of_seal > 0 && here.count() == of_seal
+        here.count() == *of_seal
     }
 
     /// Events that were kept and are not among these, with their seals; in order.
@@ -109,7 +111,11 @@ impl Kept {
             "event" => {
                 let event = words.next()?.parse().ok()?;
                 let hash = words.next().filter(|hash| is_hash(hash))?;
-                self.events.insert(event, (seal, hash.to_owned()));
+                let before = self.events.insert(event, (seal, hash.to_owned()));
+                *self.sizes.entry(seal).or_default() += 1;
+                if let Some(size) = before.and_then(|(under, _)| self.sizes.get_mut(&under)) {
+                    *size -= 1;
+                }
             }
             _ => return None,
         }
@@ -168,6 +174,11 @@ mod tests {
         let kept = Kept::read(&text).unwrap();
         assert_eq!(kept.seals, HashMap::from([(2, hex(&hash))]));
         assert_eq!(kept.events.len(), 3);
+        let present = |ids: &[u128]| kept.holds_all_of(2, ids.iter().map(|id| Uuid::from_u128(*id)));
+        assert!(present(&[1, 2, 3]) && present(&[3, 2, 1, 9]) && !present(&[1, 2]));
+        assert!(!kept.holds_all_of(1, std::iter::empty()), "nothing was kept of it");
+        let twice = Kept::read(&format!("{text}{}", lines.join("\n"))).unwrap();
+        assert_eq!(twice, kept, "lines that were kept twice");
         assert_eq!(kept.events[&Uuid::from_u128(3)], (2, "03".repeat(32)));
         for bad in ["seal", "seal x", "seal 1 now 3 abc", "event 1 x y", "else 1", &format!("{text} more")] {
             assert!(Kept::read(bad).is_err(), "{bad}");

@@ -85,7 +85,7 @@ fn is_sequence(text: &str) -> bool {
 fn is_of_words(lower: &str, name: &str) -> bool {
     let text: Vec<char> =
         fold(lower).chars().filter(|c| c.is_alphanumeric() || matches!(c, '@' | '$')).collect();
-    let meant: String = text.iter().map(|c| meant_by(*c)).collect();
+    let meant: Vec<char> = text.iter().map(|c| meant_by(*c)).collect();
     let name: String = fold(name).chars().filter(|c| c.is_alphanumeric()).collect();
     let context = CONTEXT.lines().chain((name.chars().count() >= 4).then_some(name.as_str()));
     letters_beside(&text, &meant, context).is_some_and(|own| own < OWN_LETTERS)
@@ -93,14 +93,13 @@ fn is_of_words(lower: &str, name: &str) -> bool {
 }
 
 /// Letters that are in none of the words; `None` when none of these is there. `meant` has as many characters as `text`.
-fn letters_beside<'w>(text: &[char], meant: &str, words: impl Iterator<Item = &'w str>) -> Option<usize> {
-    let meant: Vec<char> = meant.chars().collect();
+fn letters_beside<'w>(text: &[char], meant: &[char], words: impl Iterator<Item = &'w str>) -> Option<usize> {
     let mut covered = vec![false; text.len()];
     for word in words {
         let word: Vec<char> = word.chars().collect();
         for at in 0..text.len() {
             let is_there = |chars: &[char]| chars.get(at..at + word.len()) == Some(word.as_slice());
-            if is_there(&meant) || is_there(text) {
+            if is_there(meant) || is_there(text) {
                 covered.iter_mut().skip(at).take(word.len()).for_each(|place| *place = true);
             }
         }

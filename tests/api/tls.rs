@@ -138,29 +138,25 @@ async fn every_connection_to_the_database_is_encrypted_when_the_url_says_so() {
     assert_eq!(count(&front.seen.plain), 0, "nobody came without");
 }
 
+/// It asks its database nothing, and says so.
+async fn is_cut_off(service: &TestService, plain: &TestService) {
+    let token = plain.token("monitor").await;
+    service.get("agencies").as_(&token).send().await.expect_problem(503, "UNAVAILABLE");
+}
+
 #[actix_web::test]
 async fn a_server_that_cannot_prove_its_name_is_not_spoken_to() {
     let plain = TestService::start().await;
     let front = Front::of(port_of(&plain.url())).await;
     let (_, foreign) = authority("foreign");
     let service = plain.beside_at(front.url(&plain.url(), &foreign)).await;
-    service
-        .get("agencies")
-        .as_(&plain.token("monitor").await)
-        .send()
-        .await
-        .expect_problem(503, "UNAVAILABLE");
+    is_cut_off(&service, &plain).await;
     assert_eq!(count(&front.seen.encrypted), 0, "not a byte of ours went to it");
     let broken_off = count(&front.seen.broken_off);
     assert!(broken_off > 0, "it was tried");
     let by_name = front.url(&plain.url(), &front.roots).replace("127.0.0.1", "localhost");
     let service = plain.beside_at(by_name).await;
-    service
-        .get("agencies")
-        .as_(&plain.token("monitor").await)
-        .send()
-        .await
-        .expect_problem(503, "UNAVAILABLE");
+    is_cut_off(&service, &plain).await;
     assert!(count(&front.seen.broken_off) > broken_off, "it was tried");
     assert_eq!((count(&front.seen.encrypted), count(&front.seen.plain)), (0, 0));
     std::fs::remove_file(foreign).unwrap();
@@ -185,12 +181,7 @@ async fn a_server_without_tls_is_not_spoken_to_in_the_clear() {
     let (_, roots) = authority("roots");
     let front = Front { port, roots, seen: Arc::default() };
     let service = plain.beside_at(front.url(&plain.url(), &front.roots)).await;
-    service
-        .get("agencies")
-        .as_(&plain.token("monitor").await)
-        .send()
-        .await
-        .expect_problem(503, "UNAVAILABLE");
+    is_cut_off(&service, &plain).await;
     assert!(count(&asked) > 0, "it was tried");
     assert_eq!(count(&told), 0, "bytes in the clear");
 }
