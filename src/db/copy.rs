@@ -21,6 +21,7 @@ use tokio_postgres::{Client, CopyOutStream};
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
+use super::leader::Target;
 use super::settings::session_settings;
 use super::{Conn, DbSettings, Fault, Sight, connect, sql};
 
@@ -60,7 +61,7 @@ pub struct Staging {
 }
 
 struct Inner {
-    url: String,
+    primary: Target,
     connecting: Duration,
     setup: String,
     idle: Mutex<Vec<Client>>,
@@ -73,15 +74,16 @@ struct Inner {
 impl Staging {
     pub(super) fn new(
         settings: &DbSettings,
+        primary: Target,
         connecting: Duration,
         runtime: Handle,
         statements: Arc<AtomicU64>,
     ) -> Self {
         let setup = format!("{}; set statement_timeout = {COPY_TIMEOUT_MS}", session_settings(settings));
-        let (url, idle) = (settings.url.clone(), Mutex::default());
+        let idle = Mutex::default();
         let places = |n| Arc::new(Semaphore::new(n));
         let (exports, deliveries) = (places(EXPORTS), places(DELIVERIES));
-        let inner = Inner { url, connecting, setup, idle, exports, deliveries, runtime, statements };
+        let inner = Inner { primary, connecting, setup, idle, exports, deliveries, runtime, statements };
         Self { inner: Arc::new(inner), sight: Sight::default() }
     }
 
@@ -146,18 +148,11 @@ impl Staging {
             };
             let client = self.inner.connection().await?;
             match try_claim(&client, layout).await {
-                Ok(Some((slot, relation))) => {
+                Ok(Some(claim)) => {
                     // The claim, the copy and the release, which comes when nobody counts any more.
                     self.inner.statements.fetch_add(3, Ordering::Relaxed);
                     let inner = self.inner.clone();
-                    return Ok(Stage {
-                        client: Some(client),
-                        layout,
-                        slot,
-                        relation,
-                        inner,
-                        place: Some(place),
-                    });
+                    return Ok(Stage { client: Some(client), layout, claim, inner, place: Some(place) });
                 }
                 Ok(None) => self.inner.keep(client),
                 // A connection that died while it was idle.
@@ -194,13 +189,10 @@ async fn hand_on(rows: CopyOutStream, pieces: &Sender<Result<Bytes, Fault>>) -> 
     piece.is_empty() || pieces.send(Ok(piece.freeze())).await.is_ok()
 }
 
-async fn try_claim(
-    client: &Client,
-    layout: &'static Layout,
-) -> Result<Option<(i32, &'static str)>, tokio_postgres::Error> {
+async fn try_claim(client: &Client, layout: &'static Layout) -> Result<Option<Claim>, tokio_postgres::Error> {
     // The limit ends the scan at the first lock that is had.
-    const CLAIM: &str = "select slot, pg_relation_size((($2::text[])[slot])::regclass) > 0 as used \
-        from generate_series(1, cardinality($2::text[])) as slot where pg_try_advisory_lock($1, slot) limit 1";
+    const CLAIM: &str = "select slot, pg_relation_size((($2::text[])[slot])::regclass) > 0 as used, \
+          pg_backend_pid() as pid, pg_postmaster_start_time()::text as server from generate_series(1, cardinality($2::text[])) as slot where pg_try_advisory_lock($1, slot) limit 1";
     let rows = client
         .query_typed(CLAIM, &[(&layout.lock, CellType::INT4), (&layout.relations, CellType::TEXT_ARRAY)])
         .await?;
@@ -212,7 +204,7 @@ async fn try_claim(
         // Left behind by a connection that died.
         client.batch_execute(&format!("truncate {relation}")).await?;
     }
-    Ok(Some((slot, relation)))
+    Ok(Some(Claim { slot, relation, pid: row.get(2), server: row.get(3) }))
 }
 
 impl Inner {
@@ -222,8 +214,9 @@ impl Inner {
                 return Ok(client);
             }
         }
-        let (url, connecting) = (self.url.clone(), self.connecting);
-        let opening = self.runtime.spawn(async move { connect::open(&url, connecting, None, |_| ()).await });
+        let (primary, connecting) = (self.primary.clone(), self.connecting);
+        let opening =
+            self.runtime.spawn(async move { connect::open(&primary, connecting, None, |_| ()).await });
         let opened =
             opening.await.map_err(|error| Fault::Internal(format!("connecting ended early: {error}")))?;
         let client = opened?.client;
@@ -240,26 +233,57 @@ impl Inner {
     }
 }
 
+/// What makes a table somebody's: the session that holds its lock, and the server, by its start.
+struct Claim {
+    slot: i32,
+    relation: &'static str,
+    pid: i32,
+    server: String,
+}
+
 /// A table that is the holder's until this is dropped; then it is emptied and free.
 pub struct Stage {
     client: Option<Client>,
     layout: &'static Layout,
-    slot: i32,
-    relation: &'static str,
+    claim: Claim,
     inner: Arc<Inner>,
     place: Option<OwnedSemaphorePermit>,
 }
 
 impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Stage").field(&self.relation).finish()
+        f.debug_tuple("Stage").field(&self.claim.relation).finish()
     }
 }
 
 impl Stage {
     /// The table's name.
     pub fn relation(&self) -> &'static str {
-        self.relation
+        self.claim.relation
+    }
+
+    /// Makes sure, for as long as the transaction of `conn` lasts, that it sees the rows that were copied in. An unlogged table is empty
+    /// after a crash, and on a standby that was promoted; a claim that ended may be another's by now.
+    pub async fn hold(&self, conn: &mut Conn) -> Result<(), Fault> {
+        let Claim { slot, relation, pid, server } = &self.claim;
+        // The table is named, so its lock is taken before anything is compared, and nobody can empty it afterwards.
+        let holds = format!(
+            "select pg_postmaster_start_time()::text = $1 and exists (select 1 from pg_locks where locktype = 'advisory' and granted \
+               and pid = $2 and classid::bigint = $3 and objid::bigint = $4) \
+               and (select count(*) from (select 1 from {relation} limit 1) locked) >= 0 as value"
+        );
+        let holds: bool = sql(holds)
+            .bind(server.clone())
+            .bind(*pid)
+            .bind(i64::from(self.layout.lock))
+            .bind(i64::from(*slot))
+            .value(conn)
+            .await?;
+        if holds {
+            Ok(())
+        } else {
+            Err(Fault::Unavailable("rows that were copied in are not there any more".into()))
+        }
     }
 
     /// Begins to copy rows in. They are there once [`CopiedRows::finish`] has answered.
@@ -269,7 +293,7 @@ impl Stage {
         };
         let names: Vec<&str> = self.layout.columns.iter().map(|(name, _)| *name).collect();
         let types: Vec<CellType> = self.layout.columns.iter().map(|(_, kind)| kind.clone()).collect();
-        let text = format!("copy {} ({}) from stdin (format binary)", self.relation, names.join(", "));
+        let text = format!("copy {} ({}) from stdin (format binary)", self.claim.relation, names.join(", "));
         let sink = client.copy_in(&text).await?;
         Ok(CopiedRows { writer: Box::pin(BinaryCopyInWriter::new(sink, &types)) })
     }
@@ -278,7 +302,8 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
-        let (inner, relation, lock, slot) = (self.inner.clone(), self.relation, self.layout.lock, self.slot);
+        let (inner, relation, lock, slot) =
+            (self.inner.clone(), self.claim.relation, self.layout.lock, self.claim.slot);
         let place = self.place.take();
         self.inner.runtime.spawn(async move {
             // Emptied first: who claims it next finds nothing. Should either fail, the connection ends, and the claim with it.

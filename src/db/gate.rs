@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 
 use super::changes::Changes;
 use super::copy::Staging;
+use super::leader::Target;
 use super::places::{Place, Places};
 use super::replica::Replica;
 use super::session::{Sessions, manager_config};
@@ -48,7 +49,7 @@ struct Inner {
     primary: Server,
     replica: Option<Replica>,
     changes: Changes,
-    url: String,
+    target: Target,
     statements: Arc<AtomicU64>,
     staging: Staging,
     runtime: Option<Runtime>,
@@ -87,12 +88,12 @@ impl Db {
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
         let changes = Changes::default();
-        let setup = session_settings(settings);
+        let (setup, target) = (session_settings(settings), Target::new(&settings.url));
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
         let connections = AsyncDieselConnectionManager::new_with_config(
             &settings.url,
-            manager_config(setup.clone(), connecting, statements.clone(), changes.clone()),
+            manager_config(target.clone(), setup.clone(), connecting, statements.clone(), changes.clone()),
         );
         let manager = Sessions { connections, statements: statements.clone() };
         let pool = Pool::builder(manager)
@@ -103,15 +104,25 @@ impl Db {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
-        let server = |url: &str| Server::new(url, &setup, connecting, statements.clone());
+        let server = |target: &Target| Server::new(target.clone(), &setup, connecting, statements.clone());
         let inner = Inner {
             pool: Waited::new(pool, settings.max_connections),
             places: Places::new(settings.max_connections),
-            primary: server(&settings.url),
-            replica: settings.replica_url.as_deref().map(|url| Replica::new(url, server(url))),
+            primary: server(&target),
+            replica: settings
+                .replica_url
+                .as_deref()
+                .map(Target::new)
+                .map(|target| Replica::new(target.clone(), server(&target))),
             changes,
-            url: settings.url.clone(),
-            staging: Staging::new(settings, connecting, runtime.handle().clone(), statements.clone()),
+            staging: Staging::new(
+                settings,
+                target.clone(),
+                connecting,
+                runtime.handle().clone(),
+                statements.clone(),
+            ),
+            target,
             statements: statements.clone(),
             runtime: Some(runtime),
         };
@@ -125,9 +136,9 @@ impl Db {
         if !self.inner.changes.claim() {
             return;
         }
-        runtime.spawn(self.inner.changes.clone().listen(self.inner.url.clone()));
+        runtime.spawn(self.inner.changes.clone().listen(self.inner.target.clone()));
         if let Some(replica) = &self.inner.replica {
-            runtime.spawn(replica.follow(self.inner.url.clone(), self.inner.changes.clone()));
+            runtime.spawn(replica.follow(self.inner.target.clone(), self.inner.changes.clone()));
         }
     }
 

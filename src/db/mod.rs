@@ -10,6 +10,7 @@ pub mod copy;
 mod fault;
 mod gate;
 pub mod json;
+mod leader;
 pub mod list;
 pub mod migrations;
 mod places;
@@ -22,7 +23,7 @@ mod sight;
 mod statement;
 mod waiting;
 
-pub use address::{check as check_url, split_query};
+pub use address::{check as check_url, names_several, split_query};
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};
 pub use gate::{Conn, Db, PATIENTLY, Work};

@@ -15,6 +15,7 @@ use diesel_async::{
 use futures_util::FutureExt;
 
 use super::changes::{Changes, Place, Told, Watch};
+use super::leader::Target;
 use super::{Conn, Sight, connect};
 
 /// A pooled connection.
@@ -88,6 +89,7 @@ impl Manager for Sessions {
 
 /// How they are opened: within a time, with `setup` said first, heard and watched.
 pub(super) fn manager_config(
+    primary: Target,
     setup: String,
     connecting: Duration,
     statements: Arc<AtomicU64>,
@@ -96,8 +98,8 @@ pub(super) fn manager_config(
     let mut config = ManagerConfig::default();
     // The default asks the server at each checkout; a dead connection shows at its first use anyway and is answered 503.
     config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |url| {
-        let (url, setup) = (url.to_owned(), setup.clone());
+    config.custom_setup = Box::new(move |_| {
+        let (primary, setup) = (primary.clone(), setup.clone());
         let told = Told::default();
         let watch = Watch {
             statements: statements.clone(),
@@ -106,7 +108,7 @@ pub(super) fn manager_config(
             place: Place::Outside,
         };
         async move {
-            let opened = connect::open(&url, connecting, None, move |message| told.hear(&message)).await;
+            let opened = connect::open(&primary, connecting, None, move |message| told.hear(&message)).await;
             let opened =
                 opened.map_err(|fault| diesel::ConnectionError::BadConnection(format!("{fault:?}")))?;
             let mut conn = AsyncPgConnection::try_from(opened.client).await?;

@@ -13,6 +13,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::watch;
 
 use super::changes::Watch;
+use super::leader::Target;
 use super::{Conn, Fault, connect};
 
 /// A connection that others read from at the same time.
@@ -28,7 +29,7 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 /// How to reach one server.
 pub(super) struct Server {
     id: u64,
-    url: String,
+    target: Target,
     setup: String,
     connecting: Duration,
     statements: Arc<AtomicU64>,
@@ -38,11 +39,11 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub fn new(url: &str, setup: &str, connecting: Duration, statements: Arc<AtomicU64>) -> Self {
+    pub fn new(target: Target, setup: &str, connecting: Duration, statements: Arc<AtomicU64>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            url: url.to_owned(),
+            target,
             setup: format!("{setup}; set default_transaction_read_only = on"),
             connecting,
             statements,
@@ -108,7 +109,7 @@ impl Server {
     async fn open(&self) -> Result<Line, Fault> {
         let unavailable = |error: &dyn std::fmt::Display| Fault::Unavailable(error.to_string());
         let until = Some(self.open.subscribe());
-        let opened = connect::open(&self.url, self.connecting, until, |_| ()).await?;
+        let opened = connect::open(&self.target, self.connecting, until, |_| ()).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| unavailable(&e))?;
         conn.batch_execute(&self.setup).await.map_err(|e| unavailable(&e))?;
         conn.set_instrumentation(Watch::of_reads(self.statements.clone()));
