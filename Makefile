@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recount chaos chaos-long fuzz login-times bench bench-long lint doc openapi mutants deny clean-db
+.PHONY: help run test recount chaos chaos-long ha fuzz login-times bench bench-long lint doc openapi mutants deny clean-db
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -23,6 +23,9 @@ chaos: ## break what can break while clients write, and compare their ledger; ma
 
 chaos-long: ## the same, more of everything, with the promotion of a standby
 	@scripts/chaos.sh --long $(ARGS)
+
+ha: ## two instances on a Patroni cluster: kill the leader, cut networks, fill a disk under writers; root; make ha ARGS='--only switchover'
+	@scripts/ha.sh $(ARGS)
 
 fuzz: ## schemathesis against the served description and property tests of the parsers, for long; make fuzz ARGS=--short as CI runs it
 	@scripts/fuzz.sh $(ARGS)
