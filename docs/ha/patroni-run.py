@@ -7,6 +7,7 @@ import sys
 import patroni.postgresql
 from patroni.__main__ import main
 
-patroni.postgresql.STOP_POLLING_INTERVAL = 0.1
-sys.argv[0] = "patroni"
-sys.exit(main())
+if __name__ == "__main__":
+    patroni.postgresql.STOP_POLLING_INTERVAL = 0.1
+    sys.argv[0] = "patroni"
+    sys.exit(main())

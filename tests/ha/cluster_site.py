@@ -195,7 +195,18 @@ class Site:
 
     def promotion(self) -> tuple[int, int, datetime]:
         """(timeline that ended, position, when) of the last change of leader."""
-        _, history = self.leading().ask("/history")
+        history = []
+
+        def is_written() -> bool:
+            leader = self.leading()
+            if leader is None:
+                return False
+            history[:] = leader.ask("/history")[1] or []
+            now = (leader.ask("/patroni")[1] or {}).get("timeline")
+            return bool(history) and history[-1][0] + 1 == now
+
+        # Some loops of Patroni later.
+        until("the promotion is in the history", is_written, 10, 0.2)
         timeline, lsn, _, at, *_ = history[-1]
         return timeline, lsn, datetime.fromisoformat(at)
 

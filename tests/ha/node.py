@@ -29,8 +29,10 @@ class Node:
         self.make()
 
     def make(self) -> None:
-        """Its own directory; the log of PostgreSQL on a small disk of its own."""
+        """Its own disk, and a small one for the log of PostgreSQL: in memory, because three machines do not share one disk with whatever else is
+        at work here. What is killed are processes, so nothing written is lost with them."""
         self.home.mkdir(mode=0o755)
+        run("mount", "-t", "tmpfs", "-o", "size=2g,mode=0755", "tmpfs", self.home)
         (self.home / "wal").mkdir()
         run("mount", "-t", "tmpfs", "-o", f"size={WAL_MIB}m,mode=0777", "tmpfs", self.home / "wal")
         (self.home / "etcd").mkdir()
@@ -86,7 +88,9 @@ class Node:
     def kill_postgres(self) -> None:
         """SIGKILL to the postmaster and all its processes at once: none has time to write anything."""
         pid = self.postmaster()
-        children = run("pgrep", "-P", pid).split() if pid else []
+        if not pid:
+            return
+        children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
         for one in [pid, *map(int, children)]:
             _kill(one, signal.SIGKILL)
 
@@ -104,8 +108,8 @@ class Node:
                 _kill(pid, signal.SIGKILL)
             self.etcd.wait()
         until("PostgreSQL is gone", lambda: not self.postmaster() or not Path(f"/proc/{self.postmaster()}").exists(), 20)
-        for disk in ("wal", "etcd"):
-            subprocess.run(["umount", "-l", str(self.home / disk)], check=False, stderr=subprocess.DEVNULL)
+        for disk in (self.home / "wal", self.home / "etcd", self.home):
+            subprocess.run(["umount", "-l", str(disk)], check=False, stderr=subprocess.DEVNULL)
 
     # --- what it says ---
 
@@ -126,9 +130,10 @@ class Node:
 
     def commits_after(self, timeline: int, lsn: int) -> list[datetime]:
         """Times of the commits in its log of a timeline beyond a position. They were never acknowledged; after another leads there must be none."""
-        begin = lsn - lsn % (16 << 20)
-        start = f"{begin >> 32:X}/{begin & 0xFFFFFFFF:X}"
-        command = as_server([programs() / "pg_waldump", f"--path={self.wal}", f"--timeline={timeline}", f"--start={start}", "--rmgr=Transaction"])
+        # The segment that holds it, and the last there is; segments that are ready for use again end the reading.
+        first = f"{timeline:08X}{lsn >> 32:08X}{(lsn & 0xFFFFFFFF) >> 24:08X}"
+        last = max(file.name for file in self.wal.glob(f"{timeline:08X}" + "?" * 16))
+        command = as_server([programs() / "pg_waldump", f"--path={self.wal}", "--rmgr=Transaction", first, last])
         done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/", env={**os.environ, "TZ": "UTC"})
         found = re.findall(r"lsn: ([0-9A-F]+)/([0-9A-F]+),.*COMMIT (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+) UTC", done.stdout)
         promise(bool(found), f"{self.name}'s log cannot be read: {done.stderr.strip()}")
