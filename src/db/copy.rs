@@ -10,7 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use actix_web::web::{Bytes, BytesMut};
-use diesel::QueryResult;
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -20,6 +19,8 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::{Client, CopyOutStream};
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
+
+pub use super::claim::claim_in_transaction;
 
 use super::leader::Target;
 use super::settings::session_settings;
@@ -343,24 +344,4 @@ impl CopiedRows {
     pub async fn finish(mut self) -> Result<u64, Fault> {
         Ok(self.writer.as_mut().finish().await?)
     }
-}
-
-/// Claims a table, emptied, for the transaction of `conn` alone, until it ends: for rows that the database holds already.
-pub async fn claim_in_transaction(conn: &mut Conn, layout: &'static Layout) -> QueryResult<&'static str> {
-    let free: Vec<i32> = sql("select slot as value from generate_series(1, $2) as slot \
-         where pg_try_advisory_xact_lock($1, slot) limit 1")
-    .bind(layout.lock)
-    .bind(i32::try_from(layout.relations.len()).unwrap_or_default())
-    .values(conn)
-    .await?;
-    let slot = match free.first() {
-        Some(slot) => *slot,
-        None => {
-            // Waits no longer than any lock is waited for.
-            sql("select pg_advisory_xact_lock($1, 1)").bind(layout.lock).run(conn).await?;
-            1
-        }
-    };
-    let place = usize::try_from(slot - 1).unwrap_or_default();
-    layout.relations.get(place).copied().ok_or(diesel::result::Error::NotFound)
 }

@@ -5,6 +5,7 @@
 
 mod address;
 pub mod changes;
+mod claim;
 mod connect;
 pub mod copy;
 mod fault;
