@@ -4,16 +4,26 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recount chaos chaos-long fuzz login-times bench bench-long bench-compare lint doc openapi mutants deny clean-db
+# Every target is a command.
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST))) clean-db help
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: ## the service with demo data, on http://127.0.0.1:8080 (BIND_ADDRESS), until Ctrl-C
 	@scripts/run.sh
 
 test: ## the whole suite, on a PostgreSQL of its own; make test ARGS='name' for a part
 	@scripts/test.sh $(ARGS)
+
+test-postgres: ## the suite on PostgreSQL 15, 16, 17 or 18, fetched by npm where the system has none; make test-postgres VERSION=16 ARGS='name'
+	@POSTGRES_VERSION=$(or $(VERSION),16) scripts/test.sh $(ARGS)
+
+test-versions: ## the suite on PostgreSQL 15, 16, 17 and 18, one after the other
+	@for version in 15 16 17 18; do echo "==> PostgreSQL $$version"; POSTGRES_VERSION=$$version scripts/test.sh $(ARGS) || exit; done
+
+test-repeat: ## the suite TIMES times (20) on busy processors, until one run fails; make test-repeat TIMES=3 ARGS='name'
+	@TIMES=$(TIMES) scripts/repeat.sh $(ARGS)
 
 recount: ## statistics of 20,000 generated provinces against a slow recount (ROUNDS=80, SEED)
 	@RECOUNT_ROUNDS=$(or $(ROUNDS),80) RECOUNT_SEED=$(or $(SEED),$(shell date +%s)) scripts/test.sh --test api -- recount_many --nocapture
@@ -61,5 +71,5 @@ deny: ## licences, sources, duplicates and known vulnerabilities of the dependen
 
 clean-db: ## stop and delete the private databases of run, test and bench
 	@scripts/postgres.sh remove target/pg-run
-	@scripts/postgres.sh remove target/pg-test
+	@for cluster in target/pg-test target/pg-test-*; do scripts/postgres.sh remove $$cluster; done
 	@scripts/postgres.sh remove target/pg-bench

@@ -86,7 +86,7 @@ impl Db {
             .build()
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
-        let changes = Changes::default();
+        let changes = Changes::new(Duration::from_millis(settings.changes_trusted_ms));
         let setup = session_settings(settings);
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
@@ -183,9 +183,9 @@ impl Db {
     {
         let changes = &self.inner.changes;
         for _ in 1..MOST_ASKED {
-            let generation = changes.figures();
+            let generation = changes.figures_heard_of();
             let answer = self.fetch_figures_once(&work).await?;
-            if changes.figures() == generation {
+            if changes.figures_heard_of() == generation {
                 return Ok(answer);
             }
         }
