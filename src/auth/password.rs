@@ -1,6 +1,7 @@
 //! Passwords: argon2id off the worker threads, a few at a time, and the same work for a user who does not exist.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -30,6 +31,7 @@ pub struct Passwords {
     waiting: Arc<Semaphore>,
     /// A hash of no one's password, verified for unknown users.
     dummy: Arc<str>,
+    computed: Arc<AtomicU64>,
 }
 
 impl Passwords {
@@ -41,7 +43,13 @@ impl Passwords {
             running: Arc::new(Semaphore::new(cores)),
             waiting: Arc::new(Semaphore::new(MOST_WAITING)),
             dummy: hash_with(cost, &unguessable)?.into(),
+            computed: Arc::default(),
         })
+    }
+
+    /// Hashes computed since the start, for new passwords and for comparisons; tests count with it what reaches them.
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     /// PHC string of a new password.
@@ -66,6 +74,7 @@ impl Passwords {
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
         let _place = self.waiting.try_acquire().map_err(|_| Busy)?;
+        self.computed.fetch_add(1, Ordering::Relaxed);
         let permit = self.running.clone().acquire_owned().await.map_err(|_| Busy)?;
         tokio::task::spawn_blocking(move || {
             let answer = work();
