@@ -7,11 +7,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::redaction;
 use super::units::unit_of;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::db::list::Order;
 use crate::http::{PathOf, Problem, Reply};
+use crate::scoring::engine::disclosure::Withheld;
 use crate::scoring::engine::levers::Lever;
 use crate::state::State;
 use crate::tasks::model::{self as tasks, TaskQuery, progress};
@@ -60,6 +62,10 @@ pub struct UnitLevers {
     #[schema(example = "SO-YT")]
     pub unit: String,
     pub items: Vec<UnitLever>,
+    /// Levers that are told to this caller with their figure alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub withheld: Vec<Withheld>,
 }
 
 /// List a unit's levers
@@ -68,7 +74,7 @@ pub struct UnitLevers {
 /// best one, or one more of what is counted; the others and the frontier stay as they are. `gain_per_unit` is per 1 of the figure,
 /// `gain_full` for going all the way, `places` the ranks gained. A unit without an overall score has none. With each indicator the
 /// tasks of the plans that are linked to it, or to the indicator that its figures were collected from. An officer reads no agencies of
-/// others; those are 404.
+/// others; those are 404. Where the figures of fewer than five other agencies stand behind a lever they read their own figure alone.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ("unit" = String, Path, description = "Code of the unit, percent-encoded", example = "SO-YT")),
@@ -86,7 +92,10 @@ pub async fn list_levers(
     let codes = leaves.chain(now.fed.iter().map(|(_, indicator)| indicator)).cloned().collect();
     let tasks = tasks_of(&access, codes).await?;
     let work = move || {
-        let levers = now.run.levers(&unit).unwrap_or_default();
+        let mut levers = now.run.levers(&unit).unwrap_or_default();
+        let disclosure = row.disclosure(&now.run);
+        let withheld =
+            disclosure.map(|disclosure| redaction::levers(&disclosure, &unit, &mut levers)).unwrap_or_default();
         let item = |lever: Lever| {
             let index = now.run.tree.index_of(&lever.indicator);
             let item = index.and_then(|index| now.run.tree.item(index));
@@ -100,7 +109,7 @@ pub async fn list_levers(
                 lever,
             }
         };
-        UnitLevers { run: row.id, items: levers.into_iter().map(item).collect(), unit }
+        UnitLevers { run: row.id, items: levers.into_iter().map(item).collect(), withheld, unit }
     };
     let body = state.computed().work(work).await?;
     let bytes =
