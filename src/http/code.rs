@@ -55,6 +55,7 @@ codes! {
     InvalidCredentials = "INVALID_CREDENTIALS", UNAUTHORIZED, "Tên đăng nhập hoặc mật khẩu không đúng", "Wrong username or password";
     InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED, "Mã làm mới không hợp lệ, đã dùng hoặc đã hết hạn", "The refresh token is invalid, used or expired";
     Forbidden = "FORBIDDEN", FORBIDDEN, "Không có quyền thực hiện", "Not allowed";
+    Withheld = "WITHHELD", FORBIDDEN, "Không cung cấp vì có thể suy ra số liệu của cơ quan khác", "Withheld: the answer could give away the figures of other agencies";
     ReviewerIsSubmitter = "REVIEWER_IS_SUBMITTER", FORBIDDEN, "Người duyệt không được là người gửi", "The reviewer may not be the submitter";
     PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED", FORBIDDEN, "Cần đổi mật khẩu được cấp trước khi sử dụng (PUT /me/password)", "The password that was given out has to be changed first (PUT /me/password)";
     OutsideScope = "OUTSIDE_SCOPE", FORBIDDEN, "Cơ quan nằm ngoài phạm vi của tài khoản", "The agency is outside the caller's scope";

@@ -26,7 +26,7 @@ pub enum Inverse {
     /// Not even with every chosen indicator at its best.
     Unreachable {
         best_score: Fixed,
-        best_place: usize,
+        best_place: Option<usize>,
     },
 }
 
@@ -37,7 +37,8 @@ pub struct Reached {
     pub share: Fixed,
     pub figures: Vec<NewFigure>,
     pub score: Fixed,
-    pub place: usize,
+    /// Null for a caller who may not read all units: places that follow from figures of their choice compare them with others'.
+    pub place: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -46,6 +47,16 @@ pub struct NewFigure {
     pub from: Option<Fixed>,
     /// With 6 decimals, rounded towards the better; whole for a count or yes/no.
     pub to: Fixed,
+}
+
+impl Inverse {
+    /// Without the places.
+    pub fn without_places(self) -> Self {
+        match self {
+            Self::Reached(reached) => Self::Reached(Reached { place: None, ..reached }),
+            Self::Unreachable { best_score, .. } => Self::Unreachable { best_score, best_place: None },
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -89,7 +100,9 @@ impl From<Cancelled> for InverseFault {
 /// Scorings of the whole run that [`least_change`] takes at the most: with a live frontier one for each halving, the best and the least.
 pub fn scorings_to_reach(mode: FrontierMode) -> usize {
     match mode {
-        FrontierMode::Live => usize::try_from(HALVINGS).unwrap_or(usize::MAX).saturating_add(2),
+        FrontierMode::Live | FrontierMode::LiveBounds => {
+            usize::try_from(HALVINGS).unwrap_or(usize::MAX).saturating_add(2)
+        }
         FrontierMode::Frozen => 0,
     }
 }
@@ -108,16 +121,21 @@ pub fn least_change(
     let ways = indicators.iter().map(|code| way(run, scored, code)).collect::<Result<Vec<_>, _>>()?;
     let search = Search { run, scored, ways, goal, mode };
     if let Some((score, place)) = search.present().filter(|found| search.meets(found)) {
-        return Ok(Inverse::Reached(Reached { share: Fixed::zero(), figures: Vec::new(), score, place }));
+        return Ok(Inverse::Reached(Reached {
+            share: Fixed::zero(),
+            figures: Vec::new(),
+            score,
+            place: Some(place),
+        }));
     }
     let (best_score, best_place) = search.at(&Fixed::one()).ok_or(InverseFault::UnitUnknown)?;
     if !search.meets(&(best_score.clone(), best_place)) {
-        return Ok(Inverse::Unreachable { best_score, best_place });
+        return Ok(Inverse::Unreachable { best_score, best_place: Some(best_place) });
     }
     let share = search.least(cancellation)?;
     let (score, place) = search.at(&share).ok_or(InverseFault::UnitUnknown)?;
     let figures = search.figures(&share);
-    Ok(Inverse::Reached(Reached { share, figures, score, place }))
+    Ok(Inverse::Reached(Reached { share, figures, score, place: Some(place) }))
 }
 
 fn way(run: &Run, scored: &Scored, code: &str) -> Result<Way, InverseFault> {
@@ -199,7 +217,7 @@ impl Search<'_> {
                 let place = self.run.place_of(self.scored, &score);
                 Some((score, place))
             }
-            FrontierMode::Live => {
+            FrontierMode::Live | FrontierMode::LiveBounds => {
                 let unit = &self.scored.unit.code;
                 let change = |way: &Way| Substitution {
                     unit: unit.clone(),

@@ -29,6 +29,33 @@ pub struct Lever {
     pub places_full: Option<usize>,
 }
 
+impl Lever {
+    /// Of which nothing is known.
+    pub fn unknown(indicator: &str) -> Self {
+        Self {
+            indicator: indicator.to_owned(),
+            value: None,
+            best: None,
+            step: None,
+            gain: None,
+            gain_per_unit: None,
+            places: None,
+            gain_full: None,
+            places_full: None,
+        }
+    }
+}
+
+/// By the gain of a step; those without a step by the full gain, after them.
+pub fn sort(levers: &mut [Lever]) {
+    levers.sort_by(|a, b| {
+        b.gain
+            .cmp(&a.gain)
+            .then_with(|| b.gain_full.cmp(&a.gain_full))
+            .then_with(|| a.indicator.cmp(&b.indicator))
+    });
+}
+
 impl Run {
     /// The levers of a unit, by the gain of a step; those without a step by the full gain, after them.
     pub fn levers(
@@ -45,12 +72,7 @@ impl Run {
             found.transpose()
         };
         let mut levers = self.tree.leaves().filter_map(lever).collect::<Result<Vec<Lever>, _>>()?;
-        levers.sort_by(|a, b| {
-            b.gain
-                .cmp(&a.gain)
-                .then_with(|| b.gain_full.cmp(&a.gain_full))
-                .then_with(|| a.indicator.cmp(&b.indicator))
-        });
+        sort(&mut levers);
         Ok(Some(levers))
     }
 

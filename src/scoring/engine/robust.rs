@@ -184,9 +184,15 @@ fn left_out(run: &Run, indicator: &str) -> Result<LeftOut, Refusal> {
             movement: rank.zip(without).map(|(before, after)| movement(before, after)),
         })
         .collect();
-    let largest_shift =
-        moved.iter().filter_map(|shift| shift.movement).map(i64::unsigned_abs).max().unwrap_or(0);
-    Ok(LeftOut { indicator: indicator.to_owned(), moved, largest_shift })
+    Ok(LeftOut::of(indicator.to_owned(), moved))
+}
+
+impl LeftOut {
+    pub fn of(indicator: String, moved: Vec<RankShift>) -> Self {
+        let shifts = moved.iter().filter_map(|shift| shift.movement).map(i64::unsigned_abs);
+        let largest_shift = shifts.max().unwrap_or(0);
+        Self { indicator, moved, largest_shift }
+    }
 }
 
 /// SplitMix64: a generator that is the same in every version of every library.

@@ -27,6 +27,9 @@ pub enum FrontierMode {
     Live,
     /// Bounds stay as they were in the run.
     Frozen,
+    /// Bounds of figures follow, ranges of re-normalised nodes stay as they were in the run.
+    #[serde(skip)]
+    LiveBounds,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +74,10 @@ pub fn rescored(run: &Run, changes: &[Substitution], mode: FrontierMode) -> Resu
     let frontier: Option<Frontier> = match mode {
         FrontierMode::Frozen => Some(run.frontier.clone()),
         FrontierMode::Live => run.input.frontier.clone(),
+        FrontierMode::LiveBounds => Some(Frontier {
+            leaves: run.input.frontier.clone().unwrap_or_default().leaves,
+            nodes: run.frontier.nodes.clone(),
+        }),
     };
     let input = Input { frontier, ..substituted(&run.input, changes) };
     score(&run.framework, &input)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::faults::{refused, too_much};
 use super::kept::{row_of, run_of};
 use super::model::RunRow;
+use super::redaction;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::listing::{AnyOf, invalid};
@@ -64,6 +65,20 @@ impl RobustnessQuery {
         let weight_spread = spread
             .ok_or_else(|| invalid("spread", Msg::fixed("spread từ 0 đến 1.", "spread must be 0-1.")))?;
         Ok(Options { seed, draws, weight_spread, variants: self.variants()? })
+    }
+
+    /// Each way of drawing that a caller chooses compares their units with others another time: enough of them give figures away.
+    fn check_not_chosen(&self) -> Result<(), Problem> {
+        let is_default =
+            |given: &Option<String>, default: &str| given.as_deref().is_none_or(|given| given == default);
+        let chosen = [
+            ("?draws", !is_default(&self.draws, &DRAWS.to_string())),
+            ("?seed", !is_default(&self.seed, &SEED.to_string())),
+            ("?spread", !is_default(&self.spread, SPREAD)),
+            ("?method", self.method.is_some()),
+            ("?aggregate", self.aggregate.is_some()),
+        ];
+        chosen.iter().find(|(_, chosen)| *chosen).map_or(Ok(()), |(name, _)| Err(redaction::refused(name)))
     }
 
     /// The framework as it is, and every other way asked for.
@@ -133,7 +148,7 @@ pub struct Robustness {
 ///
 /// Draws other weights (and, where asked for, other methods and means) again and again and tells within which ranks each unit comes to
 /// stand; and what would change without each indicator. A wide interval is a rank that says little. The same parameters give the same
-/// answer.
+/// answer. An officer reads the intervals of their own agencies under the default parameters; others are 403 `WITHHELD`.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), RobustnessQuery),
@@ -149,7 +164,11 @@ pub async fn test_robustness(
 ) -> Result<Reply, Problem> {
     let row = row_of(&access, id.0).await?;
     let options = query.filter.options()?;
-    let tag = EntityTag::of_variant(1, &[&id.0.to_string(), &format!("{options:?}"), ENGINE_VERSION]);
+    if row.own.is_some() {
+        query.filter.check_not_chosen()?;
+    }
+    let own = row.own.as_ref().map(|own| own.join(",")).unwrap_or_default();
+    let tag = EntityTag::of_variant(1, &[&id.0.to_string(), &format!("{options:?}"), &own, ENGINE_VERSION]);
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
@@ -163,8 +182,8 @@ pub async fn test_robustness(
         seed: options.seed,
         spread: options.weight_spread,
         variants: options.variants.len(),
-        intervals: intervals.to_vec(),
-        left_out: left_out.to_vec(),
+        intervals: redaction::intervals(&row, &intervals),
+        left_out: redaction::left_out(&row, &left_out),
     })
 }
 

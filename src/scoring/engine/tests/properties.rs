@@ -181,7 +181,7 @@ proptest! {
                 let goal = if seed % 2 == 0 { Goal::Place(1) } else { Goal::Score(fixed("0.6")) };
                 if let Ok(Inverse::Reached(reached)) = least_change(&run, code, &[&item.code], &goal, FrontierMode::Frozen, Cancellation::NEVER) {
                     let met = match &goal {
-                        Goal::Place(place) => reached.place <= *place,
+                        Goal::Place(place) => reached.place.unwrap() <= *place,
                         Goal::Score(score) => reached.score >= *score,
                     };
                     prop_assert!(met, "what is said to be reached is reached");

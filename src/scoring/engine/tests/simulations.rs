@@ -88,7 +88,7 @@ fn the_least_change_reaches_and_no_less_does() {
     };
     // 0.2995 rounds to 0.300, level with v; both are second.
     assert_eq!(reached.figures[0].to, fixed("9.9"));
-    assert_eq!(reached.place, 2);
+    assert_eq!(reached.place, Some(2));
     let short = simulate(&run, &[change("u", "a", "9.899999")], FrontierMode::Frozen).unwrap().run;
     assert_eq!(rank_of(&short, "u"), Some(3));
     let unreachable =
