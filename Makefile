@@ -4,7 +4,8 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-postgres test-versions test-repeat test-scripts image recount chaos chaos-long fuzz login-times bench bench-long lint doc openapi mutants deny clean-db
+# Every target is a command.
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST))) clean-db help
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +51,9 @@ bench: ## measure against limits and rivals, in at most 5 minutes after the buil
 
 bench-long: ## the same on 6 M rows (ROWS=60M for more), longer, with growth
 	@python3 benches/run.py --long $(ARGS)
+
+bench-compare: ## two release builds in turns: make bench-compare BASE=path/to/older/ict-index ARGS='--rounds 9 --floor 0.97'
+	@python3 benches/compare.py --base $(BASE) $(ARGS)
 
 lint: ## formatting and clippy, as CI checks them
 	cargo fmt --check

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::auth::PasswordCost;
 use crate::db::{DbSettings, check_url, split_query};
+use crate::http::client_address::TrustedProxies;
 
 /// What the service needs to know before it starts.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ pub struct Config {
     pub db: DbSettings,
     /// `host:port` to listen on.
     pub bind_address: String,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: TrustedProxies,
     pub token_key_file: PathBuf,
     pub password_cost: PasswordCost,
     /// Answers of statistics kept in memory; 0: none.
@@ -59,6 +62,10 @@ impl Config {
                 "BIND_ADDRESS: expected an address such as 127.0.0.1:8080, got {bind_address:?}"
             ));
         }
+        let trusted_proxies = trusted_proxies(env).unwrap_or_else(|fault| {
+            faults.push(fault);
+            TrustedProxies::default()
+        });
         let token_key_file = match env.get("TOKEN_KEY_FILE") {
             Some(path) => PathBuf::from(path),
             None => {
@@ -98,11 +105,24 @@ impl Config {
             iterations: number(env, "PASSWORD_ITERATIONS", 2, 1..=20, &mut faults),
         };
         if faults.is_empty() {
-            Ok(Self { db, bind_address, token_key_file, password_cost, answer_cache_mib, unsafe_database })
+            Ok(Self {
+                db,
+                bind_address,
+                trusted_proxies,
+                token_key_file,
+                password_cost,
+                answer_cache_mib,
+                unsafe_database,
+            })
         } else {
             Err(faults)
         }
     }
+}
+
+fn trusted_proxies(env: &Environment) -> Result<TrustedProxies, String> {
+    let Some(text) = env.get("TRUSTED_PROXIES") else { return Ok(TrustedProxies::default()) };
+    TrustedProxies::parse(text).map_err(|fault| format!("TRUSTED_PROXIES: {fault}"))
 }
 
 fn log_filter_fault(text: &str) -> Option<String> {
@@ -255,6 +275,7 @@ mod tests {
     fn every_fault_is_named_at_once() {
         let env = Environment::of([
             ("BIND_ADDRESS", "nowhere"),
+            ("TRUSTED_PROXIES", "0.0.0.0/0"),
             ("PASSWORD_ITERATIONS", "0"),
             ("DATABASE_MAX_CONNECTIONS", "many"),
             ("DATABASE_REPLICA_URL", "mysql://x"),
@@ -266,6 +287,7 @@ mod tests {
         for name in [
             "DATABASE_URL",
             "BIND_ADDRESS",
+            "TRUSTED_PROXIES",
             "TOKEN_KEY_FILE",
             "PASSWORD_ITERATIONS",
             "DATABASE_MAX_CONNECTIONS",

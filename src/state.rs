@@ -1,12 +1,13 @@
 //! What all requests share: the database, the clock, keys, metrics, and the description of the API.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::auth::{KeyRing, Passwords, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
+use crate::http::client_address::{ClientAddress, TrustedProxies};
 use crate::http::computed::Computed;
 use crate::http::describe::Description;
 use crate::http::metrics::Metrics;
@@ -28,6 +29,7 @@ struct Inner {
     answers: Answers,
     computed: Computed,
     stopping: AtomicBool,
+    trusted_proxies: OnceLock<TrustedProxies>,
 }
 
 impl State {
@@ -50,6 +52,7 @@ impl State {
             answers,
             computed: Computed::default(),
             stopping: AtomicBool::new(false),
+            trusted_proxies: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -77,6 +80,16 @@ impl State {
 
     pub fn description(&self) -> &Description {
         &self.inner.description
+    }
+
+    /// Proxies whose word on the client's address is taken; said once, before serving. Otherwise: none.
+    pub fn trust_proxies(&self, proxies: TrustedProxies) {
+        let _ = self.inner.trusted_proxies.set(proxies);
+    }
+
+    /// Where a request comes from.
+    pub fn client_of(&self, request: &actix_web::HttpRequest) -> ClientAddress {
+        self.inner.trusted_proxies.get_or_init(TrustedProxies::default).client_of(request)
     }
 
     /// Tokens verified a moment ago.

@@ -5,6 +5,7 @@
 mod administrators;
 pub mod client_model;
 pub mod clients;
+pub mod login_throttle;
 pub mod model;
 pub mod oauth;
 pub mod own_password;
@@ -13,5 +14,4 @@ pub mod routes;
 pub mod rules;
 pub mod session_model;
 pub mod sessions;
-pub mod throttle;
 pub mod users;

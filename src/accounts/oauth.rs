@@ -10,9 +10,9 @@ use subtle::ConstantTimeEq;
 use utoipa::ToSchema;
 
 use super::client_model::{self as model, ClientRow};
+use super::login_throttle::{self, Credential, Origin};
 use super::rules::hash_of;
-use super::sessions::{address, token_answer};
-use super::throttle::Attempt;
+use super::sessions::{anonymous, token_answer};
 use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
 use crate::db::Conn;
 use crate::http::Problem;
@@ -189,7 +189,9 @@ async fn authenticated(
     secret: &str,
 ) -> Result<ClientRow, Refusal> {
     let now = state.clock().now();
-    let attempt = Attempt::new(&format!("client:{client_id}"), &address(request));
+    let address = state.client_of(request);
+    let _permit = state.db().admit_anonymous(&anonymous(&address)).map_err(Problem::from)?;
+    let (name, origin) = (client_id.clone(), Origin::Address(address));
     let (hashes, client) = state
         .db()
         .read(async move |conn: &mut Conn| {
@@ -199,15 +201,15 @@ async fn authenticated(
         .await?;
     let given = hash_of(secret);
     let matches = hashes.iter().fold(false, |found, hash| found | bool::from(hash.ct_eq(&given)));
-    // The right secret always passes: others' failures must not lock a machine out.
+    // The right secret always passes: others' failures must not lock a machine out, and 256 random bits are not guessed.
     if let Some(client) = client.filter(|_| matches) {
         return Ok(client);
     }
-    let refused = async move |conn: &mut Conn| {
-        attempt.admit(conn, now).await?;
-        Ok::<_, Problem>(attempt.failed(conn, now).await?)
+    let counted = async move |conn: &mut Conn| {
+        login_throttle::attempt(conn, Credential::ClientSecret, &name, &origin, now).await
     };
-    state.db().read(refused).await?;
+    // Decided already: it stays counted as the failure that it is.
+    let _failed = state.db().transaction(counted).await?;
     Err(invalid_client())
 }
 

@@ -5,13 +5,14 @@ use log::Level;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::login_throttle::{self, Credential, Origin, remember_address};
 use super::model::{self, UserRow};
 use super::rules::{Opaque, Renewal, hash_of, renewal};
 use super::session_model::{self, RefreshRow};
-use super::throttle::Attempt;
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Busy, Identity, Permission, Public, Role, Subject};
-use crate::db::Conn;
+use crate::db::{Caller, Conn};
+use crate::http::client_address::ClientAddress;
 use crate::http::request::RequestId;
 use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
@@ -45,12 +46,16 @@ pub struct Tokens {
     pub refresh_token: String,
 }
 
-pub(super) fn busy(_: Busy) -> Problem {
-    Problem::new(Code::Unavailable).retry_after(2)
+pub(super) fn busy(busy: Busy) -> Problem {
+    match busy.own_share {
+        true => Problem::share_used_up(),
+        false => Problem::new(Code::Unavailable).retry_after(2),
+    }
 }
 
-pub(super) fn address(request: &HttpRequest) -> String {
-    request.peer_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string())
+/// Who is charged for a request before it is known whose it is.
+pub(super) fn anonymous(address: &ClientAddress) -> Caller {
+    Caller::named(format!("address:{}", address.as_str()))
 }
 
 /// No cache keeps an answer that holds tokens.
@@ -80,20 +85,25 @@ pub async fn login(
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock().now();
     let Login { username, password } = body.value;
-    let attempt = Attempt::new(&username, &address(&request));
-    let (gate, name) = (attempt.clone(), username.clone());
-    let known = state
+    let address = state.client_of(&request);
+    let origin = Origin::Address(address.clone());
+    let caller = anonymous(&address);
+    let permit = state.db().admit_anonymous(&caller)?;
+    let (known, attempt) = state
         .db()
-        .read(async move |conn: &mut Conn| {
-            gate.admit(conn, now).await?;
-            Ok::<_, Problem>(model::credentials(conn, &name).await?)
+        .transaction(async move |conn: &mut Conn| {
+            let known = model::credentials(conn, &username).await?;
+            let attempt =
+                login_throttle::attempt(conn, Credential::Password, &username, &origin, now).await?;
+            Ok::<_, Problem>((known, attempt))
         })
         .await?;
+    // Hashing may have to wait for its turn.
+    drop(permit);
     let hash = known.as_ref().map(|k| k.password_hash.clone());
-    let matches = state.passwords().verify(&password, hash).await.map_err(busy)?;
+    let verified = state.passwords().verify(&caller, &password, hash).await;
+    let matches = attempt.decided(state.db(), verified).await?;
     let Some(user) = known.filter(|k| matches && k.disabled_at.is_none()) else {
-        let failed = async move |conn: &mut Conn| Ok::<_, Problem>(attempt.failed(conn, now).await?);
-        state.db().read(failed).await?;
         return Err(Problem::new(Code::InvalidCredentials).header(
             actix_web::http::header::WWW_AUTHENTICATE,
             actix_web::http::header::HeaderValue::from_static("Bearer realm=\"ict-index\""),
@@ -105,8 +115,12 @@ pub async fn login(
     let session = state
         .db()
         .transaction(async move |conn: &mut Conn| {
+            let session = session_model::open_session(conn, id, epoch, refresh_hash, now).await?;
+            if session.is_some() {
+                remember_address(conn, id, &address, now).await?;
+            }
             attempt.succeeded(conn).await?;
-            Ok::<_, Problem>(session_model::open_session(conn, id, epoch, refresh_hash, now).await?)
+            Ok::<_, Problem>(session)
         })
         .await?
         .ok_or_else(|| Problem::unauthenticated(Code::InvalidCredentials))?;
@@ -162,6 +176,7 @@ pub async fn refresh_tokens(
     let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
     let next = Opaque::random();
     let next_hash = next.hash.clone();
+    let _permit = state.db().admit_anonymous(&anonymous(&state.client_of(&request)))?;
     let renewed = state
         .db()
         .transaction(async move |conn: &mut Conn| {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::administrators::keep_an_administrator;
+use super::login_throttle;
 use super::model::{self, UserChange, UserQuery, UserRow, UserWrite};
 use super::rules::{check_password, is_username};
 use super::sessions::busy;
@@ -187,7 +188,7 @@ pub async fn create_user(
     body: ValidJson<NewUser>,
 ) -> Result<Reply, Problem> {
     let (actor, new) = (access.actor(), body.value);
-    let hash = state.passwords().hash(&new.password).await.map_err(busy)?;
+    let hash = state.passwords().hash(access.caller(), &new.password).await.map_err(busy)?;
     access
         .post(&body.digest, async move |conn| {
             let agency = agency_id(conn, new.agency.as_deref()).await?;
@@ -312,7 +313,7 @@ pub async fn update_user(
     let (actor, conditions, username, patch) =
         (access.actor(), access.conditions.clone(), username.0.0, body.value);
     let hash = match &patch.password {
-        Some(password) => Some(state.passwords().hash(password).await.map_err(busy)?),
+        Some(password) => Some(state.passwords().hash(access.caller(), password).await.map_err(busy)?),
         None => None,
     };
     access
@@ -324,6 +325,9 @@ pub async fn update_user(
             change.agency = agency_id(conn, agency.as_deref()).await?;
             change.given_out_hash = if change.must_change_password { hash.clone() } else { None };
             change.password_hash = hash;
+            if change.password_hash.is_some() {
+                login_throttle::reopen(conn, &username).await?;
+            }
             model::update_user(conn, before.id, change, actor.now).await?;
             let after = model::find_user(conn, &username).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::update("user", &username, &before, &after)).await?;

@@ -70,6 +70,7 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let passwords = Passwords::new(config.password_cost).map_err(failed)?;
     let state = app::state_with_answers(db, Clock::System, ring, passwords, config.answer_cache_mib)
         .map_err(failed)?;
+    state.trust_proxies(config.trusted_proxies);
     connections::raise_limit();
     let (served, connections) = (state.clone(), Connections::default());
     let greeted = connections.clone();
@@ -168,7 +169,7 @@ async fn forget_old(state: &State) {
         .db()
         .read_seeing(Sight::system(), async move |conn: &mut Conn| {
             crate::http::idempotency::forget_old(conn, now).await?;
-            crate::accounts::throttle::forget_old(conn, now).await?;
+            crate::accounts::login_throttle::purge_expired(conn, now).await?;
             crate::accounts::session_model::forget_old(conn, now).await?;
             Ok::<_, Problem>(())
         })

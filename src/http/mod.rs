@@ -5,6 +5,7 @@
 pub mod answers;
 pub mod book;
 mod cells;
+pub mod client_address;
 pub mod code;
 pub mod computed;
 pub mod connection;

@@ -26,6 +26,7 @@ mod index_runs;
 mod indicators;
 mod input;
 mod instances;
+mod login_throttle;
 mod matrix;
 mod months;
 mod observations;

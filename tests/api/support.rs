@@ -452,6 +452,12 @@ impl Call<'_> {
         self
     }
 
+    /// The peer's address.
+    pub fn from_address(mut self, address: &str) -> Self {
+        self.request = self.request.peer_addr(std::net::SocketAddr::new(address.parse().unwrap(), 4711));
+        self
+    }
+
     pub fn if_match(self, etag: &str) -> Self {
         self.header("If-Match", etag)
     }
