@@ -25,6 +25,12 @@ test-versions: ## the suite on PostgreSQL 15, 16, 17 and 18, one after the other
 test-repeat: ## the suite TIMES times (20) on busy processors, until one run fails; make test-repeat TIMES=3 ARGS='name'
 	@TIMES=$(TIMES) scripts/repeat.sh $(ARGS)
 
+test-scripts: ## what the documents show: the README's tour, two instances behind HAProxy, a real standby; two minutes after the build
+	@scripts/rehearse.sh
+
+image: ## build the container image and run docker-compose.yml with it; PROFILE=dev is quicker, make image ARGS=--built quicker still
+	@PROFILE=$(PROFILE) scripts/image.sh $(ARGS)
+
 recount: ## statistics of 20,000 generated provinces against a slow recount (ROUNDS=80, SEED)
 	@RECOUNT_ROUNDS=$(or $(ROUNDS),80) RECOUNT_SEED=$(or $(SEED),$(shell date +%s)) scripts/test.sh --test api -- recount_many --nocapture
 
@@ -65,11 +71,10 @@ openapi: ## write openapi/openapi.json from the code
 mutants: ## take stones out of the walls between agencies, one at a time, and see that a test fails; make mutants ARGS="--only 3"
 	@scripts/mutants.sh $(ARGS)
 
-deny: ## licences, sources, duplicates and known vulnerabilities of the dependencies
-	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
-	cargo deny check
+deny: ## known vulnerabilities, licences, sources and duplicates of the dependencies, without a network; make deny ARGS=--live for those of today
+	@scripts/deny.sh $(ARGS)
 
 clean-db: ## stop and delete the private databases of run, test and bench
 	@scripts/postgres.sh remove target/pg-run
-	@for cluster in target/pg-test target/pg-test-*; do scripts/postgres.sh remove $$cluster; done
+	@for cluster in target/pg-test target/pg-test-* target/pg-rehearse; do scripts/postgres.sh remove $$cluster; done
 	@scripts/postgres.sh remove target/pg-bench
