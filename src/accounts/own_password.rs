@@ -73,7 +73,7 @@ pub async fn change_password(
     }
     faults.into_result()?;
     // Hashing may have to wait for its turn.
-    access.release_permit();
+    access.give_way();
     let epoch = known.as_ref().map(|k| k.epoch).unwrap_or_default();
     let (stored, given_out) = known.map(|k| (k.password_hash, k.given_out_hash)).unzip();
     if !state.passwords().verify(access.caller(), &current_password, stored).await.map_err(busy)? {

@@ -164,7 +164,7 @@ impl<P> Access<P> {
 
     /// Gives back this request's permit for the pool: before it waits for what is not the database, such as the rest of its body or a
     /// computation. The next work for the pool takes one again.
-    pub fn release_permit(&self) {
+    pub fn give_way(&self) {
         drop(self.gate.permit.take());
     }
 

@@ -181,7 +181,7 @@ async fn comparison_of(
             let (earlier, later) =
                 (run_of(access, state, before).await?, run_of(access, state, after).await?);
             within(scores_to_compare(&earlier.run, &later.run)).map_err(too_much)?;
-            access.release_permit();
+            access.give_way();
             let done = flight.work(move |token| {
                 let departed = || token.is_cancelled();
                 let mut done = compare(&earlier.run, &later.run, Cancellation::when(&departed))?;

@@ -50,7 +50,7 @@ pub async fn both_of<P>(access: &Access<P>, state: &State, id: Uuid) -> Result<(
         let whole = access.read(async move |conn| Ok(model::whole(conn, id, &scope).await?)).await?;
         let WholeRow { run, input } = whole.ok_or_else(Problem::not_found)?;
         read = Some(run);
-        access.release_permit();
+        access.give_way();
         let kept = flight.work(move |_| kept_of(input)).await??;
         let weight = kept.weight();
         Ok((kept, weight))

@@ -89,7 +89,7 @@ pub async fn list_levers(
     let codes = leaves.chain(now.fed.iter().map(|(_, indicator)| indicator)).cloned().collect();
     let tasks = tasks_of(&access, codes).await?;
     within(now.run.scores_for_levers()).map_err(too_much)?;
-    access.release_permit();
+    access.give_way();
     let work = move |token: &CancellationToken| {
         let is_cancelled = || token.is_cancelled();
         let levers = now.run.levers(&unit, Cancellation::when(&is_cancelled))?.unwrap_or_default();

@@ -193,7 +193,7 @@ async fn get_run(
     // Long results would keep others waiting on a shared connection.
     let stored = access.read(async move |conn| Ok(score_model::all_scores(conn, id.0).await?)).await?;
     let (run, told) = (now.clone(), row.clone());
-    access.release_permit();
+    access.give_way();
     let found =
         move |_: &CancellationToken| (verify(&told, &stored, &run), warnings_seen(&told, warnings(&run.run)));
     let (verification, warnings) = state.computed().work(access.caller(), found).await?;

@@ -150,7 +150,7 @@ pub async fn simulate_run(
     let asked = body.value;
     check_names(&row, &now.run, &asked)?;
     check_work(&now.run, &asked).map_err(too_much)?;
-    access.release_permit();
+    access.give_way();
     let work = move |token: &CancellationToken| {
         let departed = || token.is_cancelled();
         answer(&row, &now.run, asked, Cancellation::when(&departed))

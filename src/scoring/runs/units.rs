@@ -73,7 +73,7 @@ pub async fn explain_unit(
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
-    access.release_permit();
+    access.give_way();
     let work = move |_: &CancellationToken| explanation(&row, &now, unit, target.as_ref());
     let body = state.computed().work(access.caller(), work).await?.ok_or_else(Problem::not_found)?;
     Reply::resource(&access.conditions, &tag, || body)

@@ -143,7 +143,7 @@ async fn upload(
             params.of_json()?;
             let known = access.read(lookup).await?.ok_or_else(Problem::not_found)?;
             // Deliveries have permits of their own.
-            access.release_permit();
+            access.give_way();
             let totals = Totals { control, place: ControlPlace::BODY };
             let uploaded = upload::whole(staging, rows, Checker::new(known, unknown), totals).await?;
             Ok((uploaded, (reason, "/reason")))
@@ -151,7 +151,7 @@ async fn upload(
         Upload::Rows(rows) => {
             let (control, reason) = params.of_stream()?;
             let known = access.read(lookup).await?.ok_or_else(Problem::not_found)?;
-            access.release_permit();
+            access.give_way();
             let totals = Totals { control, place: ControlPlace::QUERY };
             let uploaded = upload::stream(staging, rows, Checker::new(known, unknown), totals).await?;
             Ok((uploaded, (reason, "?reason")))
