@@ -8,6 +8,7 @@
 # With Docker where its engine runs, else with podman (rootful), buildah's build and podman-compose. Where no registry can be reached, base images of
 # the same names are made by debootstrap: scripts/image/. Everything is run as the compose file says: as 65532, without capabilities, on a
 # read-only root; under another project name and on another port, so that an installation on this machine is left alone.
+# Ends with 3 where there is neither an engine nor a way to get one, or no base image: nothing was tried.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
@@ -19,6 +20,9 @@ place=$PWD/target/image
 mkdir -p "$place"
 lock "$place/lock"
 
+# not_tried WHAT: it is this machine that is missing something, not the image.
+not_tried() { say "$1. NOTHING WAS TRIED"; exit 3; }
+
 # --- the engine ---
 
 choose_engine() {
@@ -27,11 +31,15 @@ choose_engine() {
     return
   fi
   engine=podman compose=("$place/venv/bin/podman-compose")
+  ((EUID == 0)) || not_tried "podman's build and networks take root here"
   command -v podman >/dev/null && command -v runc >/dev/null && [[ -x /usr/lib/podman/aardvark-dns || -x /usr/libexec/podman/aardvark-dns ]] ||
-    apt_install "a container engine" podman runc netavark aardvark-dns iptables
+    (apt_install "a container engine" podman runc netavark aardvark-dns iptables) || not_tried "there is no container engine"
   if [[ ! -x ${compose[0]} ]]; then
-    python3 -m venv "$place/venv"
-    "$place/venv/bin/pip" --disable-pip-version-check install -q "podman-compose==$COMPOSE_VERSION"
+    rm -rf "$place/venv"
+    if ! { python3 -m venv "$place/venv" && "$place/venv/bin/pip" --disable-pip-version-check install -q "podman-compose==$COMPOSE_VERSION"; }; then
+      rm -rf "$place/venv"
+      not_tried "podman-compose cannot be installed from PyPI"
+    fi
   fi
   # No systemd and no cgroups v2 are asked for, and no limit above what this process may set.
   export CONTAINERS_CONF=$place/containers.conf
@@ -52,16 +60,16 @@ END
 base() {
   local image=docker.io/library/$1
   if "$engine" image inspect "$image" >/dev/null 2>&1 || "$engine" pull -q "$image" >/dev/null 2>&1; then return; fi
-  [[ $engine == podman ]] || die "$1 cannot be pulled"
+  [[ $engine == podman ]] || not_tried "$1 cannot be pulled"
   say "no registry: making $1"
   "make_${1%%:*}" "$image"
 }
 
 make_debian() {
   local root=$place/debian
-  command -v debootstrap >/dev/null || apt_install debootstrap debootstrap
+  command -v debootstrap >/dev/null || (apt_install debootstrap debootstrap) || not_tried "there is no debootstrap"
   as_root rm -rf "$root"
-  as_root debootstrap --variant=minbase bookworm "$root" >"$place/debootstrap.log" 2>&1 || { tail "$place/debootstrap.log" >&2; die "debootstrap failed"; }
+  as_root debootstrap --variant=minbase bookworm "$root" >"$place/debootstrap.log" 2>&1 || { tail "$place/debootstrap.log" >&2; not_tried "debootstrap cannot make a base"; }
   as_root tar -C "$root" -c . | podman import -q - "$1" >/dev/null
   as_root rm -rf "$root"
 }
@@ -158,7 +166,7 @@ is_hardened() {
   id=$(container "$service")
   status=$("$engine" exec "$id" cat /proc/1/status)
   grep -Eq "^Uid:\s+$user\s+$user\s" <<<"$status" || die "$service does not run as $user"
-  grep -Eq '^CapEff:\s+0+$' <<<"$status" && grep -Eq '^CapBnd:\s+0+$' <<<"$status" || die "$service has capabilities"
+  [[ $(grep -Ec '^Cap(Eff|Bnd):\s+0+$' <<<"$status") == 2 ]] || die "$service has capabilities"
   grep -Eq '^NoNewPrivs:\s+1$' <<<"$status" || die "$service may gain privileges"
   if "$engine" exec "$id" touch /etc/here 2>/dev/null; then die "the root file system of $service is writable"; fi
   ! grep -Eq ' / [^ ]+ rw[, ]' < <("$engine" exec "$id" cat /proc/1/mounts) || die "the root file system of $service is mounted for writing"

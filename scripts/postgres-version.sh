@@ -33,7 +33,7 @@ reachable() { ((EUID != 0)) || setpriv --reuid=nobody --clear-groups -- test -x 
 mkdir -p "$place"
 if ! reachable "$place/."; then
   place=/var/tmp/ict-index-postgresql-$EUID
-  mkdir -p -m 755 "$place"
+  mkdir -p "$place"
   [[ -n $(find "$place" -maxdepth 0 -type d -user "$EUID") ]] || die "$place belongs to another user"
 fi
 

@@ -22,8 +22,8 @@ sed -n '/^```haproxy/,/^```/p' docs/scaling.md | sed '1d;$d' |
   sed "s#bind :443 ssl.*#bind 127.0.0.1:$front#; s#10.0.0.11:8080#${first#http://}#; s#10.0.0.12:8080#127.0.0.1:$second#" >"$dir/haproxy.cfg"
 haproxy -f "$dir/haproxy.cfg" &
 pids+=($!)
-curl -sf --retry 50 --retry-delay 1 --retry-all-errors -o /dev/null http://127.0.0.1:$second/readyz
-curl -sf --retry 50 --retry-delay 1 --retry-all-errors -o /dev/null http://127.0.0.1:$front/readyz
+curl -sf --retry 50 --retry-delay 1 --retry-all-errors -o /dev/null "http://127.0.0.1:$second/readyz"
+curl -sf --retry 50 --retry-delay 1 --retry-all-errors -o /dev/null "http://127.0.0.1:$front/readyz"
 
 export ICT_INDEX_URL=http://127.0.0.1:$front CLIENT_ID=vnpt CLIENT_SECRET=${DEMO_PASSWORD:-$(<target/dev/demo-password)}
 PYTHONPATH=examples python3 -B - <<'PYTHON'
@@ -50,6 +50,6 @@ for received in range(1, 31):
                 raise SystemExit(f"proxy: an old figure {slowest:.3f} s after the write")
 print(f"proxy: {reads} reads after 30 writes, {stale} old ones, the last {slowest * 1000:.0f} ms after its write")
 PYTHON
-asked=$(curl -s http://127.0.0.1:$second/metrics | grep http_requests_total | grep -F 'dossier-rates",status="200"' | grep -oE '[0-9]+$')
+asked=$(curl -s "http://127.0.0.1:$second/metrics" | grep http_requests_total | grep -F 'dossier-rates",status="200"' | grep -oE '[0-9]+$')
 echo "proxy: the second instance answered $asked of them"
 ((asked > 0))
