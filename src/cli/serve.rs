@@ -11,7 +11,7 @@ use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::connections::{self, Connections};
-use super::refusals::{self, Verdict};
+use super::refusals::{self, Refusal, Verdict};
 use super::{one, report};
 use crate::app;
 use crate::auth::{KeyRing, Passwords, TokenKeys};
@@ -110,7 +110,7 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
 async fn refuse_unfit(db: &Db, unsafe_allowed: bool) -> Result<bool, Ended> {
     match refusals::examine(db, unsafe_allowed).await {
         Verdict::Fit => Ok(true),
-        Verdict::Refused(faults) => Err(Ended::Refused(faults)),
+        Verdict::Refused(refusal) => Err(Ended::Refused(refusal.all())),
         Verdict::Silent(cause) => {
             log::warn!(target: "serve", cause = cause.as_str(); "the database does not answer yet");
             Ok(false)
@@ -128,23 +128,31 @@ impl Refused {
     }
 }
 
-/// Examines the database once it answers. Migrations may still be under way: `/readyz` waits for them, and nothing ends for them.
+/// Examines the database once it answers: what would have refused the start ends the service. Migrations may still be under way:
+/// `/readyz` waits for them, and nothing ends for them. Twice in a row, because a restore gives rights a moment after tables.
 async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, server: ServerHandle) {
+    let mut before = Refusal::default();
     loop {
         actix_web::rt::time::sleep(EXAMINE).await;
-        match refusals::examine(state.db(), unsafe_allowed).await {
-            Verdict::Fit => return,
-            Verdict::Silent(_) => {}
-            Verdict::Refused(faults) => {
-                let lasting: Vec<String> =
-                    faults.into_iter().filter(|fault| fault.contains("DATABASE_UNSAFE")).collect();
-                if !lasting.is_empty() {
-                    *refused.0.borrow_mut() = lasting;
-                    state.begin_stopping();
-                    return server.stop(true).await;
-                }
+        let refusal = match refusals::examine(state.db(), unsafe_allowed).await {
+            Verdict::Fit => {
+                log::info!(target: "serve", "the database is fit to be served from");
+                return;
             }
+            Verdict::Silent(_) => continue,
+            Verdict::Refused(refusal) => refusal,
+        };
+        if !refusal.lasting.is_empty() && refusal == before {
+            *refused.0.borrow_mut() = refusal.all();
+            state.begin_stopping();
+            return server.stop(true).await;
         }
+        if refusal != before {
+            let reasons = refusal.unmigrated.iter().chain(&refusal.lasting).map(String::as_str);
+            let reasons = reasons.collect::<Vec<_>>().join("; ");
+            log::warn!(target: "serve", reasons = reasons.as_str(); "not ready to serve from the database");
+        }
+        before = refusal;
     }
 }
 

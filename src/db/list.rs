@@ -120,7 +120,7 @@ impl List {
     }
 
     /// Every word of `folded` (see [`crate::values::fold`]) must occur in the column. One condition for any number of words:
-    /// the statement's text, under which it stays prepared, does not grow with what is searched for.
+    /// the statement's text does not grow with what is searched for.
     pub fn search(&mut self, column: &str, folded: &str) {
         let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
         let condition = format!(
