@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
-use super::json::{no_encoding, read_body};
+use super::bodies::{Body, Claim};
+use super::json::{claim_of, no_encoding, offload_of, read_body};
+use super::offload::Offload;
 use super::row_reader::{FlatRow, Row, RowFormat, RowReader};
 use super::{Check, Code, Msg, Problem, ValidJson, Violations};
 
@@ -38,6 +40,8 @@ pub enum Upload<T> {
 pub struct RowStream {
     pub format: RowFormat,
     payload: Payload,
+    claim: Claim,
+    offload: Offload,
 }
 
 impl std::fmt::Debug for RowStream {
@@ -53,7 +57,7 @@ pub enum Piece {
     End,
 }
 
-impl<T: DeserializeOwned + Check + 'static> FromRequest for Upload<T> {
+impl<T: DeserializeOwned + Check + Send + 'static> FromRequest for Upload<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -62,8 +66,8 @@ impl<T: DeserializeOwned + Check + 'static> FromRequest for Upload<T> {
         match format {
             Err(problem) => Box::pin(async { Err(problem) }),
             Ok(Some(format)) => {
-                let payload = payload.take();
-                Box::pin(async move { Ok(Self::Rows(RowStream { format, payload })) })
+                let (payload, claim, offload) = (payload.take(), claim_of(request), offload_of(request));
+                Box::pin(async move { Ok(Self::Rows(RowStream { format, payload, claim, offload })) })
             }
             Ok(None) => {
                 let whole = ValidJson::from_request(request, payload);
@@ -127,9 +131,15 @@ impl RowStream {
         Ok(())
     }
 
-    /// All bytes, at most `most` of them.
-    pub async fn whole(self, most: usize) -> Result<Bytes, Problem> {
-        read_body(self.payload, most).await
+    /// What `parse` makes of all bytes, at most `most` of them, and their claim.
+    pub async fn whole<T: Send + 'static>(
+        self,
+        most: usize,
+        parse: impl FnOnce(RowFormat, &[u8]) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<(T, Claim), Problem> {
+        let format = self.format;
+        let body: Body = read_body(self.payload, most, self.claim).await?;
+        body.parse(&self.offload, move |bytes| parse(format, bytes)).await
     }
 }
 

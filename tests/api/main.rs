@@ -20,6 +20,7 @@ mod description;
 mod documents;
 mod dossier_feed;
 mod dossiers;
+mod edge;
 mod forgeries;
 mod frameworks;
 mod index_runs;

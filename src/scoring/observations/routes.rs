@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use actix_web::web::Data;
 use actix_web::{get, put};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -25,6 +26,7 @@ use crate::scoring::engine::doubts::figures_out_of_range;
 use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::tree::Tree;
 use crate::scoring::frameworks::model as frameworks;
+use crate::state::State;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -58,6 +60,7 @@ async fn get_observations(
     access: Access<ReadObservations>,
     path: PathOf<(FrameworkCode, DataYear)>,
     query: Listing<ObservationFilter>,
+    state: Data<State>,
 ) -> Result<Reply, Problem> {
     let (FrameworkCode(code), DataYear(year)) = path.0;
     let (filter, format) = (query.filter, query.format);
@@ -72,7 +75,10 @@ async fn get_observations(
         return Ok(Reply::not_modified(&tag));
     }
     let whole = access.read(async move |conn| view(conn, code, year, head, &filter, sight).await).await?;
-    Ok(Reply::collection(&access.conditions, format, &whole, &whole.rows)?.tagged(&tag))
+    let conditions = access.conditions.clone();
+    // Up to 50,000 rows: written on a thread of the blocking pool.
+    let written = move || Reply::collection(&conditions, format, &whole, &whole.rows);
+    Ok(state.offload().run(written).await??.tagged(&tag))
 }
 
 /// What the caller sees of a set.
@@ -127,8 +133,9 @@ async fn view(
 ) -> Result<Observations, Problem> {
     let stored = model::revision(conn, &framework, data_year, head.revision).await?;
     let mut set = stored.ok_or_else(Problem::not_found)?.set()?;
-    set.rows.retain(|row| filter.keeps(row));
-    set.units.retain(|unit| filter.keeps_unit(&unit.code));
+    let selection = filter.selection();
+    set.rows.retain(|row| selection.keeps(row));
+    set.units.retain(|unit| selection.keeps_unit(&unit.code));
     sight.narrow(conn, &mut set).await?;
     let Set { mut rows, units } = set;
     if !sight.words {
