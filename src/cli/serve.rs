@@ -31,6 +31,8 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSED: u8 = 2;
 /// Between looks at a database that did not answer at the start.
 const EXAMINE: Duration = Duration::from_secs(1);
+/// Scrapers at the same time.
+const METRICS_CONNECTIONS: usize = 64;
 const KEY_RELOAD: Duration = Duration::from_secs(5);
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
 
@@ -68,8 +70,8 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     }
     let examined = refuse_unfit(&db, config.unsafe_database).await?;
     let passwords = Passwords::new(config.password_cost).map_err(failed)?;
-    let state = app::state_with_answers(db, Clock::System, ring, passwords, config.answer_cache_mib)
-        .map_err(failed)?;
+    let memory = app::Memory { answers_mib: config.answer_cache_mib, bodies_mib: config.body_memory_mib };
+    let state = app::state_with(db, Clock::System, ring, passwords, memory).map_err(failed)?;
     state.trust_proxies(config.trusted_proxies);
     let (served, connections) = (state.clone(), Connections::new(connections::raise_limit()));
     let greeted = connections.clone();
@@ -90,6 +92,9 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
         .bind(&config.bind_address)
         .map_err(|e| failed(format!("cannot listen on {}: {e}", config.bind_address)))?
         .run();
+    if let Some(address) = &config.metrics_address {
+        serve_metrics(&state, address)?;
+    }
     log::info!(target: "serve", address = config.bind_address.as_str(); "serving");
     let refused = Refused::default();
     if !examined {
@@ -104,6 +109,24 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
         [] => Ok(()),
         faults => Err(Ended::Refused(faults.to_vec())),
     }
+}
+
+/// Metrics on a listener of their own, for as long as the process runs: also while the API's is closing.
+fn serve_metrics(state: &State, address: &str) -> Result<(), Ended> {
+    let served = state.clone();
+    let server = HttpServer::new(move || app::build_metrics(served.clone()))
+        .workers(1)
+        .max_connections(METRICS_CONNECTIONS)
+        .client_request_timeout(CLIENT_TIMEOUT)
+        .keep_alive(connections::IDLE)
+        .disable_signals()
+        .bind(address)
+        .map_err(|e| failed(format!("METRICS_ADDRESS: cannot listen on {address}: {e}")))?
+        .run();
+    state.serve_metrics_apart();
+    log::info!(target: "serve", address; "serving metrics");
+    actix_web::rt::spawn(server);
+    Ok(())
 }
 
 /// Whether the database was there to be examined; what is wrong with it ends the start.

@@ -20,6 +20,7 @@ mod description;
 mod documents;
 mod dossier_feed;
 mod dossiers;
+mod edge;
 mod fail_closed;
 mod forgeries;
 mod frameworks;
