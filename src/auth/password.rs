@@ -112,9 +112,30 @@ fn hash_with(cost: PasswordCost, password: &[u8]) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use unicode_normalization::UnicodeNormalization;
 
     use super::*;
+
+    #[tokio::test]
+    async fn one_callers_hashes_leave_another_its_turn() {
+        let passwords = Passwords::new(PasswordCost { memory_kib: 64, iterations: 1 }).unwrap();
+        let (hog, other) = (Caller::named("address:10.0.0.1"), Caller::named("address:10.0.0.2"));
+        let running: Vec<_> = std::iter::from_fn(|| passwords.running.try_admit(&hog).ok()).collect();
+        let mut waiting: Vec<_> = (0..200).map(|_| Box::pin(passwords.verify(&hog, "x", None))).collect();
+        waiting.retain_mut(|asked| match asked.now_or_never() {
+            Some(refused) => {
+                assert!(refused.unwrap_err().own_share);
+                false
+            }
+            None => true,
+        });
+        assert_eq!(waiting.len(), 43, "two thirds of the queue");
+        let mut turn = Box::pin(passwords.verify(&other, "x", None));
+        assert!((&mut turn).now_or_never().is_none(), "it waits, and is not refused");
+        drop(running);
+        assert!(!turn.await.unwrap());
+    }
 
     #[tokio::test]
     async fn hashes_verify_whatever_the_composition() {

@@ -116,7 +116,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     let names_one = path.contains('{');
     let mut problems = Vec::new();
     if is_api || public {
-        problems.extend([400, 429, 503]);
+        problems.extend([400, 503]);
     }
     if !public {
         problems.extend([401, 403, 406, 500]);

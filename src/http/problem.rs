@@ -77,7 +77,7 @@ impl Problem {
             "Tài khoản (hoặc địa chỉ) này đang có quá nhiều yêu cầu cùng lúc: hãy chờ các yêu cầu trước hoàn thành rồi thử lại.",
             "This account (or address) has too many requests under way at once: wait for the earlier ones, then try again.",
         );
-        Self::with(Code::TooManyRequests, detail).retry_after(1)
+        Self::with(Code::Unavailable, detail).retry_after(1)
     }
 
     pub fn unauthenticated(code: Code) -> Self {
