@@ -8,7 +8,7 @@ use diesel_async::AsyncPgConnection;
 use super::settings::Setup;
 use super::{APPLICATION, Connected, Fault, connect, migrations, sql};
 
-const CONNECTING: Duration = Duration::from_secs(5);
+const CONNECTING: Duration = Duration::from_secs(2);
 
 /// Whether row-level security holds for this connection: its role neither stands above it nor owns the tables.
 pub(super) const IS_WALLED: &str = "select not rolsuper and not rolbypassrls and not exists (select 1 from pg_catalog.pg_class c \

@@ -54,8 +54,12 @@ fn combinations() -> impl Iterator<Item = String> {
         if bits >> FILTERS.len() & 1 == 1 {
             parts.push("count=exact");
         }
-        let filters = parts.join("&");
-        sorts.clone().into_iter().map(move |sort| format!("services?limit=1&{filters}&{sort}"))
+        let filters: Vec<String> = parts.into_iter().map(str::to_owned).collect();
+        sorts.clone().into_iter().map(move |sort| {
+            let sort = Some(sort).filter(|sort| !sort.is_empty());
+            let parameters: Vec<String> = filters.iter().cloned().chain(sort).collect();
+            format!("services?limit=1{}", parameters.iter().map(|one| format!("&{one}")).collect::<String>())
+        })
     })
 }
 

@@ -35,7 +35,7 @@ impl Place {
             let path = directory.join(name);
             let note = self.0.join("called");
             let text = format!(
-                "#!/bin/sh\necho \"{name} $* PGPASSWORD=$PGPASSWORD\" >>'{}'\nfor a; do case $a in --file=/dev/null) ;; --file=*) : >\"${{a#--file=}}\";; esac; done\necho 0\n",
+                "#!/bin/sh\nprintf '%s PGPASSWORD=%s\\n' \"{name} $(printf %s \"$*\" | tr '\\n' ' ')\" \"$PGPASSWORD\" >>'{}'\nfor a; do case $a in --file=/dev/null) ;; --file=*) : >\"${{a#--file=}}\";; esac; done\necho 0\n",
                 note.display()
             );
             std::fs::write(&path, text).unwrap();
