@@ -33,6 +33,7 @@ mod observations;
 mod operations;
 mod overload;
 mod progress;
+mod races;
 mod rates;
 mod recount;
 mod recount_many;
