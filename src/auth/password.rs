@@ -7,7 +7,7 @@ use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash}
 use argon2::{Algorithm, Argon2, Params, Version};
 use tokio::sync::Semaphore;
 
-use super::weakness::normalised;
+use super::weakness::{is_guessable, normalised};
 
 /// Hashing requests that may wait; the rest are told to come again.
 const MOST_WAITING: usize = 64;
@@ -56,6 +56,23 @@ impl Passwords {
     pub async fn hash(&self, password: &str) -> Result<String, Busy> {
         let (cost, password) = (self.cost, normalised(password));
         self.work(move || hash_with(cost, password.as_bytes())).await?.map_err(|_| Busy)
+    }
+
+    /// As [`Passwords::hash`], of a password that somebody chose; `None` when it is guessable. The estimate takes as long as a hash does, and
+    /// runs in its place.
+    pub async fn hash_unless_guessable(
+        &self,
+        password: &str,
+        username: &str,
+        name: &str,
+    ) -> Result<Option<String>, Busy> {
+        let (cost, password) = (self.cost, normalised(password));
+        let (username, name) = (username.to_owned(), name.to_owned());
+        let hashed = self.work(move || match is_guessable(&password, &username, &name) {
+            true => Ok(None),
+            false => hash_with(cost, password.as_bytes()).map(Some),
+        });
+        hashed.await?.map_err(|_| Busy)
     }
 
     /// Whether the password is the one hashed; takes as long when there is no hash.

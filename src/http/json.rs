@@ -84,7 +84,7 @@ where
     deserializer.deserialize_seq(AtMost::<T, N>(std::marker::PhantomData))
 }
 
-fn media_type(request: &HttpRequest) -> Result<(), Problem> {
+pub(super) fn media_type(request: &HttpRequest) -> Result<(), Problem> {
     let header = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = header.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {

@@ -21,6 +21,7 @@ pub mod listing;
 pub mod locale;
 pub mod metrics;
 pub mod one_or_many;
+pub mod optional_json;
 pub mod patch;
 pub mod path;
 pub mod pieces;
