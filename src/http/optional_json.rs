@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::json::{media_type, no_encoding, parse, read_body};
 use super::{Check, Problem, ValidJson, Violations};
 
-/// As [`ValidJson`]; without a body, whatever its type is said to be, the default.
+/// As [`ValidJson`]; without a body, whatever its type is said to be, and for `null` the default.
 #[derive(Debug)]
 pub struct OptionalJson<T>(pub ValidJson<T>);
 
@@ -28,11 +28,15 @@ impl<T: DeserializeOwned + Check + Default + 'static> FromRequest for OptionalJs
                 return Ok(Self(ValidJson { value: T::default(), digest: Vec::new() }));
             }
             headers?;
+            let digest = Sha256::digest(&bytes).to_vec();
+            if bytes.trim_ascii() == b"null" {
+                return Ok(Self(ValidJson { value: T::default(), digest }));
+            }
             let value: T = parse(&bytes)?;
             let mut faults = Violations::default();
             value.check(&mut faults);
             faults.into_result()?;
-            Ok(Self(ValidJson { value, digest: Sha256::digest(&bytes).to_vec() }))
+            Ok(Self(ValidJson { value, digest }))
         })
     }
 }
