@@ -267,6 +267,8 @@ async fn a_secret_that_somebody_else_knows_ends_at_once_with_its_tokens() {
     }
     let plain = service.call("POST", "clients/portal/secret").as_(&admin).raw("text/plain", "x").send().await;
     plain.expect_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    let null = service.call("POST", "clients/portal/secret").as_(&admin).raw("application/json", "null");
+    null.send().await.expect(200);
     // A body is not needed, whatever its type is said to be.
     for content_type in ["application/json", "application/octet-stream"] {
         let empty = service.call("POST", "clients/portal/secret").as_(&admin).raw(content_type, "");

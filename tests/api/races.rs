@@ -11,9 +11,9 @@ fn counted(answers: &[Answer], status: u16) -> usize {
 }
 
 /// Actions of the events about a thing, the oldest first.
-async fn events(service: &TestService, entity: &str) -> Vec<Value> {
+async fn events(service: &TestService, entity: &str, key: &str) -> Vec<Value> {
     let admin = service.token("admin").await;
-    let path = format!("audit-events?entity={entity}&limit=200");
+    let path = format!("audit-events?entity={entity}&key={key}&limit=200");
     let mut events =
         service.get(&path).as_(&admin).send().await.expect(200).json()["items"].as_array().unwrap().clone();
     events.sort_by_key(|event| event["after"]["version"].as_i64());
@@ -47,13 +47,13 @@ async fn creators_of_one_target_and_of_one_result_come_one_after_the_other() {
     };
     let answers = join_all((0..40).map(|n| service(n).put("targets", target(n)).as_(&token).send())).await;
     assert_eq!(counted(&answers, 200), 40, "{answers:?}");
-    is_a_chain(&events(&one, "target").await, 40);
+    is_a_chain(&events(&one, "target", "dossiers_level_4_resolved/province/-/2031").await, 40);
 
     let result = |n: usize| json!({"index_year": 2031, "node": "ICT", "rank": n + 1, "source": "Bộ TTTT"});
     let answers =
         join_all((0..40).map(|n| service(n).put("national-results", result(n)).as_(&token).send())).await;
     assert_eq!(counted(&answers, 200), 40, "{answers:?}");
-    is_a_chain(&events(&one, "national_result").await, 40);
+    is_a_chain(&events(&one, "national_result", "2031/ICT").await, 40);
 }
 
 #[actix_web::test]
