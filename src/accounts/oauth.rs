@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::client_model::{self as model, ClientRow};
 use super::rules::hash_of;
-use super::sessions::{address, token_answer};
+use super::sessions::{address, anonymous, token_answer};
 use super::throttle::Attempt;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
 use crate::db::Conn;
@@ -190,6 +190,7 @@ async fn authenticated(
 ) -> Result<ClientRow, Refusal> {
     let now = state.clock().now();
     let attempt = Attempt::new(&format!("client:{client_id}"), &address(request));
+    let _permit = state.db().admit_anonymous(&anonymous(request)).map_err(Problem::from)?;
     let (hashes, client) = state
         .db()
         .read(async move |conn: &mut Conn| {

@@ -76,13 +76,13 @@ pub async fn change_password(
     access.give_way();
     let epoch = known.as_ref().map(|k| k.epoch).unwrap_or_default();
     let (stored, given_out) = known.map(|k| (k.password_hash, k.given_out_hash)).unzip();
-    if !state.passwords().verify(&current_password, stored).await.map_err(busy)? {
+    if !state.passwords().verify(access.caller(), &current_password, stored).await.map_err(busy)? {
         access.read(async move |conn| Ok(attempt.failed(conn, now).await?)).await?;
         let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
         return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
     }
-    refuse_given_out(&state, &new_password, given_out.flatten()).await?;
-    let hash = state.passwords().hash(&new_password).await.map_err(busy)?;
+    refuse_given_out(&access, &state, &new_password, given_out.flatten()).await?;
+    let hash = state.passwords().hash(access.caller(), &new_password).await.map_err(busy)?;
     let was_given_out = access.principal().has_first_password();
     access
         .transaction(async move |conn| {
@@ -96,9 +96,14 @@ pub async fn change_password(
 }
 
 /// What somebody else knows does not become the user's own.
-async fn refuse_given_out(state: &State, password: &str, given_out: Option<String>) -> Result<(), Problem> {
+async fn refuse_given_out<P>(
+    access: &Access<P>,
+    state: &State,
+    password: &str,
+    given_out: Option<String>,
+) -> Result<(), Problem> {
     let Some(given_out) = given_out else { return Ok(()) };
-    if !state.passwords().verify(password, Some(given_out)).await.map_err(busy)? {
+    if !state.passwords().verify(access.caller(), password, Some(given_out)).await.map_err(busy)? {
         return Ok(());
     }
     let detail = Msg::fixed(

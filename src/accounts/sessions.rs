@@ -11,7 +11,7 @@ use super::session_model::{self, RefreshRow};
 use super::throttle::Attempt;
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Busy, Identity, Permission, Public, Role, Subject};
-use crate::db::Conn;
+use crate::db::{Caller, Conn};
 use crate::http::request::RequestId;
 use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
@@ -45,8 +45,17 @@ pub struct Tokens {
     pub refresh_token: String,
 }
 
-pub(super) fn busy(_: Busy) -> Problem {
-    Problem::new(Code::Unavailable).retry_after(2)
+pub(super) fn busy(busy: Busy) -> Problem {
+    match busy.own_share {
+        true => Problem::share_used_up(),
+        false => Problem::new(Code::Unavailable).retry_after(2),
+    }
+}
+
+/// Who is charged for a request before it is known whose it is.
+pub(super) fn anonymous(request: &HttpRequest) -> Caller {
+    let address = address(request);
+    address.parse().map_or_else(|_| Caller::named(format!("address:{address}")), Caller::at)
 }
 
 pub(super) fn address(request: &HttpRequest) -> String {
@@ -82,6 +91,8 @@ pub async fn login(
     let Login { username, password } = body.value;
     let attempt = Attempt::new(&username, &address(&request));
     let (gate, name) = (attempt.clone(), username.clone());
+    let caller = anonymous(&request);
+    let permit = state.db().admit_anonymous(&caller)?;
     let known = state
         .db()
         .read(async move |conn: &mut Conn| {
@@ -89,8 +100,10 @@ pub async fn login(
             Ok::<_, Problem>(model::credentials(conn, &name).await?)
         })
         .await?;
+    // Hashing may have to wait for its turn.
+    drop(permit);
     let hash = known.as_ref().map(|k| k.password_hash.clone());
-    let matches = state.passwords().verify(&password, hash).await.map_err(busy)?;
+    let matches = state.passwords().verify(&caller, &password, hash).await.map_err(busy)?;
     let Some(user) = known.filter(|k| matches && k.disabled_at.is_none()) else {
         let failed = async move |conn: &mut Conn| Ok::<_, Problem>(attempt.failed(conn, now).await?);
         state.db().read(failed).await?;
@@ -162,6 +175,7 @@ pub async fn refresh_tokens(
     let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
     let next = Opaque::random();
     let next_hash = next.hash.clone();
+    let _permit = state.db().admit_anonymous(&anonymous(&request))?;
     let renewed = state
         .db()
         .transaction(async move |conn: &mut Conn| {

@@ -70,8 +70,7 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let passwords = Passwords::new(config.password_cost).map_err(failed)?;
     let state = app::state_with_answers(db, Clock::System, ring, passwords, config.answer_cache_mib)
         .map_err(failed)?;
-    connections::raise_limit();
-    let (served, connections) = (state.clone(), Connections::default());
+    let (served, connections) = (state.clone(), Connections::new(connections::raise_limit()));
     let greeted = connections.clone();
     // Putting the routes together takes memory for a moment: one worker after the other, in the same place.
     let one_at_a_time = Arc::new(Mutex::new(()));
@@ -82,6 +81,8 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let server = HttpServer::new(application)
         .on_connect(move |connection, extensions| greeted.greet(connection, extensions))
         .client_request_timeout(CLIENT_TIMEOUT)
+        // Who closes its side is gone: its handler is dropped, and what it alone waits for is cancelled.
+        .h1_allow_half_closed(false)
         .keep_alive(connections::IDLE)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()

@@ -105,6 +105,7 @@ codes! {
     ControlMismatch = "CONTROL_MISMATCH", UNPROCESSABLE_ENTITY, "Số kiểm tra không khớp", "The control total does not match";
     ForeignSource = "FOREIGN_SOURCE", UNPROCESSABLE_ENTITY, "Cơ quan có nguồn số liệu khác", "The agency's counts come from another source";
     ArithmeticMismatch = "ARITHMETIC_MISMATCH", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ không cân đối", "The dossier counts do not balance";
+    WorkTooLarge = "WORK_TOO_LARGE", UNPROCESSABLE_ENTITY, "Khối lượng tính toán vượt giới hạn", "The computation is larger than allowed";
     MissingData = "MISSING_DATA", UNPROCESSABLE_ENTITY, "Thiếu số liệu", "Data is missing";
     // Frameworks
     TreeTooDeep = "TREE_TOO_DEEP", UNPROCESSABLE_ENTITY, "Cây chỉ tiêu quá sâu", "The tree is too deep";

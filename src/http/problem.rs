@@ -71,6 +71,15 @@ impl Problem {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// The caller alone has as much under way as it may, so that others find room.
+    pub fn share_used_up() -> Self {
+        let detail = Msg::fixed(
+            "Tài khoản (hoặc địa chỉ) này đang có quá nhiều yêu cầu cùng lúc: hãy chờ các yêu cầu trước hoàn thành rồi thử lại.",
+            "This account (or address) has too many requests under way at once: wait for the earlier ones, then try again.",
+        );
+        Self::with(Code::Unavailable, detail).retry_after(1)
+    }
+
     pub fn unauthenticated(code: Code) -> Self {
         let challenge = match code {
             Code::Unauthenticated => HeaderValue::from_static("Bearer realm=\"ict-index\""),
@@ -302,6 +311,7 @@ impl From<Fault> for Problem {
                 Self { internal: Some(why), ..Self::new(Code::Unavailable) }.retry_after(1)
             }
             Fault::Overloaded => Self::new(Code::Unavailable).retry_after(1),
+            Fault::ShareUsedUp => Self::share_used_up(),
             Fault::BadValue(why) => Self { internal: Some(why), ..Self::new(Code::ValueOutOfRange) },
             Fault::Internal(why) => Self::internal(why),
         }

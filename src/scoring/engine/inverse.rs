@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::fixed::Fixed;
 use super::framework::PointsKind;
 use super::score::{Run, Scored};
-use super::whatif::{FrontierMode, Substitution, simulate};
+use super::whatif::{FrontierMode, Substitution, rescored};
+use super::work::{Cancellation, Cancelled};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -60,6 +61,8 @@ pub enum InverseFault {
     NotApplicable,
     #[error("the indicator is the best of several, which have no figure in common")]
     BestOf,
+    #[error("nobody waits for the answer any more")]
+    Cancelled,
 }
 
 /// Places of a stored figure after the point.
@@ -77,6 +80,20 @@ struct Way {
     places: u32,
 }
 
+impl From<Cancelled> for InverseFault {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+/// Scorings of the whole run that [`least_change`] takes at the most: with a live frontier one for each halving, the best and the least.
+pub fn scorings_to_reach(mode: FrontierMode) -> usize {
+    match mode {
+        FrontierMode::Live => usize::try_from(HALVINGS).unwrap_or(usize::MAX).saturating_add(2),
+        FrontierMode::Frozen => 0,
+    }
+}
+
 /// Searches by bisection, which supposes that better figures do not lower the score: so it is with held bounds. A figure
 /// better than the best known one stays where it is; one that is missing starts at the worst known.
 pub fn least_change(
@@ -85,6 +102,7 @@ pub fn least_change(
     indicators: &[&str],
     goal: &Goal,
     mode: FrontierMode,
+    cancellation: Cancellation<'_>,
 ) -> Result<Inverse, InverseFault> {
     let scored = run.unit(unit).ok_or(InverseFault::UnitUnknown)?;
     let ways = indicators.iter().map(|code| way(run, scored, code)).collect::<Result<Vec<_>, _>>()?;
@@ -96,7 +114,7 @@ pub fn least_change(
     if !search.meets(&(best_score.clone(), best_place)) {
         return Ok(Inverse::Unreachable { best_score, best_place });
     }
-    let share = search.least();
+    let share = search.least(cancellation)?;
     let (score, place) = search.at(&share).ok_or(InverseFault::UnitUnknown)?;
     let figures = search.figures(&share);
     Ok(Inverse::Reached(Reached { share, figures, score, place }))
@@ -141,9 +159,10 @@ impl Search<'_> {
         }
     }
 
-    fn least(&self) -> Fixed {
+    fn least(&self, cancellation: Cancellation<'_>) -> Result<Fixed, Cancelled> {
         let (mut short, mut enough) = (Fixed::zero(), Fixed::one());
         for _ in 0..HALVINGS {
+            cancellation.check()?;
             let middle = (&short + &enough).times(&Fixed::half());
             if self.at(&middle).is_some_and(|found| self.meets(&found)) {
                 enough = middle;
@@ -151,7 +170,7 @@ impl Search<'_> {
                 short = middle;
             }
         }
-        enough
+        Ok(enough)
     }
 
     fn figure(way: &Way, share: &Fixed) -> Fixed {
@@ -188,8 +207,8 @@ impl Search<'_> {
                     value: Some(Self::figure(way, share)),
                 };
                 let changes: Vec<Substitution> = self.ways.iter().map(change).collect();
-                let simulated = simulate(self.run, &changes, self.mode).ok()?;
-                let scored = simulated.run.unit(unit)?;
+                let after = rescored(self.run, &changes, self.mode).ok()?;
+                let scored = after.unit(unit)?;
                 Some((scored.cells.first()?.score()?.clone(), scored.ranks.first().copied().flatten()?))
             }
         }

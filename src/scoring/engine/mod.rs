@@ -28,6 +28,7 @@ pub mod tree;
 pub mod validate;
 pub mod validate_leaf;
 pub mod whatif;
+pub mod work;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::faults::{departed, too_much};
 use super::kept::{rows_of, run_of};
 use super::model::RunRow;
 use super::wire::{IndexRun, units_asked};
@@ -15,7 +16,8 @@ use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{ListParams, Listing, Msg, Page, PageInfo, PathOf, Problem, Reply};
-use crate::scoring::engine::compare::{Change, Comparison, compare};
+use crate::scoring::engine::compare::{Change, Comparison, compare, scores_to_compare};
+use crate::scoring::engine::work::{Cancellation, within};
 use crate::state::State;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -175,17 +177,20 @@ async fn comparison_of(
     let key = format!("comparison/{}/{}", before.id, after.id);
     state
         .computed()
-        .get(key, async || {
+        .get(access.caller(), key, async |flight| {
             let (earlier, later) =
                 (run_of(access, state, before).await?, run_of(access, state, after).await?);
-            let done = state.computed().work(move || {
-                let mut done = compare(&earlier.run, &later.run);
+            within(scores_to_compare(&earlier.run, &later.run)).map_err(too_much)?;
+            access.give_way();
+            let done = flight.work(move |token| {
+                let departed = || token.is_cancelled();
+                let mut done = compare(&earlier.run, &later.run, Cancellation::when(&departed))?;
                 let place = |node: &str| later.run.tree.index_of(node);
                 // Within a node they stay in the order of the units.
                 done.changes.sort_by_cached_key(|change| place(&change.node));
-                done
+                Ok(done)
             });
-            let done = done.await?;
+            let done = done.await?.map_err(departed)?;
             let weight = done.changes.len() * 600;
             Ok((done, weight))
         })

@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 
 use actix_web::{get, web};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::faults::{departed, too_much};
 use super::units::unit_of;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::db::list::Order;
 use crate::http::{PathOf, Problem, Reply};
 use crate::scoring::engine::levers::Lever;
+use crate::scoring::engine::work::{Cancellation, Cancelled, within};
 use crate::state::State;
 use crate::tasks::model::{self as tasks, TaskQuery, progress};
 use crate::tasks::rules::TaskStatus;
@@ -85,8 +88,11 @@ pub async fn list_levers(
     let leaves = now.run.tree.leaves().map(|(_, item, _)| &item.code);
     let codes = leaves.chain(now.fed.iter().map(|(_, indicator)| indicator)).cloned().collect();
     let tasks = tasks_of(&access, codes).await?;
-    let work = move || {
-        let levers = now.run.levers(&unit).unwrap_or_default();
+    within(now.run.scores_for_levers()).map_err(too_much)?;
+    access.give_way();
+    let work = move |token: &CancellationToken| {
+        let is_cancelled = || token.is_cancelled();
+        let levers = now.run.levers(&unit, Cancellation::when(&is_cancelled))?.unwrap_or_default();
         let item = |lever: Lever| {
             let index = now.run.tree.index_of(&lever.indicator);
             let item = index.and_then(|index| now.run.tree.item(index));
@@ -100,9 +106,9 @@ pub async fn list_levers(
                 lever,
             }
         };
-        UnitLevers { run: row.id, items: levers.into_iter().map(item).collect(), unit }
+        Ok::<_, Cancelled>(UnitLevers { run: row.id, items: levers.into_iter().map(item).collect(), unit })
     };
-    let body = state.computed().work(work).await?;
+    let body = state.computed().work(access.caller(), work).await?.map_err(departed)?;
     let bytes =
         serde_json::to_vec(&body).map_err(|e| Problem::internal(format!("cannot write JSON: {e}")))?;
     Reply::resource(&access.conditions, &crate::http::EntityTag::of_bytes(&bytes), || body)

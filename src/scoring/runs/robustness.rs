@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::faults::refused;
+use super::faults::{refused, too_much};
 use super::kept::{row_of, run_of};
 use super::model::RunRow;
 use crate::auth::Access;
@@ -21,6 +21,7 @@ use crate::scoring::engine::robust::{
     LeftOut, MAX_DRAWS, Options, RankInterval, Variant, leave_one_out, most_draws, rank_intervals,
 };
 use crate::scoring::engine::score::Run;
+use crate::scoring::engine::work::Cancellation;
 use crate::state::State;
 
 const DRAWS: usize = 1_000;
@@ -153,6 +154,7 @@ pub async fn test_robustness(
         return Ok(Reply::not_modified(&tag));
     }
     // First what may be refused.
+    check_work(&access, &state, &row, &options).await?;
     let intervals = intervals_of(&access, &state, &row, options.clone()).await?;
     let left_out = left_out_of(&access, &state, &row).await?;
     Reply::resource(&access.conditions, &tag, || Robustness {
@@ -166,6 +168,19 @@ pub async fn test_robustness(
     })
 }
 
+/// Refuses what takes too long before any of it is computed.
+async fn check_work(
+    access: &Access<ReadStatistics>,
+    state: &State,
+    row: &RunRow,
+    options: &Options,
+) -> Result<(), Problem> {
+    let now = run_of(access, state, row).await?;
+    check_size(&now.run, options.draws)?;
+    let scorings = now.run.tree.leaves().count().max(options.variants.len());
+    now.run.affords(scorings).map_err(too_much)
+}
+
 async fn intervals_of(
     access: &Access<ReadStatistics>,
     state: &State,
@@ -175,10 +190,13 @@ async fn intervals_of(
     let key = format!("intervals/{}/{options:?}", row.id);
     state
         .computed()
-        .get(key, async || {
+        .get(access.caller(), key, async |flight| {
             let now = run_of(access, state, row).await?;
-            check_size(&now.run, options.draws)?;
-            let done = state.computed().work(move || rank_intervals(&now.run, &options)).await?;
+            let done = flight.work(move |token| {
+                let departed = || token.is_cancelled();
+                rank_intervals(&now.run, &options, Cancellation::when(&departed))
+            });
+            let done = done.await?;
             let done = done.map_err(refused)?;
             let weight = done.len() * 200;
             Ok((done, weight))
@@ -193,9 +211,13 @@ async fn left_out_of(
 ) -> Result<Arc<Vec<LeftOut>>, Problem> {
     state
         .computed()
-        .get(format!("left_out/{}", row.id), async || {
+        .get(access.caller(), format!("left_out/{}", row.id), async |flight| {
             let now = run_of(access, state, row).await?;
-            let done = state.computed().work(move || leave_one_out(&now.run)).await?.map_err(refused)?;
+            let done = flight.work(move |token| {
+                let departed = || token.is_cancelled();
+                leave_one_out(&now.run, Cancellation::when(&departed))
+            });
+            let done = done.await?.map_err(refused)?;
             let weight = done.iter().map(|out| 100 + out.moved.len() * 120).sum();
             Ok((done, weight))
         })

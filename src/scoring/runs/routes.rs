@@ -1,6 +1,7 @@
 //! Index runs over HTTP: computing, finding and reading them. The files beside this one hold the handlers of what follows from one.
 
 use actix_web::{get, post, web};
+use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
@@ -49,10 +50,17 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     security(("bearer" = ["index_runs:write"]))
 )]
 #[post("/index-runs")]
-async fn create_run(access: Access<WriteIndexRuns>, body: ValidJson<NewIndexRun>) -> Result<Reply, Problem> {
+async fn create_run(
+    access: Access<WriteIndexRuns>,
+    body: ValidJson<NewIndexRun>,
+    state: web::Data<State>,
+) -> Result<Reply, Problem> {
     let (actor, new) = (access.actor(), body.value);
+    // Before the transaction: who waits for it holds no connection.
+    let permit = state.computed().permit(access.caller()).await?;
     access
         .post(&body.digest, async move |conn| {
+            let _until_stored = permit;
             if new.kind == Kind::Official {
                 model::lock_official(conn, &new.framework, new.index_year).await?;
             }
@@ -185,8 +193,10 @@ async fn get_run(
     // Long results would keep others waiting on a shared connection.
     let stored = access.read(async move |conn| Ok(score_model::all_scores(conn, id.0).await?)).await?;
     let (run, told) = (now.clone(), row.clone());
-    let found = move || (verify(&told, &stored, &run), warnings_seen(&told, warnings(&run.run)));
-    let (verification, warnings) = state.computed().work(found).await?;
+    access.give_way();
+    let found =
+        move |_: &CancellationToken| (verify(&told, &stored, &run), warnings_seen(&told, warnings(&run.run)));
+    let (verification, warnings) = state.computed().work(access.caller(), found).await?;
     let tag = tag_of(&row, verification.matches);
     Reply::resource(&access.conditions, &tag, || IndexRunDetail {
         run: IndexRun::from(row),

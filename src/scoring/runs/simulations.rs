@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::faults::{no_way, refused, unknown_indicator, unknown_unit};
+use super::faults::{departed, no_way, refused, too_much, unknown_indicator, unknown_unit};
 use super::kept::both_of;
 use super::model::RunRow;
 use super::seen::scores_seen;
@@ -17,10 +18,11 @@ use crate::http::json::at_most;
 use crate::http::{Check, Code, Msg, PathOf, Problem, Reply, ValidJson, Violations};
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::observed_codes;
-use crate::scoring::engine::inverse::{Goal, Inverse, least_change};
+use crate::scoring::engine::inverse::{Goal, Inverse, least_change, scorings_to_reach};
 use crate::scoring::engine::outcome::ScoreItem;
 use crate::scoring::engine::score::Run;
-use crate::scoring::engine::whatif::{FrontierMode, Moved, Substitution, simulate};
+use crate::scoring::engine::whatif::{FrontierMode, Moved, Substitution, scores_to_simulate, simulate};
+use crate::scoring::engine::work::{Cancellation, TooMuchWork, count, within};
 use crate::state::State;
 
 const MOST_CHANGES: usize = 2_000;
@@ -147,8 +149,19 @@ pub async fn simulate_run(
     let (row, now) = both_of(&access, &state, id.0).await?;
     let asked = body.value;
     check_names(&row, &now.run, &asked)?;
-    let answer = state.computed().work(move || answer(&row, &now.run, asked)).await??;
-    Reply::ok(&answer)
+    check_work(&now.run, &asked).map_err(too_much)?;
+    access.give_way();
+    let work = move |token: &CancellationToken| {
+        let departed = || token.is_cancelled();
+        answer(&row, &now.run, asked, Cancellation::when(&departed))
+    };
+    Reply::ok(&state.computed().work(access.caller(), work).await??)
+}
+
+fn check_work(run: &Run, asked: &NewSimulation) -> Result<(), TooMuchWork> {
+    let to_reach = asked.goal.as_ref().map_or(0, |_| scorings_to_reach(asked.frontier));
+    let of_goal = run.scores_each().saturating_mul(count(to_reach));
+    within(scores_to_simulate(run).saturating_add(of_goal))
 }
 
 /// Every name that the run does not know, or that is not the caller's.
@@ -206,11 +219,18 @@ fn repeated(asked: &NewSimulation, faults: &mut Violations) {
     }
 }
 
-fn answer(row: &RunRow, run: &Run, asked: NewSimulation) -> Result<SimulationAnswer, Problem> {
+fn answer(
+    row: &RunRow,
+    run: &Run,
+    asked: NewSimulation,
+    cancellation: Cancellation<'_>,
+) -> Result<SimulationAnswer, Problem> {
     let change = |new: NewFigure| Substitution { unit: new.unit, indicator: new.indicator, value: new.value };
     let changes: Vec<Substitution> = asked.changes.into_iter().map(change).collect();
+    cancellation.check().map_err(departed)?;
     let after = simulate(run, &changes, asked.frontier).map_err(refused)?;
-    let inverse = asked.goal.map(|goal| reach(&after.run, &goal, asked.frontier)).transpose()?;
+    let inverse =
+        asked.goal.map(|goal| reach(&after.run, &goal, asked.frontier, cancellation)).transpose()?;
     let scores = match asked.nodes.as_slice() {
         [] => after.run.overall(),
         nodes => nodes.iter().flat_map(|node| after.run.scores_of(node)).collect(),
@@ -219,11 +239,16 @@ fn answer(row: &RunRow, run: &Run, asked: NewSimulation) -> Result<SimulationAns
     Ok(SimulationAnswer { run: row.id, frontier: asked.frontier, scores, moved: after.moved, inverse })
 }
 
-fn reach(run: &Run, new: &NewGoal, mode: FrontierMode) -> Result<Inverse, Problem> {
+fn reach(
+    run: &Run,
+    new: &NewGoal,
+    mode: FrontierMode,
+    cancellation: Cancellation<'_>,
+) -> Result<Inverse, Problem> {
     let goal = match (&new.score, new.place) {
         (Some(score), _) => Goal::Score(score.clone()),
         (None, place) => Goal::Place(place.and_then(|place| usize::try_from(place).ok()).unwrap_or(1)),
     };
     let indicators: Vec<&str> = new.indicators.iter().map(String::as_str).collect();
-    least_change(run, &new.unit, &indicators, &goal, mode).map_err(no_way)
+    least_change(run, &new.unit, &indicators, &goal, mode, cancellation).map_err(no_way)
 }

@@ -2,6 +2,7 @@
 
 use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -72,8 +73,9 @@ pub async fn explain_unit(
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
-    let work = move || explanation(&row, &now, unit, target.as_ref());
-    let body = state.computed().work(work).await?.ok_or_else(Problem::not_found)?;
+    access.give_way();
+    let work = move |_: &CancellationToken| explanation(&row, &now, unit, target.as_ref());
+    let body = state.computed().work(access.caller(), work).await?.ok_or_else(Problem::not_found)?;
     Reply::resource(&access.conditions, &tag, || body)
 }
 
