@@ -101,7 +101,12 @@ pub fn least_change(
     let ways = indicators.iter().map(|code| way(run, scored, code)).collect::<Result<Vec<_>, _>>()?;
     let search = Search { run, scored, ways, goal, mode };
     if let Some((score, place)) = search.present().filter(|found| search.meets(found)) {
-        return Ok(Inverse::Reached(Reached { share: Fixed::zero(), figures: Vec::new(), score, place: Some(place) }));
+        return Ok(Inverse::Reached(Reached {
+            share: Fixed::zero(),
+            figures: Vec::new(),
+            score,
+            place: Some(place),
+        }));
     }
     let (best_score, best_place) = search.at(&Fixed::one()).ok_or(InverseFault::UnitUnknown)?;
     if !search.meets(&(best_score.clone(), best_place)) {

@@ -94,8 +94,9 @@ pub async fn list_levers(
     let work = move || {
         let mut levers = now.run.levers(&unit).unwrap_or_default();
         let disclosure = row.disclosure(&now.run);
-        let withheld =
-            disclosure.map(|disclosure| redaction::levers(&disclosure, &unit, &mut levers)).unwrap_or_default();
+        let withheld = disclosure
+            .map(|disclosure| redaction::levers(&disclosure, &unit, &mut levers))
+            .unwrap_or_default();
         let item = |lever: Lever| {
             let index = now.run.tree.index_of(&lever.indicator);
             let item = index.and_then(|index| now.run.tree.item(index));

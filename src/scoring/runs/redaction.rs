@@ -90,7 +90,12 @@ pub fn verification(row: &RunRow, verification: &mut Verification) {
 }
 
 /// The tree of one own unit without what was measured against too few others.
-pub fn explanation(disclosure: &Disclosure<'_>, unit: &str, tree: &mut Explanation, withheld: &mut Vec<Withheld>) {
+pub fn explanation(
+    disclosure: &Disclosure<'_>,
+    unit: &str,
+    tree: &mut Explanation,
+    withheld: &mut Vec<Withheld>,
+) {
     let parts = disclosure.overall(unit).is_some();
     redact_item(disclosure, unit, parts, tree, withheld);
 }

@@ -68,7 +68,8 @@ impl RobustnessQuery {
 
     /// Each way of drawing that a caller chooses compares their units with others another time: enough of them give figures away.
     fn check_not_chosen(&self) -> Result<(), Problem> {
-        let is_default = |given: &Option<String>, default: &str| given.as_deref().is_none_or(|given| given == default);
+        let is_default =
+            |given: &Option<String>, default: &str| given.as_deref().is_none_or(|given| given == default);
         let chosen = [
             ("?draws", !is_default(&self.draws, &DRAWS.to_string())),
             ("?seed", !is_default(&self.seed, &SEED.to_string())),

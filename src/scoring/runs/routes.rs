@@ -132,7 +132,8 @@ async fn store(
     audit::record(conn, actor, Event::create("index_run", id.to_string(), &row)).await?;
     let verification = Verification::of_new(&done);
     let tag = tag_of(&row, verification.matches);
-    let detail = IndexRunDetail { run: IndexRun::of(row, &Scope::All), warnings: warnings(&done.run), verification };
+    let detail =
+        IndexRunDetail { run: IndexRun::of(row, &Scope::All), warnings: warnings(&done.run), verification };
     Ok(Reply::created(format!("/api/v1/index-runs/{id}"), &detail)?.tagged(&tag))
 }
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::faults::{no_way, refused, unknown_indicator, unknown_unit};
 use super::kept::both_of;
-use super::model::RunRow;
 use super::limited_simulation as limited;
+use super::model::RunRow;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::json::at_most;
