@@ -53,6 +53,7 @@ mod support;
 mod targets;
 mod tasks;
 mod tls;
+mod variants;
 mod walk;
 mod wall;
 mod wholeness;
