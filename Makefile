@@ -46,6 +46,9 @@ fuzz: ## schemathesis against the served description and property tests of the p
 login-times: ## whether refused logins tell accounts apart by their times, and what 200 logins at once do; some four minutes
 	@scripts/login-times.sh $(ARGS)
 
+edge-times: ## what the largest requests do to memory and to /readyz meanwhile; SERVICE=target/release/ict-index
+	@scripts/edge-times.sh $(ARGS)
+
 bench: ## measure against limits and rivals, in at most 5 minutes after the builds; make bench ARGS='--only cached,batch'
 	@python3 benches/run.py $(ARGS)
 
