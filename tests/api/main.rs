@@ -39,6 +39,7 @@ mod reports;
 mod schema;
 mod services;
 mod sessions;
+mod shares;
 mod statistics;
 mod submissions;
 mod support;
