@@ -93,7 +93,7 @@ fn the_least_change_reaches_and_no_less_does() {
     assert_eq!(rank_of(&short, "u"), Some(3));
     let unreachable =
         least_change(&run, "u", &["a"], &Goal::Score(fixed("0.9")), FrontierMode::Live, Cancellation::NEVER);
-    assert_eq!(unreachable, Ok(Inverse::Unreachable { best_score: fixed("0.75"), best_place: 2 }));
+    assert_eq!(unreachable, Ok(Inverse::Unreachable { best_score: fixed("0.75"), best_place: Some(2) }));
     // Live, the lowest figure of `a` is the own one until it passes v's 60.
     for (mode, wanted) in [(FrontierMode::Frozen, ["50", "75"]), (FrontierMode::Live, ["75", "87.5"])] {
         let both =
