@@ -16,11 +16,19 @@ random() { head -c "$1" /dev/urandom | base64 -w 0; }
 # make NAME CONTENT: whole or not at all, so that an interrupted run leaves no half secret.
 make() {
   if [[ -e secrets/$1 ]]; then echo "secrets/$1 exists"; return; fi
-  printf '%s' "$2" >"secrets/.$1.new"
-  mv "secrets/.$1.new" "secrets/$1"
+  # A new file that nobody has laid there, and nothing in the place of what another run has made meanwhile.
+  local new
+  new=$(mktemp "secrets/.$1.XXXXXXXXXX")
+  printf '%s' "$2" >"$new"
+  chmod 644 "$new"
+  mv -nT "$new" "secrets/$1"
+  rm -f "$new"
   echo "secrets/$1 made"
 }
 
+# One for each login of the database (scripts/database-roles.sql): the administrator's, the owner's of the tables, the service's.
 make postgres_password "$(random 24 | tr '+/' '-_')"
+make owner_password "$(random 24 | tr '+/' '-_')"
+make service_password "$(random 24 | tr '+/' '-_')"
 make token_keys "$(printf '{"keys":[{"kid":"%s","secret":"%s","not_before":"%s"}]}' \
   "$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')" "$(random 32)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)")"

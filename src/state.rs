@@ -1,15 +1,18 @@
 //! What all requests share: the database, the clock, keys, metrics, and the description of the API.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
-use crate::auth::{KeyRing, Passwords, Tokens};
+use crate::auth::{KeyRing, Passwords, Permission, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
+use crate::http::bodies::BodyMemory;
+use crate::http::client_address::{ClientAddress, TrustedProxies};
 use crate::http::computed::Computed;
 use crate::http::describe::Description;
 use crate::http::metrics::Metrics;
+use crate::http::offload::Offload;
 
 /// What all requests share. Cheap to clone.
 #[derive(Clone)]
@@ -27,7 +30,13 @@ struct Inner {
     tokens: Tokens,
     answers: Answers,
     computed: Computed,
+    bodies: BodyMemory,
+    offload: Offload,
+    /// Paths whose answers the response cache keeps, and what their operations ask of a caller.
+    response_cached: Box<[(Box<str>, Permission)]>,
+    metrics_apart: AtomicBool,
     stopping: AtomicBool,
+    trusted_proxies: OnceLock<TrustedProxies>,
 }
 
 impl State {
@@ -38,7 +47,9 @@ impl State {
         passwords: Passwords,
         description: Description,
         answers: Answers,
+        bodies: BodyMemory,
     ) -> Self {
+        let response_cached = response_cached(&description);
         let inner = Inner {
             db,
             clock,
@@ -49,7 +60,12 @@ impl State {
             tokens: Tokens::default(),
             answers,
             computed: Computed::default(),
+            bodies,
+            offload: Offload::default(),
+            response_cached,
+            metrics_apart: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
+            trusted_proxies: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -79,6 +95,16 @@ impl State {
         &self.inner.description
     }
 
+    /// Proxies whose word on the client's address is taken; said once, before serving. Otherwise: none.
+    pub fn trust_proxies(&self, proxies: TrustedProxies) {
+        let _ = self.inner.trusted_proxies.set(proxies);
+    }
+
+    /// Where a request comes from.
+    pub fn client_of(&self, request: &actix_web::HttpRequest) -> ClientAddress {
+        self.inner.trusted_proxies.get_or_init(TrustedProxies::default).client_of(request)
+    }
+
     /// Tokens verified a moment ago.
     pub fn tokens(&self) -> &Tokens {
         &self.inner.tokens
@@ -94,10 +120,38 @@ impl State {
         &self.inner.computed
     }
 
+    /// Memory for request bodies.
+    pub fn bodies(&self) -> &BodyMemory {
+        &self.inner.bodies
+    }
+
+    /// Where work goes that would hold a worker.
+    pub fn offload(&self) -> &Offload {
+        &self.inner.offload
+    }
+
+    /// What a caller needs for the kept answers of this path; `None`: its operation did not opt into the response cache.
+    pub fn response_cached(&self, path: &str) -> Option<Permission> {
+        self.inner
+            .response_cached
+            .iter()
+            .find(|(cached, _)| **cached == *path)
+            .map(|(_, permission)| *permission)
+    }
+
     /// The exposition format of all metrics.
     pub fn render_metrics(&self) -> String {
         let inner = &self.inner;
-        inner.metrics.render(&inner.db, inner.answers.counts(), inner.tokens.counts())
+        inner.metrics.render(&inner.db, inner.answers.counts(), inner.tokens.counts(), inner.bodies.counts())
+    }
+
+    /// Metrics have a listener of their own from now on: `/metrics` of the API is 404.
+    pub fn serve_metrics_apart(&self) {
+        self.inner.metrics_apart.store(true, Ordering::Relaxed);
+    }
+
+    pub fn are_metrics_apart(&self) -> bool {
+        self.inner.metrics_apart.load(Ordering::Relaxed)
     }
 
     /// Readiness goes first: from now on `/readyz` answers 503.
@@ -108,4 +162,11 @@ impl State {
     pub fn is_stopping(&self) -> bool {
         self.inner.stopping.load(Ordering::Relaxed)
     }
+}
+
+/// An operation whose permission is not known is not cached; `tests/api/caches.rs` lists those that are.
+fn response_cached(description: &Description) -> Box<[(Box<str>, Permission)]> {
+    let permission = |name: &str| Permission::ALL.iter().copied().find(|one| one.as_str() == name);
+    let cached = description.response_cached().iter();
+    cached.filter_map(|one| Some((one.path.as_str().into(), permission(&one.permission)?))).collect()
 }

@@ -5,13 +5,15 @@
 mod administrators;
 pub mod client_model;
 pub mod clients;
+pub mod login_throttle;
 pub mod model;
+mod new_password;
 pub mod oauth;
 pub mod own_password;
 pub mod own_sessions;
+pub mod refresh;
 pub mod routes;
 pub mod rules;
 pub mod session_model;
 pub mod sessions;
-pub mod throttle;
 pub mod users;

@@ -1,14 +1,15 @@
 //! One's own password, changed.
 
-use actix_web::{HttpRequest, put, web};
+use actix_web::{put, web};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::login_throttle::{self, Credential, Origin};
 use super::model;
+use super::new_password::hash_new;
 use super::rules::check_password;
-use super::sessions::{address, busy};
-use super::throttle::Attempt;
+use super::sessions::busy;
 use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Actor, Identity, is_same_password};
@@ -47,7 +48,6 @@ impl Check for PasswordChange {
 #[put("/me/password")]
 pub async fn change_password(
     access: Access<OwnAccount>,
-    request: HttpRequest,
     state: web::Data<State>,
     body: ValidJson<PasswordChange>,
 ) -> Result<Reply, Problem> {
@@ -56,14 +56,8 @@ pub async fn change_password(
     };
     let (username, id, now, actor) = (username.clone(), *id, access.now(), access.actor());
     let PasswordChange { current_password, new_password } = body.value;
-    let attempt = Attempt::new(&username, &address(&request));
-    let (gate, name) = (attempt.clone(), username.clone());
-    let known = access
-        .read(async move |conn| {
-            gate.admit(conn, now).await?;
-            Ok(model::credentials(conn, &name).await?)
-        })
-        .await?;
+    let name = username.clone();
+    let known = access.read(async move |conn| Ok(model::credentials(conn, &name).await?)).await?;
     let name = known.as_ref().map(|k| k.display_name.as_str()).unwrap_or_default();
     let mut faults = Violations::default();
     check_password(&mut faults, "/new_password", &new_password, &username, name);
@@ -72,17 +66,13 @@ pub async fn change_password(
         faults.add(Code::WeakPassword, "/new_password", detail);
     }
     faults.into_result()?;
-    // Hashing may have to wait for its turn.
-    access.give_way();
+    let display_name = name.to_owned();
     let epoch = known.as_ref().map(|k| k.epoch).unwrap_or_default();
     let (stored, given_out) = known.map(|k| (k.password_hash, k.given_out_hash)).unzip();
-    if !state.passwords().verify(&current_password, stored).await.map_err(busy)? {
-        access.read(async move |conn| Ok(attempt.failed(conn, now).await?)).await?;
-        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
-        return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
-    }
-    refuse_given_out(&state, &new_password, given_out.flatten()).await?;
-    let hash = state.passwords().hash(&new_password).await.map_err(busy)?;
+    require_current_password(&access, &state, &current_password, stored).await?;
+    refuse_given_out(&access, &state, &new_password, given_out.flatten()).await?;
+    let account = (username.as_str(), display_name.as_str());
+    let hash = hash_new(state.passwords(), access.caller(), "/new_password", &new_password, account).await?;
     let was_given_out = access.principal().has_first_password();
     access
         .transaction(async move |conn| {
@@ -95,10 +85,43 @@ pub async fn change_password(
         .await
 }
 
+/// Guesses are counted by session: whoever holds a token guesses no more than others do, and nobody else closes this to its user.
+async fn require_current_password(
+    access: &Access<OwnAccount>,
+    state: &State,
+    password: &str,
+    stored: Option<String>,
+) -> Result<(), Problem> {
+    let Identity::User { username, session, .. } = access.identity() else {
+        return Err(Problem::new(Code::Forbidden));
+    };
+    let (username, origin, now) = (username.clone(), Origin::Session(*session), access.now());
+    let attempt = access
+        .transaction(async move |conn| {
+            login_throttle::attempt(conn, Credential::Password, &username, &origin, now).await
+        })
+        .await?;
+    // Hashing may have to wait for its turn.
+    access.release_permit();
+    let verified = state.passwords().verify(access.caller(), password, stored).await;
+    if !attempt.decided(state.db(), verified).await? {
+        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
+        return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
+    }
+    access.read(async move |conn| Ok(attempt.succeeded(conn).await?)).await?;
+    access.release_permit();
+    Ok(())
+}
+
 /// What somebody else knows does not become the user's own.
-async fn refuse_given_out(state: &State, password: &str, given_out: Option<String>) -> Result<(), Problem> {
+async fn refuse_given_out<P>(
+    access: &Access<P>,
+    state: &State,
+    password: &str,
+    given_out: Option<String>,
+) -> Result<(), Problem> {
     let Some(given_out) = given_out else { return Ok(()) };
-    if !state.passwords().verify(password, Some(given_out)).await.map_err(busy)? {
+    if !state.passwords().verify(access.caller(), password, Some(given_out)).await.map_err(busy)? {
         return Ok(());
     }
     let detail = Msg::fixed(

@@ -2,12 +2,12 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{clients, oauth, own_password, own_sessions, sessions, users};
+use super::{clients, oauth, own_password, own_sessions, refresh, sessions, users};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(sessions::login)
-        .service(sessions::refresh_tokens)
+        .service(refresh::refresh_tokens)
         .service(sessions::logout)
         .service(sessions::me)
         .service(own_password::change_password)

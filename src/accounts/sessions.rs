@@ -1,18 +1,17 @@
-//! Logging in, staying in, logging out; one's own account.
+//! Logging in, logging out; one's own account.
 
-use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, web};
-use log::Level;
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::login_throttle::{self, Credential, Origin, remember_address};
 use super::model::{self, UserRow};
-use super::rules::{Opaque, Renewal, hash_of, renewal};
-use super::session_model::{self, RefreshRow};
-use super::throttle::Attempt;
+use super::rules::Opaque;
+use super::session_model;
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Busy, Identity, Permission, Public, Role, Subject};
-use crate::db::Conn;
-use crate::http::request::RequestId;
+use crate::db::{Caller, Conn};
+use crate::http::client_address::ClientAddress;
 use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
 
@@ -45,12 +44,16 @@ pub struct Tokens {
     pub refresh_token: String,
 }
 
-pub(super) fn busy(_: Busy) -> Problem {
-    Problem::new(Code::Unavailable).retry_after(2)
+pub(super) fn busy(busy: Busy) -> Problem {
+    match busy.own_share {
+        true => Problem::share_used_up(),
+        false => Problem::new(Code::Unavailable).retry_after(2),
+    }
 }
 
-pub(super) fn address(request: &HttpRequest) -> String {
-    request.peer_addr().map_or_else(|| "unknown".to_owned(), |peer| peer.ip().to_string())
+/// Who is charged for a request before it is known whose it is.
+pub(super) fn anonymous(address: &ClientAddress) -> Caller {
+    Caller::named(format!("address:{}", address.as_str()))
 }
 
 /// No cache keeps an answer that holds tokens.
@@ -80,20 +83,25 @@ pub async fn login(
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock().now();
     let Login { username, password } = body.value;
-    let attempt = Attempt::new(&username, &address(&request));
-    let (gate, name) = (attempt.clone(), username.clone());
-    let known = state
+    let address = state.client_of(&request);
+    let origin = Origin::Address(address.clone());
+    let caller = anonymous(&address);
+    let permit = state.db().admit_anonymous(&caller)?;
+    let (known, attempt) = state
         .db()
-        .read(async move |conn: &mut Conn| {
-            gate.admit(conn, now).await?;
-            Ok::<_, Problem>(model::credentials(conn, &name).await?)
+        .transaction(async move |conn: &mut Conn| {
+            let known = model::credentials(conn, &username).await?;
+            let attempt =
+                login_throttle::attempt(conn, Credential::Password, &username, &origin, now).await?;
+            Ok::<_, Problem>((known, attempt))
         })
         .await?;
+    // Hashing may have to wait for its turn.
+    drop(permit);
     let hash = known.as_ref().map(|k| k.password_hash.clone());
-    let matches = state.passwords().verify(&password, hash).await.map_err(busy)?;
+    let verified = state.passwords().verify(&caller, &password, hash).await;
+    let matches = attempt.decided(state.db(), verified).await?;
     let Some(user) = known.filter(|k| matches && k.disabled_at.is_none()) else {
-        let failed = async move |conn: &mut Conn| Ok::<_, Problem>(attempt.failed(conn, now).await?);
-        state.db().read(failed).await?;
         return Err(Problem::new(Code::InvalidCredentials).header(
             actix_web::http::header::WWW_AUTHENTICATE,
             actix_web::http::header::HeaderValue::from_static("Bearer realm=\"ict-index\""),
@@ -105,8 +113,12 @@ pub async fn login(
     let session = state
         .db()
         .transaction(async move |conn: &mut Conn| {
+            let session = session_model::open_session(conn, id, epoch, refresh_hash, now).await?;
+            if session.is_some() {
+                remember_address(conn, id, &address, now).await?;
+            }
             attempt.succeeded(conn).await?;
-            Ok::<_, Problem>(session_model::open_session(conn, id, epoch, refresh_hash, now).await?)
+            Ok::<_, Problem>(session)
         })
         .await?
         .ok_or_else(|| Problem::unauthenticated(Code::InvalidCredentials))?;
@@ -115,91 +127,13 @@ pub async fn login(
     Ok(token_answer(&tokens(access_token, first)))
 }
 
-fn tokens(access_token: String, opaque: Opaque) -> Tokens {
+pub(super) fn tokens(access_token: String, opaque: Opaque) -> Tokens {
     Tokens {
         access_token,
         token_type: "Bearer",
         expires_in: ACCESS_TOKEN_SECONDS,
         refresh_token: opaque.text,
     }
-}
-
-/// A refresh token.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RefreshToken {
-    refresh_token: String,
-}
-
-impl Check for RefreshToken {
-    /// Anything that is no token of ours is refused alike, by looking it up.
-    fn check(&self, _: &mut Violations) {}
-}
-
-/// Get new tokens
-///
-/// Each refresh token works once. Within 10 seconds of that it may be used again, each time for a further pair of the same session: two
-/// tabs of one client, or a client whose answer was lost. Using one later ends the session it belongs to, with all its tokens. One that
-/// was not used for four hours is refused: log in again. A session lasts 16 hours at most.
-#[utoipa::path(
-    tag = "auth",
-    request_body = RefreshToken,
-    responses(
-        (status = 200, description = "New tokens", body = Tokens),
-        (status = 401, description = "Invalid, used or expired", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
-    ),
-    security(())
-)]
-#[post("/auth/refresh")]
-pub async fn refresh_tokens(
-    _: Public,
-    request: HttpRequest,
-    state: web::Data<State>,
-    body: ValidJson<RefreshToken>,
-) -> Result<HttpResponse, Problem> {
-    let now = state.clock().now();
-    let hash = hash_of(&body.value.refresh_token);
-    let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
-    let next = Opaque::random();
-    let next_hash = next.hash.clone();
-    let renewed = state
-        .db()
-        .transaction(async move |conn: &mut Conn| {
-            let Some(row) = session_model::lock_refresh_token(conn, hash.clone(), now).await? else {
-                return Ok(None);
-            };
-            match renewal(row.used_at, row.alive, now) {
-                Renewal::Refused => return Ok(None),
-                Renewal::Reused => {
-                    tell(&row, &request_id, Level::Warn, "a refresh token was used twice: its session ends");
-                    // Someone else holds a copy: the whole family ends. The answer comes after the commit.
-                    session_model::revoke_session(conn, row.session_id, "reuse", now).await?;
-                    return Ok(None);
-                }
-                // The first use stays the one that counts: further ones do not prolong it.
-                Renewal::First => session_model::mark_used(conn, hash, now).await?,
-                Renewal::Again => {
-                    tell(&row, &request_id, Level::Info, "a refresh token was used again within its grace");
-                }
-            }
-            session_model::add_refresh_token(conn, row.session_id, next_hash, now).await?;
-            Ok::<_, Problem>(Some(Subject::User {
-                id: row.user_id,
-                session: row.session_id,
-                epoch: row.epoch,
-            }))
-        })
-        .await?;
-    let subject = renewed.ok_or_else(|| Problem::unauthenticated(Code::InvalidRefreshToken))?;
-    let access_token = state.keys().sign(&subject, now).map_err(Problem::internal)?;
-    Ok(token_answer(&tokens(access_token, next)))
-}
-
-/// A line that one can act on: whose session, and in which request.
-fn tell(row: &RefreshRow, request_id: &RequestId, level: Level, what: &str) {
-    let (session, caller) = (row.session_id.to_string(), format!("user:{}", row.username));
-    let (session, caller, request_id) = (session.as_str(), caller.as_str(), &*request_id.0);
-    log::log!(target: "security", level, session, caller, request_id; "{what}");
 }
 
 /// Log out

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::administrators::keep_an_administrator;
+use super::login_throttle;
 use super::model::{self, UserChange, UserQuery, UserRow, UserWrite};
+use super::new_password::hash_new;
 use super::rules::{check_password, is_username};
-use super::sessions::busy;
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadUsers, WriteUsers};
 use crate::auth::{Access, Role};
@@ -139,7 +140,7 @@ impl Check for NewUser {
             );
             faults.add(Code::InvalidCode, "/username", detail);
         }
-        faults.length("/display_name", self.display_name.trim(), 1, 200);
+        faults.name("/display_name", self.display_name.trim(), 1, 200);
         check_agency_of_role(faults, self.role, self.agency.as_deref());
         check_password(faults, "/password", &self.password, &self.username, &self.display_name);
     }
@@ -187,7 +188,8 @@ pub async fn create_user(
     body: ValidJson<NewUser>,
 ) -> Result<Reply, Problem> {
     let (actor, new) = (access.actor(), body.value);
-    let hash = state.passwords().hash(&new.password).await.map_err(busy)?;
+    let account = (new.username.as_str(), new.display_name.as_str());
+    let hash = hash_new(state.passwords(), access.caller(), "/password", &new.password, account).await?;
     access
         .post(&body.digest, async move |conn| {
             let agency = agency_id(conn, new.agency.as_deref()).await?;
@@ -248,7 +250,7 @@ impl Check for UserPatch {
     /// Role, agency and password are checked together with what is stored.
     fn check(&self, faults: &mut Violations) {
         if let Some(name) = &self.display_name {
-            faults.length("/display_name", name.trim(), 1, 200);
+            faults.name("/display_name", name.trim(), 1, 200);
         }
     }
 }
@@ -312,7 +314,14 @@ pub async fn update_user(
     let (actor, conditions, username, patch) =
         (access.actor(), access.conditions.clone(), username.0.0, body.value);
     let hash = match &patch.password {
-        Some(password) => Some(state.passwords().hash(password).await.map_err(busy)?),
+        Some(password) => {
+            let name = patch.display_name.as_deref().unwrap_or_default();
+            let mut faults = Violations::default();
+            check_password(&mut faults, "/password", password, &username, name);
+            faults.into_result()?;
+            let account = (username.as_str(), name);
+            Some(hash_new(state.passwords(), access.caller(), "/password", password, account).await?)
+        }
         None => None,
     };
     access
@@ -324,6 +333,9 @@ pub async fn update_user(
             change.agency = agency_id(conn, agency.as_deref()).await?;
             change.given_out_hash = if change.must_change_password { hash.clone() } else { None };
             change.password_hash = hash;
+            if change.password_hash.is_some() {
+                login_throttle::reopen(conn, &username).await?;
+            }
             model::update_user(conn, before.id, change, actor.now).await?;
             let after = model::find_user(conn, &username).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::update("user", &username, &before, &after)).await?;

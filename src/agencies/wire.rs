@@ -100,6 +100,7 @@ pub struct AgencyFilter {
     #[param(example = "CQNN")]
     pub group: Option<String>,
     /// Only agencies that exist on this day.
+    #[serde(default, deserialize_with = "crate::http::dates::day")]
     pub active_on: Option<NaiveDate>,
 }
 
@@ -147,7 +148,7 @@ pub struct NewAgency {
 impl Check for NewAgency {
     fn check(&self, faults: &mut Violations) {
         faults.code("/code", &self.code);
-        faults.length("/name", self.name.trim(), 1, 300);
+        faults.name("/name", self.name.trim(), 1, 300);
         for (pointer, text, max) in [
             ("/name_en", &self.name_en, 300),
             ("/gso_code", &self.gso_code, 20),
@@ -155,7 +156,7 @@ impl Check for NewAgency {
             ("/eid_code", &self.eid_code, 40),
         ] {
             if let Some(text) = text {
-                faults.length(pointer, text.trim(), 1, max);
+                faults.name(pointer, text.trim(), 1, max);
             }
         }
         if let Some(source) = &self.dossier_source {
@@ -264,5 +265,6 @@ impl CsvRow for AgencyGroup {
 #[into_params(parameter_in = Query)]
 pub struct GroupFilter {
     /// Members on this day; today when absent.
+    #[serde(default, deserialize_with = "crate::http::dates::day")]
     pub active_on: Option<NaiveDate>,
 }

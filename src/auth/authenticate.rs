@@ -7,7 +7,7 @@ use actix_web::{HttpMessage, HttpRequest};
 
 use super::tokens::Generations;
 use super::{Principal, model};
-use crate::db::Reader;
+use crate::db::{Caller, Reader};
 use crate::http::{Code, Problem};
 use crate::state::State;
 
@@ -41,9 +41,13 @@ pub async fn authenticate(request: &HttpRequest, state: &State) -> Result<Arc<Pr
         return Ok(principal);
     }
     let claims = state.keys().verify(token, now).ok_or_else(invalid)?;
+    // Whose name it is, only the database knows.
+    let caller = Caller::named(format!("token:{}", claims.sub));
     let found = state
         .db()
-        .fetch(async |conn: &mut Reader<'_>| Ok::<_, Problem>(model::principal(conn, &claims, now).await?))
+        .fetch(&caller, async |conn: &mut Reader<'_>| {
+            Ok::<_, Problem>(model::principal(conn, &claims, now).await?)
+        })
         .await?;
     let (principal, until) = found.ok_or_else(invalid)?;
     let principal = Arc::new(principal);

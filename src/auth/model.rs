@@ -10,7 +10,7 @@ use crate::ids::AgencyId;
 row! {
     struct UserRow {
         username: String,
-        role: String,
+        role: Role,
         agency: Option<String>,
         scope_ids: Vec<i32>,
         must_change_password: bool,
@@ -20,7 +20,7 @@ row! {
 
 row! {
     struct ClientRow {
-        scopes: Vec<String>,
+        scopes: Vec<ClientScope>,
     }
 }
 
@@ -62,17 +62,17 @@ async fn user(
     .bind(now)
     .maybe(conn)
     .await?;
-    Ok(row.and_then(|row| {
-        let role = Role::parse(&row.role)?;
+    Ok(row.map(|row| {
+        let role = row.role;
         // Only an officer is bound to an agency; the other roles see the province.
         let scope = match role {
             Role::Officer => Scope::Agencies(row.scope_ids.into_iter().map(AgencyId).collect()),
-            _ => Scope::All,
+            Role::Admin | Role::Coordinator | Role::Monitor => Scope::All,
         };
         let identity = Identity::User { id, username: row.username, role, agency: row.agency, session };
         let principal = Principal::new(identity, scope);
         let principal = if row.must_change_password { principal.with_first_password() } else { principal };
-        Some((principal, Some(row.session_ends)))
+        (principal, Some(row.session_ends))
     }))
 }
 
@@ -84,11 +84,8 @@ async fn client(conn: &mut Reader<'_>, claims: &Claims, granted: &str) -> QueryR
             .maybe(conn)
             .await?;
     Ok(row.map(|row| {
-        let scopes = granted
-            .split(' ')
-            .filter(|scope| row.scopes.iter().any(|held| held == scope))
-            .filter_map(ClientScope::parse)
-            .collect();
+        let held = |scope: &ClientScope| granted.split(' ').any(|text| text == scope.as_str());
+        let scopes = row.scopes.into_iter().filter(held).collect();
         let identity = Identity::Client { client_id: claims.sub.clone(), scopes };
         (Principal::new(identity, Scope::All), None)
     }))

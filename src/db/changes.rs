@@ -12,13 +12,15 @@ use diesel::connection::{Instrumentation, InstrumentationEvent};
 use tokio_postgres::AsyncMessage;
 
 use super::leader::Target;
+use super::lifetime::Lifetime;
+use super::settings::Setup;
 use super::{Fault, connect};
 
 const CHANNEL: &str = "ict_index_changes";
 /// A round trip on the listening connection this often …
 const HEARTBEAT: Duration = Duration::from_millis(250);
 /// … and nothing kept is used when the last one was sent longer ago.
-const TRUSTED: Duration = Duration::from_millis(700);
+pub const TRUSTED_MS: u64 = 700;
 /// A listening connection that answers nothing for this long is given up.
 const GIVEN_UP: Duration = Duration::from_secs(2);
 const CONNECTING: Duration = Duration::from_millis(900);
@@ -60,6 +62,8 @@ struct Inner {
     figures: AtomicU64,
     callers: AtomicU64,
     began: Instant,
+    /// How long one round trip is good for.
+    trusted: Duration,
     /// Milliseconds since `began` up to which the generations are known to be the present ones.
     trusted_until: AtomicU64,
     listening: AtomicBool,
@@ -67,18 +71,23 @@ struct Inner {
 
 impl Default for Changes {
     fn default() -> Self {
+        Self::new(Duration::from_millis(TRUSTED_MS))
+    }
+}
+
+impl Changes {
+    pub(super) fn new(trusted: Duration) -> Self {
         let inner = Inner {
             figures: AtomicU64::new(1),
             callers: AtomicU64::new(1),
             began: Instant::now(),
+            trusted,
             trusted_until: AtomicU64::new(0),
             listening: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
     }
-}
 
-impl Changes {
     /// Generation of the figures; `None` while what is kept must be neither used nor filled.
     pub fn figures(&self) -> Option<u64> {
         let generation = self.counter(Kind::Figures).load(Ordering::SeqCst);
@@ -96,9 +105,19 @@ impl Changes {
         self.since_began(Instant::now()) < self.inner.trusted_until.load(Ordering::SeqCst)
     }
 
+    /// Whether a question that was sent after this instant has been answered: what was committed before it is known.
+    pub fn has_heard(&self, instant: Instant) -> bool {
+        self.inner.trusted_until.load(Ordering::SeqCst) > self.since_began(instant + self.inner.trusted)
+    }
+
     /// Something has changed, or may have: too often does no harm.
     pub fn bump(&self, kind: Kind) {
         self.counter(kind).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Generation of the figures, trusted or not: whether a change was heard of between two moments.
+    pub(super) fn figures_heard_of(&self) -> u64 {
+        self.counter(Kind::Figures).load(Ordering::SeqCst)
     }
 
     fn counter(&self, kind: Kind) -> &AtomicU64 {
@@ -121,7 +140,7 @@ impl Changes {
     }
 
     fn trust(&self, from: Instant) {
-        self.inner.trusted_until.store(self.since_began(from + TRUSTED), Ordering::SeqCst);
+        self.inner.trusted_until.store(self.since_began(from + self.inner.trusted), Ordering::SeqCst);
     }
 
     fn distrust(&self) {
@@ -159,9 +178,12 @@ impl Changes {
     async fn session(&self, primary: &Target) -> Result<std::convert::Infallible, Fault> {
         let passing = |error: tokio_postgres::Error| Fault::Unavailable(connect::told(&error));
         let heard = self.clone();
-        let opened = connect::open(primary, CONNECTING, None, move |message| heard.hear(&message)).await?;
-        let begin = format!("set application_name = 'ict-index changes'; listen {CHANNEL}");
-        opened.client.batch_execute(&begin).await.map_err(passing)?;
+        // Writes nothing, so it may have the server's word on whether writes are taken: [`connect::Opened::takes_writes`] asks for it.
+        let setup = Setup::application().with(&format!(
+            "reset default_transaction_read_only; set application_name = 'ict-index changes'; listen {CHANNEL}"
+        ));
+        let opened =
+            connect::open(primary, &setup, CONNECTING, None, move |message| heard.hear(&message)).await?;
         // Who did not listen knows nothing of the time before.
         self.bump_bits(u8::MAX);
         loop {
@@ -172,7 +194,7 @@ impl Changes {
                     primary.leader.steps_down(opened.term);
                     return Err(Fault::Unavailable("the server takes no writes any longer".into()));
                 },
-                () = tokio::time::sleep(GIVEN_UP) => return Err(Fault::Unavailable("no heartbeat".into())),
+                () = tokio::time::sleep(GIVEN_UP.max(self.inner.trusted)) => return Err(Fault::Unavailable("no heartbeat".into())),
             }
             self.trust(asked);
             tokio::time::sleep(HEARTBEAT).await;
@@ -205,6 +227,7 @@ pub(super) struct Watch {
     pub told: Told,
     pub changes: Changes,
     pub place: Place,
+    pub lifetime: Lifetime,
 }
 
 /// Where a connection stands.
@@ -219,8 +242,14 @@ pub(super) enum Place {
 
 impl Watch {
     /// Of a connection that only reads.
-    pub(super) fn of_reads(statements: Arc<AtomicU64>) -> Self {
-        Self { statements, told: Told::default(), changes: Changes::default(), place: Place::Outside }
+    pub(super) fn of_reads(statements: Arc<AtomicU64>, lifetime: Lifetime) -> Self {
+        Self {
+            statements,
+            told: Told::default(),
+            changes: Changes::default(),
+            place: Place::Outside,
+            lifetime,
+        }
     }
 
     /// A commit whose answer was lost counts as one: the caller cannot know better.
@@ -242,6 +271,7 @@ impl Instrumentation for Watch {
                 self.statements.fetch_add(1, Ordering::Relaxed);
                 return;
             }
+            InstrumentationEvent::CacheQuery { .. } => return self.lifetime.statement_prepared(),
             InstrumentationEvent::FinishQuery { .. } => return self.finished(),
             InstrumentationEvent::BeginTransaction { depth, .. } => (depth, Place::Inside),
             InstrumentationEvent::CommitTransaction { depth, .. } => (depth, Place::Committing),
@@ -265,6 +295,7 @@ mod tests {
             told: Told::default(),
             changes: Changes::default(),
             place: Place::Outside,
+            lifetime: Lifetime::within(Duration::from_secs(60)),
         }
     }
 
@@ -299,5 +330,19 @@ mod tests {
         assert_eq!((changes.figures(), changes.callers()), (Some(2), Some(1)));
         changes.distrust();
         assert_eq!(changes.callers(), None);
+    }
+
+    #[test]
+    fn a_heartbeat_is_good_for_a_limited_time_and_for_what_was_committed_before_it() {
+        let trusted = Duration::from_millis(20);
+        let changes = Changes::new(trusted);
+        let sent = changes.inner.began + trusted;
+        assert!(!changes.has_heard(changes.inner.began), "no heartbeat yet");
+        changes.trust(sent);
+        assert!(changes.has_heard(sent - Duration::from_millis(1)));
+        assert!(!changes.has_heard(sent), "committed at the same moment, perhaps after it");
+        std::thread::sleep(2 * trusted);
+        assert_eq!((changes.is_trusted(), changes.figures()), (false, None));
+        assert!(changes.has_heard(sent - Duration::from_millis(1)), "what was heard stays heard");
     }
 }

@@ -1,4 +1,6 @@
-//! Opens a connection and drives it in a task of its own, so that what the server says unasked is heard.
+//! Opens a connection, sets it up, and drives it in a task of its own, so that what the server says unasked is heard.
+//!
+//! There is no other way to a connection: each has its settings pinned and its role taken on, or is none.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQuer
 use super::Fault;
 use super::address::Address;
 use super::leader::{Leader, Target, Term};
+use super::settings::Setup;
 
 /// What is sent and not acknowledged for this long has gone nowhere: the connection ends.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
@@ -26,8 +29,8 @@ const PROBING: Duration = Duration::from_secs(2);
 const STAGGER: Duration = Duration::from_millis(150);
 /// Of the time for connecting, what one address of a name may take.
 const ADDRESSES: u32 = 3;
-/// Its first eight digits are the timeline. A standby refuses to tell.
-const TIMELINE: &str = "select pg_walfile_name(pg_current_wal_insert_lsn())";
+/// Its first eight digits are the timeline. A standby refuses to tell. Asked before the search path is pinned.
+const TIMELINE: &str = "select pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn())";
 
 const READ_ONLY: &str = "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean";
 
@@ -50,9 +53,25 @@ impl Opened {
     }
 }
 
-/// Connects within a time. `hear` gets notices and notifications before the statement that caused them is answered.
+/// Connects and sets up within a time. `hear` gets notices and notifications before the statement that caused them is answered.
 /// The connection ends with `open`'s sender too, where there is one, whoever still holds its client.
 pub(super) async fn open(
+    target: &Target,
+    setup: &Setup,
+    within: Duration,
+    until: Option<watch::Receiver<()>>,
+    hear: impl FnMut(AsyncMessage) + Send + 'static,
+) -> Result<Opened, Fault> {
+    let opened = open_bare(target, within, until, hear).await?;
+    tokio::select! {
+        done = setup.apply(&opened.client) => done?,
+        () = tokio::time::sleep(within) => return Err(Fault::Unavailable("setting a connection up took too long".into())),
+    }
+    Ok(opened)
+}
+
+/// As [`open`], with the settings and the role that the server gives it: to look at those.
+pub(super) async fn open_bare(
     target: &Target,
     within: Duration,
     until: Option<watch::Receiver<()>>,

@@ -4,26 +4,27 @@
 //! table is claimed by an advisory lock of the session: a connection that dies gives its claim back by itself.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::web::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Client;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::{Client, CopyOutStream};
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
 pub use super::claim::claim_in_transaction;
+pub use super::copied_out::CopiedOut;
 
+use super::admission::{AdmissionControl, Caller, Charged, Limits, Permit};
+use super::copied_out::hand_on;
 use super::leader::Target;
-use super::settings::session_settings;
+use super::lifetime::Lifetime;
+use super::settings::Setup;
 use super::{Conn, DbSettings, Fault, Sight, connect, sql};
 
 /// How long a delivery waits for a free table, and how often it asks.
@@ -32,18 +33,17 @@ const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 /// A COPY lasts as long as its sender takes; senders are not waited for longer than this.
 const COPY_TIMEOUT_MS: u64 = 660_000;
 
-/// Bytes of a piece on its way out, and pieces that wait to be taken.
-const PIECE_BYTES: usize = 32 * 1024;
-const PIECES: usize = 4;
+/// Exports at a time: each has a connection of its own beside the pool. One caller gets two of them.
+const EXPORTS: Limits = Limits { permits: 4, per_free: 1, queue: 0 };
+/// Deliveries at a time, likewise. Excess ones wait, with the little of their body that has been read, for [`CLAIM_WAIT`].
+const DELIVERIES: Limits = Limits { permits: 4, per_free: 1, queue: 64 };
 
-const TAKEN_WITHIN: Duration = Duration::from_secs(30);
-/// Exports at a time, and deliveries: each has a connection of its own beside the pool.
-const EXPORTS: usize = 4;
-const DELIVERIES: usize = 4;
-
-/// A text as SQL writes it; nothing ends it but its own closing quote. For `copy … to`, which takes no parameters.
+/// A text as SQL writes it; nothing ends it but its own closing quote, whatever `standard_conforming_strings` is. For `copy … to`
+/// and `set`, which take no parameters.
 pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''").replace('\0', ""))
+    let quoted = text.replace('\'', "''").replace('\0', "");
+    // Only what holds a backslash could mean two things: this form of it means one.
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
 /// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
@@ -59,15 +59,17 @@ pub struct Layout {
 pub struct Staging {
     inner: Arc<Inner>,
     sight: Sight,
+    charged: Charged,
 }
 
 struct Inner {
     primary: Target,
     connecting: Duration,
-    setup: String,
-    idle: Mutex<Vec<Client>>,
-    exports: Arc<Semaphore>,
-    deliveries: Arc<Semaphore>,
+    setup: Setup,
+    max_age: Duration,
+    idle: Mutex<Vec<Connection>>,
+    exports: AdmissionControl,
+    deliveries: AdmissionControl,
     runtime: Handle,
     statements: Arc<AtomicU64>,
 }
@@ -80,17 +82,39 @@ impl Staging {
         runtime: Handle,
         statements: Arc<AtomicU64>,
     ) -> Self {
-        let setup = format!("{}; set statement_timeout = {COPY_TIMEOUT_MS}", session_settings(settings));
-        let idle = Mutex::default();
-        let places = |n| Arc::new(Semaphore::new(n));
-        let (exports, deliveries) = (places(EXPORTS), places(DELIVERIES));
-        let inner = Inner { primary, connecting, setup, idle, exports, deliveries, runtime, statements };
-        Self { inner: Arc::new(inner), sight: Sight::default() }
+        let setup = Setup::of(settings).with(&format!("set statement_timeout = {COPY_TIMEOUT_MS}"));
+        let (idle, max_age) = (Mutex::default(), settings.max_connection_age);
+        let (exports, deliveries) = (AdmissionControl::new(EXPORTS), AdmissionControl::new(DELIVERIES));
+        let inner =
+            Inner { primary, connecting, setup, max_age, idle, exports, deliveries, runtime, statements };
+        let charged = Caller::system().into();
+        Self { inner: Arc::new(inner), sight: Sight::default(), charged }
     }
 
     /// The same, for work of this sight.
     pub fn seeing(self, sight: Sight) -> Self {
         Self { sight, ..self }
+    }
+
+    /// The same, with permits charged to this caller.
+    pub fn charged_to(self, charged: impl Into<Charged>) -> Self {
+        Self { charged: charged.into(), ..self }
+    }
+
+    /// The same, with permits charged to the source as well.
+    pub fn delivering_for(self, source: &str) -> Self {
+        Self { charged: self.charged.and(Caller::named(format!("source:{source}"))), ..self }
+    }
+
+    /// How often all permits were taken, and how often a caller's share was used up.
+    pub(super) fn refused(&self) -> (u64, u64) {
+        let (exports, deliveries) = (self.inner.exports.refused(), self.inner.deliveries.refused());
+        (exports.0 + deliveries.0, exports.1 + deliveries.1)
+    }
+
+    /// (exports, deliveries) that hold a permit.
+    pub fn in_use(&self) -> (usize, usize) {
+        (self.inner.exports.in_use().0, self.inner.deliveries.in_use().0)
     }
 
     /// Begins `work` on the database's runtime, where it goes on to its end whether or not anybody waits for it.
@@ -110,50 +134,49 @@ impl Staging {
 
     /// The answer of a `copy … to stdout`, in pieces of some tens of kilobytes, as fast as they are taken. The statement is
     /// whole when this answers; what fails later ends the pieces with an error.
-    pub async fn copy_out(&self, text: String) -> Result<Receiver<Result<Bytes, Fault>>, Fault> {
+    pub async fn copy_out(&self, text: String) -> Result<CopiedOut, Fault> {
         let (home, sight) = (self.inner.clone(), self.sight.said_by("set"));
-        let Ok(place) = home.exports.clone().try_acquire_owned() else {
-            return Err(Fault::Unavailable("every place for an export is taken".into()));
-        };
+        let permit = home.exports.try_admit(self.charged.clone())?;
         self.spawn(async move {
             let client = home.connection().await?;
             // Said each time: these connections are everybody's.
             client.batch_execute(&sight).await?;
             let rows = client.copy_out(&text).await?;
             home.statements.fetch_add(1, Ordering::Relaxed);
-            let (sender, pieces) = mpsc::channel(PIECES);
+            let (sender, copied) = CopiedOut::channel();
             let runtime = home.runtime.clone();
             runtime.spawn(async move {
                 // Left in the middle, the connection is of no use to anybody else.
                 if hand_on(rows, &sender).await {
                     home.keep(client);
                 }
-                drop(place);
+                drop(permit);
             });
-            Ok(pieces)
+            Ok(copied)
         })
         .await
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
+    async fn admitted(&self) -> Result<Permit, Fault> {
+        let deliveries = &self.inner.deliveries;
+        let admitted = timeout(CLAIM_WAIT, deliveries.admit(self.charged.clone())).await;
+        Ok(admitted.unwrap_or_else(|_| Err(deliveries.refusal(&self.charged)))?)
     }
 
     /// Claims a table for the caller alone; it is empty. All taken for a while: unavailable.
     pub async fn claim(&self, layout: &'static Layout) -> Result<Stage, Fault> {
         let deadline = Instant::now() + CLAIM_WAIT;
+        // Those who wait hold no connection.
+        let permit = self.admitted().await?;
         loop {
-            // Those who wait hold no connection.
-            let Ok(place) = self.inner.deliveries.clone().try_acquire_owned() else {
-                if Instant::now() >= deadline {
-                    return Err(Fault::Unavailable("every staging table is taken".into()));
-                }
-                sleep(CLAIM_PAUSE).await;
-                continue;
-            };
             let client = self.inner.connection().await?;
             match try_claim(&client, layout).await {
                 Ok(Some(claim)) => {
                     // The claim, the copy and the release, which comes when nobody counts any more.
                     self.inner.statements.fetch_add(3, Ordering::Relaxed);
                     let inner = self.inner.clone();
-                    return Ok(Stage { client: Some(client), layout, claim, inner, place: Some(place) });
+                    return Ok(Stage { client: Some(client), layout, claim, inner, permit: Some(permit) });
                 }
                 Ok(None) => self.inner.keep(client),
                 // A connection that died while it was idle.
@@ -166,28 +189,6 @@ impl Staging {
             sleep(CLAIM_PAUSE).await;
         }
     }
-}
-
-/// Gathers rows into pieces; whether it came to the end.
-async fn hand_on(rows: CopyOutStream, pieces: &Sender<Result<Bytes, Fault>>) -> bool {
-    let mut rows = std::pin::pin!(rows);
-    let mut piece = BytesMut::with_capacity(PIECE_BYTES + 1024);
-    while let Some(row) = rows.next().await {
-        match row {
-            Ok(row) => piece.extend_from_slice(&row),
-            Err(error) => {
-                let _ = pieces.send(Err(error.into())).await;
-                return false;
-            }
-        }
-        // Whoever takes nothing for long is not waited for: PostgreSQL holds a snapshot meanwhile.
-        if piece.len() >= PIECE_BYTES
-            && pieces.send_timeout(Ok(piece.split().freeze()), TAKEN_WITHIN).await.is_err()
-        {
-            return false;
-        }
-    }
-    piece.is_empty() || pieces.send(Ok(piece.freeze())).await.is_ok()
 }
 
 async fn try_claim(client: &Client, layout: &'static Layout) -> Result<Option<Claim>, tokio_postgres::Error> {
@@ -209,28 +210,41 @@ async fn try_claim(client: &Client, layout: &'static Layout) -> Result<Option<Cl
 }
 
 impl Inner {
-    async fn connection(&self) -> Result<Client, Fault> {
-        while let Some(client) = self.take() {
-            if !client.is_closed() {
-                return Ok(client);
+    async fn connection(&self) -> Result<Connection, Fault> {
+        while let Some(connection) = self.take() {
+            if !connection.is_closed() && !connection.lifetime.is_over() {
+                return Ok(connection);
             }
         }
-        let (primary, connecting) = (self.primary.clone(), self.connecting);
-        let opening =
-            self.runtime.spawn(async move { connect::open(&primary, connecting, None, |_| ()).await });
+        let (primary, setup, connecting) = (self.primary.clone(), self.setup.clone(), self.connecting);
+        let opening = self
+            .runtime
+            .spawn(async move { connect::open(&primary, &setup, connecting, None, |_| ()).await });
         let opened =
             opening.await.map_err(|error| Fault::Internal(format!("connecting ended early: {error}")))?;
-        let client = opened?.client;
-        client.batch_execute(&self.setup).await?;
-        Ok(client)
+        Ok(Connection { client: opened?.client, lifetime: Lifetime::within(self.max_age) })
     }
 
-    fn take(&self) -> Option<Client> {
+    fn take(&self) -> Option<Connection> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn keep(&self, client: Client) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+    fn keep(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+}
+
+/// One of these few connections.
+struct Connection {
+    client: Client,
+    lifetime: Lifetime,
+}
+
+impl Deref for Connection {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }
 
@@ -244,11 +258,11 @@ struct Claim {
 
 /// A table that is the holder's until this is dropped; then it is emptied and free.
 pub struct Stage {
-    client: Option<Client>,
+    client: Option<Connection>,
     layout: &'static Layout,
     claim: Claim,
     inner: Arc<Inner>,
-    place: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
 }
 
 impl std::fmt::Debug for Stage {
@@ -305,7 +319,7 @@ impl Drop for Stage {
         let Some(client) = self.client.take() else { return };
         let (inner, relation, lock, slot) =
             (self.inner.clone(), self.claim.relation, self.layout.lock, self.claim.slot);
-        let place = self.place.take();
+        let permit = self.permit.take();
         self.inner.runtime.spawn(async move {
             // Emptied first: who claims it next finds nothing. Should either fail, the connection ends, and the claim with it.
             let emptied = client.batch_execute(&format!("truncate {relation}")).await;
@@ -319,7 +333,7 @@ impl Drop for Stage {
                     log::warn!(target: "staging", relation, error:% = error; "a staging table was left as it was");
                 }
             }
-            drop(place);
+            drop(permit);
         });
     }
 }

@@ -11,22 +11,35 @@ use std::time::Duration;
 
 use deadpool::managed::Pool;
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use tokio::runtime::Runtime;
 
+use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Changes;
 use super::copy::Staging;
 use super::leader::Target;
-use super::places::{Place, Places};
 use super::replica::Replica;
-use super::session::{Sessions, manager_config};
-use super::settings::{DbSettings, session_settings};
+use super::safety::{self, Inspection};
+use super::session::Sessions;
+use super::settings::{DbSettings, Setup};
 use super::shared::{Reader, Server, Use};
 use super::waiting::Waited;
 use super::{Fault, Sight};
 
 /// How often figures are asked for at most while changes come in between.
 const MOST_ASKED: u32 = 3;
+
+/// Requests admitted for each pooled connection: one that is worked for, and five that wait before or behind it. At the usual few
+/// milliseconds a piece of work they wait a fraction of the time that they are ready to.
+const REQUESTS_FOR_EACH: usize = 6;
+/// However small the pool: requests that hold a permit while they wait for a processor must not take the last one.
+const LEAST_REQUESTS: usize = 96;
+/// Logins and the like, before anybody is known: they wait for the pool beside the requests that are.
+const ANONYMOUS: Limits = Limits { permits: 48, per_free: 2, queue: 0 };
+
+fn request_limits(connections: usize) -> Limits {
+    let permits = connections.saturating_mul(REQUESTS_FOR_EACH).max(LEAST_REQUESTS);
+    Limits { permits, per_free: 2, queue: 0 }
+}
 
 /// How long making a connection may take at the least.
 const LEAST_CONNECTING: Duration = Duration::from_millis(900);
@@ -45,11 +58,13 @@ pub struct Db {
 
 struct Inner {
     pool: Waited,
-    places: Places,
+    requests: AdmissionControl,
+    anonymous: AdmissionControl,
     primary: Server,
     replica: Option<Replica>,
     changes: Changes,
     target: Target,
+    setup: Setup,
     statements: Arc<AtomicU64>,
     staging: Staging,
     runtime: Option<Runtime>,
@@ -87,15 +102,18 @@ impl Db {
             .build()
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
-        let changes = Changes::default();
-        let (setup, target) = (session_settings(settings), Target::new(&settings.url));
+        let changes = Changes::new(Duration::from_millis(settings.changes_trusted_ms));
+        let (setup, target) = (Setup::of(settings), Target::new(&settings.url));
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
-        let connections = AsyncDieselConnectionManager::new_with_config(
-            &settings.url,
-            manager_config(target.clone(), setup.clone(), connecting, statements.clone(), changes.clone()),
-        );
-        let manager = Sessions { connections, statements: statements.clone() };
+        let manager = Sessions {
+            target: target.clone(),
+            setup: setup.clone(),
+            connecting,
+            max_age: settings.max_connection_age,
+            statements: statements.clone(),
+            changes: changes.clone(),
+        };
         let pool = Pool::builder(manager)
             .max_size(settings.max_connections)
             .wait_timeout(Some(waiting))
@@ -104,10 +122,13 @@ impl Db {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
-        let server = |target: &Target| Server::new(target.clone(), &setup, connecting, statements.clone());
+        let max_age = settings.max_connection_age;
+        let server =
+            |target: &Target| Server::new(target.clone(), &setup, connecting, max_age, statements.clone());
         let inner = Inner {
             pool: Waited::new(pool, settings.max_connections),
-            places: Places::new(settings.max_connections),
+            requests: AdmissionControl::new(request_limits(settings.max_connections)),
+            anonymous: AdmissionControl::new(ANONYMOUS),
             primary: server(&target),
             replica: settings
                 .replica_url
@@ -115,6 +136,7 @@ impl Db {
                 .map(Target::new)
                 .map(|target| Replica::new(target.clone(), server(&target))),
             changes,
+            setup: setup.clone(),
             staging: Staging::new(
                 settings,
                 target.clone(),
@@ -142,6 +164,12 @@ impl Db {
         }
     }
 
+    /// What a connection of its own finds the database and its login to be.
+    pub async fn inspect(&self) -> Result<Inspection, Fault> {
+        let (target, setup) = (self.inner.target.clone(), self.inner.setup.clone());
+        self.spawn(async move { safety::inspect(&target, &setup).await }).await
+    }
+
     /// Generations of what is kept in memory.
     pub fn changes(&self) -> &Changes {
         &self.inner.changes
@@ -154,12 +182,12 @@ impl Db {
 
     /// Reads over a connection that others read from at the same time. Stays on this thread and borrows what it likes;
     /// is asked again, once, when the connection had ended. [`Fault::Overloaded`] when too much is under way.
-    pub async fn fetch<T, E, F>(&self, work: F) -> Result<T, E>
+    pub async fn fetch<T, E, F>(&self, caller: &Caller, work: F) -> Result<T, E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        self.fetch_on(self.inner.primary.line_if_free().await?, work).await
+        self.fetch_on(self.inner.primary.line_if_free(caller).await?, work).await
     }
 
     /// As [`Db::fetch`], however much is under way: for what tells whether this instance can serve.
@@ -187,40 +215,46 @@ impl Db {
     /// As [`Db::fetch`], for several statements that belong together: asked again when a change was committed between them. From
     /// the standby when that has everything this instance knows of; answers its lag then. What the standby cannot answer, the
     /// primary is asked.
-    pub async fn fetch_figures<T, E, F>(&self, work: F) -> Result<(T, Option<Duration>), E>
+    pub async fn fetch_figures<T, E, F>(&self, caller: &Caller, work: F) -> Result<(T, Option<Duration>), E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         let changes = &self.inner.changes;
         for _ in 1..MOST_ASKED {
-            let generation = changes.figures();
-            let answer = self.fetch_figures_once(&work).await?;
-            if changes.figures() == generation {
+            let generation = changes.figures_heard_of();
+            let answer = self.fetch_figures_once(caller, &work).await?;
+            if changes.figures_heard_of() == generation {
                 return Ok(answer);
             }
         }
-        self.fetch_figures_once(&work).await
+        self.fetch_figures_once(caller, &work).await
     }
 
-    async fn fetch_figures_once<T, E, F>(&self, work: &F) -> Result<(T, Option<Duration>), E>
+    async fn fetch_figures_once<T, E, F>(&self, caller: &Caller, work: &F) -> Result<(T, Option<Duration>), E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         if let Some(replica) = &self.inner.replica
             && let Some(lag) = replica.lag(&self.inner.changes)
-            && let Ok(line) = replica.server().line_if_free().await
+            && let Ok(line) = replica.server().line_if_free(caller).await
             && let Ok(answer) = work(&mut line.reader()).await
         {
             return Ok((answer, Some(lag)));
         }
-        Ok((self.fetch(work).await?, None))
+        Ok((self.fetch(caller, work).await?, None))
     }
 
-    /// A place among the requests that the pool works for, to be held until the request is answered.
-    pub fn place(&self) -> Result<Place, Fault> {
-        self.inner.places.take()
+    /// Admits a request to the pool; the permit is held until the request is answered. The pool alone does not bound them: it gives
+    /// its connection to the next one as soon as the rows are read, while what is read still waits to be written as an answer.
+    pub fn admit(&self, caller: &Caller) -> Result<Permit, Fault> {
+        Ok(self.inner.requests.try_admit(caller)?)
+    }
+
+    /// As [`Db::admit`], for a request before it is known whose it is: charged to its address, beside those that are known.
+    pub fn admit_anonymous(&self, address: &Caller) -> Result<Permit, Fault> {
+        Ok(self.inner.anonymous.try_admit(address)?)
     }
 
     /// As [`Db::transaction_seeing`], of nothing that an agency owns.
@@ -318,8 +352,13 @@ impl Db {
         (status.size, status.available, status.waiting)
     }
 
-    /// (reads, transactions) that were told to come again because too many were under way.
-    pub fn refused(&self) -> (u64, u64) {
-        (self.inner.primary.refused(), self.inner.places.refused() + self.inner.pool.refused())
+    /// (reads, transactions, either because of a caller's share) that were rejected because too many were under way.
+    pub fn refused(&self) -> (u64, u64, u64) {
+        let inner = &self.inner;
+        let (reads, read_shares) = inner.primary.refused();
+        let controls = [inner.requests.refused(), inner.anonymous.refused(), inner.staging.refused()];
+        let all: u64 = controls.iter().map(|(all, _)| all).sum();
+        let shares: u64 = controls.iter().map(|(_, shares)| shares).sum();
+        (reads, all + inner.pool.refused(), read_shares + shares)
     }
 }

@@ -4,17 +4,22 @@
 //! Others use [`Db`], [`Sight`], [`sql`], `row!`, [`list`] and [`Fault`].
 
 mod address;
+mod admission;
 pub mod changes;
 mod claim;
 mod connect;
+mod copied_out;
 pub mod copy;
 mod fault;
 mod gate;
 pub mod json;
 mod leader;
+mod lifetime;
 pub mod list;
 pub mod migrations;
-mod places;
+pub mod minimum_rate;
+mod natural_key;
+mod prepared;
 mod replica;
 pub mod safety;
 mod session;
@@ -25,12 +30,14 @@ mod statement;
 mod waiting;
 
 pub use address::{check as check_url, names_several, split_query};
+pub use admission::{AdmissionControl, Caller, Charged, Limits, Permit, Refused};
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};
 pub use gate::{Conn, Db, PATIENTLY, Work};
-pub use places::Place;
+pub use lifetime::MOST_PREPARED;
+pub use natural_key::reserve_key;
 pub use replica::Replica;
-pub use settings::{APPLICATION, DbSettings};
+pub use settings::{APPLICATION, DbSettings, PINNED, REQUIRED};
 pub use shared::Reader;
 pub use sight::Sight;
 pub use statement::{Bindable, Columns, Connected, Sql, sql};

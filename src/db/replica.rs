@@ -8,6 +8,7 @@ use tokio_postgres::Client;
 
 use super::changes::Changes;
 use super::leader::Target;
+use super::settings::Setup;
 use super::shared::Server;
 use super::{Fault, connect};
 
@@ -109,8 +110,9 @@ impl Seen {
         standby: &Target,
         changes: &Changes,
     ) -> Result<std::convert::Infallible, Fault> {
-        let primary = connect::open(primary, CONNECTING, None, |_| ()).await?.client;
-        let standby = connect::open(standby, CONNECTING, None, |_| ()).await?.client;
+        let setup = Setup::application();
+        let primary = connect::open(primary, &setup, CONNECTING, None, |_| ()).await?.client;
+        let standby = connect::open(standby, &setup, CONNECTING, None, |_| ()).await?.client;
         loop {
             let (generation, at) = (changes.figures(), Instant::now());
             // What is in the log now: at least every commit that this instance has been told of.

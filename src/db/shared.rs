@@ -9,11 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 use tokio::sync::watch;
 
+use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Watch;
 use super::leader::Target;
+use super::lifetime::Lifetime;
+use super::settings::Setup;
 use super::{Conn, Fault, connect};
 
 /// A connection that others read from at the same time.
@@ -21,8 +24,8 @@ pub type Reader<'c> = &'c Conn;
 
 /// Connections of a thread to one server.
 const LINES: usize = 2;
-/// Pieces of work that a thread has under way at the most: whoever comes on top would wait longer than is worth it.
-const MOST_UNDER_WAY: usize = 256;
+/// Reads that a thread has under way at the most: excess ones would wait longer than is worth it.
+const READS: Limits = Limits { permits: 256, per_free: 2, queue: 0 };
 /// After a failure the next attempt waits this long; who comes in between is told at once.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
@@ -30,50 +33,69 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 pub(super) struct Server {
     id: u64,
     target: Target,
-    setup: String,
+    setup: Setup,
     connecting: Duration,
+    max_age: Duration,
     statements: Arc<AtomicU64>,
     refused: AtomicU64,
+    shares_refused: AtomicU64,
     /// Its connections, on whatever thread, end with it.
     open: watch::Sender<()>,
 }
 
 impl Server {
-    pub fn new(target: Target, setup: &str, connecting: Duration, statements: Arc<AtomicU64>) -> Self {
+    pub fn new(
+        target: Target,
+        setup: &Setup,
+        connecting: Duration,
+        max_age: Duration,
+        statements: Arc<AtomicU64>,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             target,
-            setup: format!("{setup}; set default_transaction_read_only = on"),
+            setup: setup.with("set default_transaction_read_only = on"),
             connecting,
+            max_age,
             statements,
             refused: AtomicU64::new(0),
+            shares_refused: AtomicU64::new(0),
             open: watch::channel(()).0,
         }
     }
 
-    /// As [`Server::line`], unless this thread has as much under way as is good.
-    pub async fn line_if_free(&self) -> Result<Use, Fault> {
-        if slots_of(self.id).iter().map(Slot::in_use).sum::<usize>() >= MOST_UNDER_WAY {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(Fault::Overloaded);
-        }
-        self.line().await
+    /// As [`Server::line`], unless this thread, or the caller on it, has as much under way as is good.
+    pub async fn line_if_free(&self, caller: &Caller) -> Result<Use, Fault> {
+        let permit = of_thread(self.id).admission.try_admit(caller).map_err(|refused| {
+            let fault = Fault::from(refused);
+            let counter = match fault {
+                Fault::ShareUsedUp => &self.shares_refused,
+                _ => &self.refused,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            fault
+        })?;
+        let mut line = self.line().await?;
+        line.permit = Some(permit);
+        Ok(line)
     }
 
-    /// How often there was too much under way.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    /// How often there was too much under way, and how often of one caller.
+    pub fn refused(&self) -> (u64, u64) {
+        (self.refused.load(Ordering::Relaxed), self.shares_refused.load(Ordering::Relaxed))
     }
 
     /// A connection of this thread, opened if need be.
     pub async fn line(&self) -> Result<Use, Fault> {
-        let slots = slots_of(self.id);
+        let own = of_thread(self.id);
+        let slots = &own.slots;
         let Some(slot) = slots.iter().min_by_key(|slot| slot.in_use()) else {
             return Err(Fault::Internal("no connection to choose".into()));
         };
         if let Some(line) = slot.line() {
-            return Ok(Use::of(line));
+            let replaced = if line.lifetime.is_over() { self.replace_in(slot).await } else { None };
+            return Ok(Use::of(replaced.unwrap_or(line)));
         }
         match self.open_in(slot).await {
             Ok(line) => Ok(Use::of(line)),
@@ -82,17 +104,31 @@ impl Server {
         }
     }
 
+    /// Opens another connection for one that has served long enough. One caller waits for it; the others, and all when it cannot be
+    /// had, go on with the old one, which ends with its last use.
+    async fn replace_in(&self, slot: &Slot) -> Option<Rc<Line>> {
+        let _one = slot.opening.try_lock().ok()?;
+        if slot.is_backing_off() {
+            return None;
+        }
+        self.open_locked(slot).await.ok()
+    }
+
     /// Opens one connection, however many ask for it.
     async fn open_in(&self, slot: &Slot) -> Result<Rc<Line>, Fault> {
         let _one = slot.opening.lock().await;
         if let Some(line) = slot.line() {
             return Ok(line);
         }
-        if slot.refused.get().is_some_and(|at| at.elapsed() < BACK_OFF) {
+        if slot.is_backing_off() {
             return Err(Fault::Unavailable("the database cannot be reached".into()));
         }
-        let opened = self.open().await;
-        match opened {
+        self.open_locked(slot).await
+    }
+
+    /// Of whoever holds the slot's lock.
+    async fn open_locked(&self, slot: &Slot) -> Result<Rc<Line>, Fault> {
+        match self.open().await {
             Ok(line) => {
                 let line = Rc::new(line);
                 *slot.line.borrow_mut() = Some(line.clone());
@@ -109,11 +145,11 @@ impl Server {
     async fn open(&self) -> Result<Line, Fault> {
         let unavailable = |error: &dyn std::fmt::Display| Fault::Unavailable(error.to_string());
         let until = Some(self.open.subscribe());
-        let opened = connect::open(&self.target, self.connecting, until, |_| ()).await?;
+        let opened = connect::open(&self.target, &self.setup, self.connecting, until, |_| ()).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| unavailable(&e))?;
-        conn.batch_execute(&self.setup).await.map_err(|e| unavailable(&e))?;
-        conn.set_instrumentation(Watch::of_reads(self.statements.clone()));
-        Ok(Line { conn, ended: opened.ended, in_use: Cell::new(0) })
+        let lifetime = Lifetime::within(self.max_age);
+        conn.set_instrumentation(Watch::of_reads(self.statements.clone(), lifetime.clone()));
+        Ok(Line { conn, ended: opened.ended, in_use: Cell::new(0), lifetime })
     }
 }
 
@@ -122,29 +158,35 @@ struct Line {
     ended: Arc<AtomicBool>,
     /// Pieces of work that go on.
     in_use: Cell<usize>,
+    lifetime: Lifetime,
 }
 
 /// One piece of work's hold on a connection.
-pub(super) struct Use(Rc<Line>);
+pub(super) struct Use {
+    line: Rc<Line>,
+    /// Kept for its drop.
+    permit: Option<Permit>,
+}
 
 impl Use {
     fn of(line: Rc<Line>) -> Self {
         line.in_use.set(line.in_use.get() + 1);
-        Self(line)
+        Self { line, permit: None }
     }
 
     pub fn reader(&self) -> Reader<'_> {
-        &self.0.conn
+        &self.line.conn
     }
 
     pub fn has_ended(&self) -> bool {
-        self.0.ended.load(Ordering::Acquire)
+        self.line.ended.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Use {
     fn drop(&mut self) {
-        self.0.in_use.set(self.0.in_use.get().saturating_sub(1));
+        self.line.in_use.set(self.line.in_use.get().saturating_sub(1));
+        drop(self.permit.take());
     }
 }
 
@@ -161,26 +203,34 @@ impl Slot {
         self.line.borrow().clone().filter(|line| !line.ended.load(Ordering::Acquire))
     }
 
+    fn is_backing_off(&self) -> bool {
+        self.refused.get().is_some_and(|at| at.elapsed() < BACK_OFF)
+    }
+
     fn in_use(&self) -> usize {
         self.line.borrow().as_ref().map_or(0, |line| line.in_use.get())
     }
 }
 
-type Slots = Rc<[Slot; LINES]>;
-
-thread_local! {
-    static THIS_THREADS: RefCell<Vec<(u64, Slots)>> = const { RefCell::new(Vec::new()) };
+/// What a thread has of one server.
+struct OfThread {
+    slots: [Slot; LINES],
+    admission: AdmissionControl,
 }
 
-fn slots_of(server: u64) -> Slots {
+thread_local! {
+    static THIS_THREADS: RefCell<Vec<(u64, Rc<OfThread>)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn of_thread(server: u64) -> Rc<OfThread> {
     THIS_THREADS.with_borrow_mut(|all| {
-        if let Some((_, slots)) = all.iter().find(|(id, _)| *id == server) {
-            return slots.clone();
+        if let Some((_, own)) = all.iter().find(|(id, _)| *id == server) {
+            return own.clone();
         }
         // What is left of servers that are gone.
-        all.retain(|(_, slots)| slots.iter().any(|slot| slot.line().is_some()));
-        let slots = Slots::default();
-        all.push((server, slots.clone()));
-        slots
+        all.retain(|(_, own)| own.slots.iter().any(|slot| slot.line().is_some()));
+        let own = Rc::new(OfThread { slots: Default::default(), admission: AdmissionControl::new(READS) });
+        all.push((server, own.clone()));
+        own
     })
 }

@@ -49,12 +49,17 @@ codes! {
     InvalidCursor = "INVALID_CURSOR", BAD_REQUEST, "Con trỏ trang không hợp lệ hoặc thuộc truy vấn khác", "The cursor is invalid or belongs to another query";
     ValueOutOfRange = "VALUE_OUT_OF_RANGE", BAD_REQUEST, "Giá trị nằm ngoài phạm vi lưu trữ được", "A value is outside the range that can be stored";
     InvalidHeader = "INVALID_HEADER", BAD_REQUEST, "Tiêu đề yêu cầu không hợp lệ", "Invalid request header";
+    InvalidPath = "INVALID_PATH", BAD_REQUEST, "Đường dẫn không viết theo dạng chuẩn", "The path is not in its canonical form";
+    TooManyParameters = "TOO_MANY_PARAMETERS", BAD_REQUEST, "Quá nhiều tham số", "Too many query parameters";
+    UriTooLong = "URI_TOO_LONG", URI_TOO_LONG, "Địa chỉ yêu cầu quá dài", "The path and query are too long";
+    HeadersTooLarge = "HEADERS_TOO_LARGE", REQUEST_HEADER_FIELDS_TOO_LARGE, "Các tiêu đề yêu cầu quá lớn", "The request headers are too large";
     // Who
     Unauthenticated = "UNAUTHENTICATED", UNAUTHORIZED, "Cần đăng nhập", "Authentication is required";
     InvalidToken = "INVALID_TOKEN", UNAUTHORIZED, "Mã truy cập không hợp lệ hoặc đã hết hạn", "The access token is invalid or expired";
     InvalidCredentials = "INVALID_CREDENTIALS", UNAUTHORIZED, "Tên đăng nhập hoặc mật khẩu không đúng", "Wrong username or password";
     InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED, "Mã làm mới không hợp lệ, đã dùng hoặc đã hết hạn", "The refresh token is invalid, used or expired";
     Forbidden = "FORBIDDEN", FORBIDDEN, "Không có quyền thực hiện", "Not allowed";
+    Withheld = "WITHHELD", FORBIDDEN, "Không cung cấp vì có thể suy ra số liệu của cơ quan khác", "Withheld: the answer could give away the figures of other agencies";
     ReviewerIsSubmitter = "REVIEWER_IS_SUBMITTER", FORBIDDEN, "Người duyệt không được là người gửi", "The reviewer may not be the submitter";
     PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED", FORBIDDEN, "Cần đổi mật khẩu được cấp trước khi sử dụng (PUT /me/password)", "The password that was given out has to be changed first (PUT /me/password)";
     OutsideScope = "OUTSIDE_SCOPE", FORBIDDEN, "Cơ quan nằm ngoài phạm vi của tài khoản", "The agency is outside the caller's scope";
@@ -105,6 +110,7 @@ codes! {
     ControlMismatch = "CONTROL_MISMATCH", UNPROCESSABLE_ENTITY, "Số kiểm tra không khớp", "The control total does not match";
     ForeignSource = "FOREIGN_SOURCE", UNPROCESSABLE_ENTITY, "Cơ quan có nguồn số liệu khác", "The agency's counts come from another source";
     ArithmeticMismatch = "ARITHMETIC_MISMATCH", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ không cân đối", "The dossier counts do not balance";
+    WorkTooLarge = "WORK_TOO_LARGE", UNPROCESSABLE_ENTITY, "Khối lượng tính toán vượt giới hạn", "The computation is larger than allowed";
     MissingData = "MISSING_DATA", UNPROCESSABLE_ENTITY, "Thiếu số liệu", "Data is missing";
     // Frameworks
     TreeTooDeep = "TREE_TOO_DEEP", UNPROCESSABLE_ENTITY, "Cây chỉ tiêu quá sâu", "The tree is too deep";

@@ -12,12 +12,16 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::csv::Format;
-use super::{Code, Msg, Problem, serde_text};
+use super::{Code, Msg, Problem, dates, serde_text};
 use crate::db::list::{Order, Slice, SortKey, Window};
-use crate::values::hex;
+use crate::values::{hex, invisible_character, nfc};
 
 const DEFAULT_LIMIT: i64 = 50;
 const MOST: i64 = 200;
+/// Values of one parameter, separated by commas.
+const MOST_VALUES: usize = 500;
+/// Sort keys that are looked at: no list has as many, so a longer list names one twice, or one that is not there.
+const MOST_SORT_KEYS: usize = 32;
 
 /// Parameters that every list takes.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -217,6 +221,7 @@ fn hash(text: &str) -> String {
 fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
     text.into_iter()
         .flat_map(|t| t.split(','))
+        .take(MOST_SORT_KEYS)
         .map(|part| match part.strip_prefix('-') {
             Some(name) => (name.to_owned(), true),
             None => (part.to_owned(), false),
@@ -224,7 +229,7 @@ fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The query's pairs, decoded; a value that is not UTF-8 or holds NUL is refused.
+/// The query's pairs, decoded and composed; a value that is not UTF-8 or holds what cannot be seen is refused.
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
         Problem::with(
@@ -232,10 +237,11 @@ pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
             Msg::fixed("Chuỗi truy vấn sai cú pháp.", "Malformed query string."),
         )
     })?;
-    if let Some((name, _)) = pairs.iter().find(|(n, v)| n.contains('\0') || v.contains(['\0', '\u{fffd}'])) {
+    let is_refused = |text: &str| invisible_character(&text.replace(['\t', '\n', '\r'], "")).is_some();
+    if let Some((name, _)) = pairs.iter().find(|(n, v)| is_refused(n) || is_refused(v)) {
         return Err(invalid(name, Msg::fixed("Ký tự không hợp lệ.", "Characters that are not allowed.")));
     }
-    Ok(pairs)
+    Ok(pairs.into_iter().map(|(name, value)| (name, nfc(&value))).collect())
 }
 
 /// Reads typed parameters; unknown, repeated and malformed ones are 400 and named.
@@ -270,6 +276,12 @@ fn parameter_problem(path: &str, text: &str) -> Problem {
     }
     let name = if path == "." { named } else { path };
     match Code::parse(text) {
+        _ if text == TOO_MANY_VALUES => {
+            invalid(name, msg!("Tối đa {MOST_VALUES} giá trị.", "At most {MOST_VALUES} values."))
+        }
+        _ if text == dates::IMPLAUSIBLE => {
+            invalid(name, Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199."))
+        }
         Some(code) => Problem::at(code, format!("?{name}"), code.title()),
         None => Problem::at(Code::InvalidParameter, format!("?{name}"), serde_text::told(text)),
     }
@@ -280,6 +292,8 @@ pub fn invalid(name: &str, detail: Msg) -> Problem {
     Problem::at(Code::InvalidParameter, format!("?{name}"), detail)
 }
 
+const TOO_MANY_VALUES: &str = "too many values";
+
 /// `a,b,c` in one parameter: any of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyOf<T>(pub Vec<T>);
@@ -287,6 +301,9 @@ pub struct AnyOf<T>(pub Vec<T>);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for AnyOf<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        if text.bytes().filter(|byte| *byte == b',').count() >= MOST_VALUES {
+            return Err(serde::de::Error::custom(TOO_MANY_VALUES));
+        }
         let parts = text.split(',').map(|part| {
             let value = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(part);
             T::deserialize(value).map_err(serde::de::Error::custom)

@@ -19,14 +19,14 @@ const BUCKETS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
-    method: String,
+    method: &'static str,
     route: String,
     status: u16,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RouteLabels {
-    method: String,
+    method: &'static str,
     route: String,
 }
 
@@ -69,10 +69,13 @@ struct Gauges {
     replica: Gauge,
     refused_reads: Reading,
     refused_transactions: Reading,
+    refused_shares: Reading,
     answer_hits: Reading,
     answer_misses: Reading,
     token_hits: Reading,
     token_misses: Reading,
+    body_bytes: Gauge,
+    refused_bodies: Reading,
 }
 
 /// A counter that is kept elsewhere.
@@ -102,11 +105,22 @@ impl Gauges {
             "Transactions told to come again: too many waited for a connection",
             self.refused_transactions.clone(),
         );
+        registry.register(
+            "refused_shares",
+            "Requests rejected because their caller alone had its share of permits under way",
+            self.refused_shares.clone(),
+        );
         registry.register("answers_hits", "Answers given from memory", self.answer_hits.clone());
         registry.register("answers_misses", "Answers that had to be made", self.answer_misses.clone());
         registry.register("answers_bytes", "Bytes of answers kept at the most", self.answer_bytes.clone());
         registry.register("tokens_hits", "Tokens known from a moment ago", self.token_hits.clone());
         registry.register("tokens_misses", "Tokens that had to be verified", self.token_misses.clone());
+        registry.register("bodies_bytes", "Bytes of request bodies held in memory", self.body_bytes.clone());
+        registry.register(
+            "refused_bodies",
+            "Request bodies told to come again: too many bytes were held",
+            self.refused_bodies.clone(),
+        );
         registry.register(
             "changes_listening",
             "1 while changes are heard of and answers given from memory",
@@ -119,7 +133,7 @@ impl Gauges {
         );
     }
 
-    fn read(&self, db: &Db, answers: (u64, u64, u64), tokens: (u64, u64)) {
+    fn read(&self, db: &Db, answers: (u64, u64, u64), tokens: (u64, u64), bodies: (u64, u64)) {
         let (open, idle, waiting) = db.pool_status();
         let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let long = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -130,13 +144,16 @@ impl Gauges {
         self.answer_bytes.set(long(answers.2));
         self.listening.set(db.changes().is_trusted().into());
         self.replica.set(db.replica().is_some_and(|replica| replica.lag(db.changes()).is_some()).into());
-        let (reads, transactions) = db.refused();
+        let (reads, transactions, shares) = db.refused();
         read_off(&self.refused_reads, reads);
         read_off(&self.refused_transactions, transactions);
+        read_off(&self.refused_shares, shares);
         read_off(&self.answer_hits, answers.0);
         read_off(&self.answer_misses, answers.1);
         read_off(&self.token_hits, tokens.0);
         read_off(&self.token_misses, tokens.1);
+        self.body_bytes.set(long(bodies.0));
+        read_off(&self.refused_bodies, bodies.1);
     }
 }
 
@@ -165,8 +182,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// `route` is the template, so that the number of series stays bounded.
-    pub fn observe(&self, method: &str, route: &str, status: u16, duration: Duration) {
+    /// `method` is a [`super::methods::label`] and `route` the template of one of our routes or `-`: closed sets, so that no caller
+    /// can add series.
+    pub fn observe(&self, method: &'static str, route: &str, status: u16, duration: Duration) {
         let registry = Arc::as_ptr(&self.registry).addr();
         THIS_THREADS.with_borrow_mut(|handles| {
             let place = handles.iter().position(|handle| {
@@ -195,17 +213,23 @@ impl Metrics {
         });
     }
 
-    fn handle(&self, registry: usize, method: &str, route: &str, status: u16) -> Handle {
-        let labels = RequestLabels { method: method.to_owned(), route: route.to_owned(), status };
-        let of_route = RouteLabels { method: method.to_owned(), route: route.to_owned() };
+    fn handle(&self, registry: usize, method: &'static str, route: &str, status: u16) -> Handle {
+        let labels = RequestLabels { method, route: route.to_owned(), status };
+        let of_route = RouteLabels { method, route: route.to_owned() };
         let requests = self.requests.get_or_create_owned(&labels);
         let durations = self.durations.get_or_create_owned(&of_route);
         Handle { registry, labels, requests, durations }
     }
 
-    /// The exposition format of all metrics. `answers`: found, not found, bytes; `tokens`: found, not found.
-    pub fn render(&self, db: &Db, answers: (u64, u64, u64), tokens: (u64, u64)) -> String {
-        self.gauges.read(db, answers, tokens);
+    /// The exposition format of all metrics. `answers`: found, not found, bytes; `tokens`: found, not found; `bodies`: bytes, refused.
+    pub fn render(
+        &self,
+        db: &Db,
+        answers: (u64, u64, u64),
+        tokens: (u64, u64),
+        bodies: (u64, u64),
+    ) -> String {
+        self.gauges.read(db, answers, tokens, bodies);
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);

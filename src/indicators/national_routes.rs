@@ -172,7 +172,7 @@ impl CheckAt for NewNationalResult {
 
     fn check_at(&self, pointer: &str, faults: &mut Violations) {
         faults.code(&format!("{pointer}/node"), &self.node);
-        faults.length(&format!("{pointer}/source"), self.source.trim(), 1, 300);
+        faults.name(&format!("{pointer}/source"), self.source.trim(), 1, 300);
         if !(2000..=2199).contains(&self.index_year) {
             let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
             faults.add(Code::InvalidRange, format!("{pointer}/index_year"), detail);
@@ -229,7 +229,7 @@ async fn store(
     actor: &Actor,
 ) -> Result<NationalResult, Problem> {
     let (year, node) = (new.index_year, new.node.clone());
-    let before = national::lock(conn, year, &node).await?;
+    let before = national::lock_or_reserve(conn, year, &node).await?;
     if let Some(conditions) = conditions {
         match &before {
             Some(row) => conditions.match_if_given(row.version)?,

@@ -1,7 +1,8 @@
 //! Observations over HTTP.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
+use actix_web::web::Data;
 use actix_web::{get, put};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -25,6 +26,8 @@ use crate::scoring::engine::doubts::figures_out_of_range;
 use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::tree::Tree;
 use crate::scoring::frameworks::model as frameworks;
+use crate::scoring::visible_units::VisibleUnits;
+use crate::state::State;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -58,6 +61,7 @@ async fn get_observations(
     access: Access<ReadObservations>,
     path: PathOf<(FrameworkCode, DataYear)>,
     query: Listing<ObservationFilter>,
+    state: Data<State>,
 ) -> Result<Reply, Problem> {
     let (FrameworkCode(code), DataYear(year)) = path.0;
     let (filter, format) = (query.filter, query.format);
@@ -72,7 +76,10 @@ async fn get_observations(
         return Ok(Reply::not_modified(&tag));
     }
     let whole = access.read(async move |conn| view(conn, code, year, head, &filter, sight).await).await?;
-    Ok(Reply::collection(&access.conditions, format, &whole, &whole.rows)?.tagged(&tag))
+    let conditions = access.conditions.clone();
+    // Up to 50,000 rows: written on a thread of the blocking pool.
+    let written = move || Reply::collection(&conditions, format, &whole, &whole.rows);
+    Ok(state.offload().run(written).await??.tagged(&tag))
 }
 
 /// What the caller sees of a set.
@@ -88,18 +95,14 @@ impl Sight {
         Self { scope: access.scope(), words: matches!(access.identity(), Identity::User { .. }) }
     }
 
-    /// Takes out of a set what is hidden, whatever the framework calls its units.
-    async fn narrow(&self, conn: &mut Conn, set: &mut Set) -> Result<(), Problem> {
-        if self.scope == Scope::All {
-            return Ok(());
-        }
-        let mut codes: BTreeSet<&str> = set.unit_codes();
-        codes.extend(set.rows.iter().flat_map(|row| row.source.named()));
-        let codes = codes.into_iter().map(str::to_owned).collect();
-        let hidden: HashSet<String> = agencies::hidden(conn, codes, &self.scope).await?.into_iter().collect();
-        set.rows.retain(|row| !hidden.contains(&row.unit));
-        set.units.retain(|unit| !hidden.contains(&unit.code));
-        set.rows.iter_mut().for_each(|row| row.source.retain(|name| !hidden.contains(name)));
+    /// Leaves in a set what the caller is proven to be allowed to read.
+    async fn narrow(&self, conn: &mut Conn, framework: &str, set: &mut Set) -> Result<(), Problem> {
+        let Some(visible) = VisibleUnits::of(conn, &self.scope).await? else { return Ok(()) };
+        let row = frameworks::find(conn, framework).await?.ok_or_else(Problem::not_found)?;
+        let unit_type = frameworks::read(row.definition)?.unit_type;
+        set.rows.retain(|row| visible.shows(&row.unit, &unit_type));
+        set.units.retain(|unit| visible.shows(&unit.code, &unit_type));
+        set.rows.iter_mut().for_each(|row| row.source.retain(|name| visible.shows_source(name)));
         Ok(())
     }
 }
@@ -127,9 +130,10 @@ async fn view(
 ) -> Result<Observations, Problem> {
     let stored = model::revision(conn, &framework, data_year, head.revision).await?;
     let mut set = stored.ok_or_else(Problem::not_found)?.set()?;
-    set.rows.retain(|row| filter.keeps(row));
-    set.units.retain(|unit| filter.keeps_unit(&unit.code));
-    sight.narrow(conn, &mut set).await?;
+    let selection = filter.selection();
+    set.rows.retain(|row| selection.keeps(row));
+    set.units.retain(|unit| selection.keeps_unit(&unit.code));
+    sight.narrow(conn, &framework, &mut set).await?;
     let Set { mut rows, units } = set;
     if !sight.words {
         rows.iter_mut().for_each(|row| row.note = None);
