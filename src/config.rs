@@ -1,11 +1,15 @@
 //! The only reader of the environment. Says all that is wrong at once.
 
+mod second_factor;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::auth::PasswordCost;
 use crate::db::{DbSettings, check_url, split_query};
 use crate::http::client_address::TrustedProxies;
+
+pub use second_factor::SecondFactorSettings;
 
 /// What the service needs to know before it starts.
 #[derive(Clone, Debug)]
@@ -17,6 +21,7 @@ pub struct Config {
     pub trusted_proxies: TrustedProxies,
     pub token_key_file: PathBuf,
     pub password_cost: PasswordCost,
+    pub second_factor: SecondFactorSettings,
     /// Answers of statistics kept in memory; 0: none.
     pub answer_cache_mib: u64,
     /// `DATABASE_UNSAFE=allow`: the database may lose what it has acknowledged. For tests.
@@ -104,6 +109,7 @@ impl Config {
             memory_kib: number(env, "PASSWORD_MEMORY_KIB", 19_456, 19_456..=1_048_576, &mut faults),
             iterations: number(env, "PASSWORD_ITERATIONS", 2, 1..=20, &mut faults),
         };
+        let second_factor = SecondFactorSettings::load(env, &mut faults);
         if faults.is_empty() {
             Ok(Self {
                 db,
@@ -111,6 +117,7 @@ impl Config {
                 trusted_proxies,
                 token_key_file,
                 password_cost,
+                second_factor,
                 answer_cache_mib,
                 unsafe_database,
             })

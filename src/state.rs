@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::auth::{KeyRing, Passwords, Tokens};
+use crate::auth::{KeyRing, Passwords, SecondFactor, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
@@ -23,6 +23,7 @@ struct Inner {
     clock: Clock,
     keys: KeyRing,
     passwords: Passwords,
+    second_factor: SecondFactor,
     metrics: Metrics,
     description: Description,
     tokens: Tokens,
@@ -38,6 +39,7 @@ impl State {
         clock: Clock,
         keys: KeyRing,
         passwords: Passwords,
+        second_factor: SecondFactor,
         description: Description,
         answers: Answers,
     ) -> Self {
@@ -46,6 +48,7 @@ impl State {
             clock,
             keys,
             passwords,
+            second_factor,
             metrics: Metrics::default(),
             description,
             tokens: Tokens::default(),
@@ -72,6 +75,11 @@ impl State {
 
     pub fn passwords(&self) -> &Passwords {
         &self.inner.passwords
+    }
+
+    /// Who needs a second factor, and the keys that encrypt its secrets.
+    pub fn second_factor(&self) -> &SecondFactor {
+        &self.inner.second_factor
     }
 
     pub fn metrics(&self) -> &Metrics {

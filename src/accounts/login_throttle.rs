@@ -32,6 +32,7 @@ const MOST_KNOWN_ADDRESSES: i32 = 20;
 pub enum Credential {
     Password,
     ClientSecret,
+    SecondFactor,
 }
 
 impl Credential {
@@ -39,12 +40,13 @@ impl Credential {
         match self {
             Self::Password => "password",
             Self::ClientSecret => "client_secret",
+            Self::SecondFactor => "second_factor",
         }
     }
 
     fn is_account(self, text: &str) -> bool {
         match self {
-            Self::Password => is_username(text),
+            Self::Password | Self::SecondFactor => is_username(text),
             Self::ClientSecret => is_code(text),
         }
     }

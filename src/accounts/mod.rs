@@ -12,6 +12,7 @@ pub mod own_password;
 pub mod own_sessions;
 pub mod routes;
 pub mod rules;
+pub mod second_factor;
 pub mod session_model;
 pub mod sessions;
 pub mod users;

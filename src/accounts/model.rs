@@ -20,6 +20,7 @@ row! {
         pub agency: Option<String>,
         pub disabled_at: Option<DateTime<Utc>>,
         pub must_change_password: bool,
+        pub second_factor: bool,
         pub version: i32,
         pub created_at: DateTime<Utc>,
         pub updated_at: DateTime<Utc>,
@@ -40,7 +41,9 @@ row! {
     }
 }
 
-const USER: &str = "u.id, u.username, u.display_name, u.role, a.code as agency, u.disabled_at, u.must_change_password, u.version, u.created_at, u.updated_at";
+const USER: &str = "u.id, u.username, u.display_name, u.role, a.code as agency, u.disabled_at, u.must_change_password, \
+    exists(select 1 from second_factors f where f.user_id = u.id and f.secret is not null) as second_factor, \
+    u.version, u.created_at, u.updated_at";
 const USERS: &str = "users u left join agencies a on a.id = u.agency_id";
 
 pub async fn credentials(conn: &mut Conn, username: &str) -> QueryResult<Option<Credentials>> {

@@ -83,7 +83,7 @@ pub async fn change_password(
 }
 
 /// Guesses are counted by session: whoever holds a token guesses no more than others do, and nobody else closes this to its user.
-async fn require_current_password(
+pub(super) async fn require_current_password(
     access: &Access<OwnAccount>,
     state: &State,
     password: &str,

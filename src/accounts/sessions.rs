@@ -8,15 +8,16 @@ use utoipa::ToSchema;
 use super::login_throttle::{self, Credential, Origin, remember_address};
 use super::model::{self, UserRow};
 use super::rules::{Opaque, Renewal, hash_of, renewal};
+use super::second_factor;
 use super::session_model::{self, RefreshRow};
 use crate::auth::permission::OwnAccount;
-use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Busy, Identity, Permission, Public, Role, Subject};
+use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
 use crate::db::Conn;
 use crate::http::request::RequestId;
-use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, Code, EntityTag, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
 
-/// Username and password.
+/// Username and password, and a code for users with a second factor.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
@@ -24,6 +25,9 @@ pub struct Login {
     username: String,
     #[schema(format = "password")]
     password: String,
+    /// Six digits of the authenticator, or a recovery code. Needed by users with a second factor; others are not asked.
+    #[schema(example = "492039", max_length = 64)]
+    code: Option<String>,
 }
 
 impl Check for Login {
@@ -57,12 +61,16 @@ pub(super) fn token_answer(body: &impl Serialize) -> HttpResponse {
 /// Log in
 ///
 /// The same answer, in the same time, for a wrong password and for a user who does not exist. After repeated failures: 429.
+///
+/// A user with a second factor who sends no `code` is answered 401 `SECOND_FACTOR_REQUIRED` once the password was right: ask for the code and
+/// log in again with it. A wrong, used or old code: 401 `INVALID_SECOND_FACTOR`. A user who has to enrol one first gets a session in which
+/// every operation but those on one's own account answers 403 `SECOND_FACTOR_ENROLMENT_REQUIRED`.
 #[utoipa::path(
     tag = "auth",
     request_body = Login,
     responses(
         (status = 200, description = "Logged in", body = Tokens),
-        (status = 401, description = "Wrong username or password", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong username, password or code; or a code is needed", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
     security(())
@@ -75,7 +83,7 @@ pub async fn login(
     body: ValidJson<Login>,
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock().now();
-    let Login { username, password } = body.value;
+    let Login { username, password, code } = body.value;
     let address = state.client_of(&request);
     let origin = Origin::Address(address.clone());
     let (known, attempt) = state
@@ -95,17 +103,20 @@ pub async fn login(
             actix_web::http::header::HeaderValue::from_static("Bearer realm=\"ict-index\""),
         ));
     };
+    let actor = Actor { name: format!("user:{}", user.username), request_id: request_id_of(&request), now };
+    let claim = second_factor::Claim { user: &user, password: attempt, address: &address };
+    let factor = second_factor::at_login(&state, claim, code.as_deref(), actor).await?;
     let first = Opaque::random();
     let refresh_hash = first.hash.clone();
     let (id, epoch) = (user.id, user.epoch);
     let session = state
         .db()
         .transaction(async move |conn: &mut Conn| {
-            let session = session_model::open_session(conn, id, epoch, refresh_hash, now).await?;
+            let proved = factor.spend(conn).await?;
+            let session = session_model::open_session(conn, id, epoch, refresh_hash, proved, now).await?;
             if session.is_some() {
                 remember_address(conn, id, &address, now).await?;
             }
-            attempt.succeeded(conn).await?;
             Ok::<_, Problem>(session)
         })
         .await?
@@ -159,7 +170,7 @@ pub async fn refresh_tokens(
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock().now();
     let hash = hash_of(&body.value.refresh_token);
-    let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+    let request_id = request_id_of(&request);
     let next = Opaque::random();
     let next_hash = next.hash.clone();
     let renewed = state
@@ -195,10 +206,14 @@ pub async fn refresh_tokens(
     Ok(token_answer(&tokens(access_token, next)))
 }
 
+fn request_id_of(request: &HttpRequest) -> String {
+    request.extensions().get::<RequestId>().cloned().unwrap_or_default().0.to_string()
+}
+
 /// A line that one can act on: whose session, and in which request.
-fn tell(row: &RefreshRow, request_id: &RequestId, level: Level, what: &str) {
+fn tell(row: &RefreshRow, request_id: &str, level: Level, what: &str) {
     let (session, caller) = (row.session_id.to_string(), format!("user:{}", row.username));
-    let (session, caller, request_id) = (session.as_str(), caller.as_str(), &*request_id.0);
+    let (session, caller) = (session.as_str(), caller.as_str());
     log::log!(target: "security", level, session, caller, request_id; "{what}");
 }
 
@@ -237,10 +252,12 @@ pub struct Me {
     pub permissions: Vec<&'static str>,
     /// The password was given out by an administrator: `PUT /me/password` comes first.
     pub must_change_password: bool,
+    /// A second factor is required and not enrolled: `POST /me/second-factor` comes first.
+    pub must_enrol_second_factor: bool,
 }
 
-impl From<UserRow> for Me {
-    fn from(row: UserRow) -> Self {
+impl Me {
+    fn of(row: UserRow, must_enrol_second_factor: bool) -> Self {
         let role = Role::parse(&row.role);
         let permissions = Permission::ALL
             .iter()
@@ -254,6 +271,7 @@ impl From<UserRow> for Me {
             agency: row.agency,
             permissions,
             must_change_password: row.must_change_password,
+            must_enrol_second_factor,
         }
     }
 }
@@ -272,6 +290,10 @@ pub async fn me(access: Access<OwnAccount>) -> Result<Reply, Problem> {
     let username = username.clone();
     let row = access.read(async move |conn| Ok(model::find_user(conn, &username).await?)).await?;
     let row = row.ok_or_else(Problem::not_found)?;
-    let tag = crate::http::EntityTag::of_version(row.version);
-    Reply::resource(&access.conditions, &tag, || Me::from(row))
+    let must_enrol = access.principal().must_enrol();
+    let tag = match must_enrol {
+        true => EntityTag::of_variant(row.version, &["must_enrol"]),
+        false => EntityTag::of_version(row.version),
+    };
+    Reply::resource(&access.conditions, &tag, || Me::of(row, must_enrol))
 }

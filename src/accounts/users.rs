@@ -37,6 +37,8 @@ pub struct User {
     pub disabled: bool,
     /// The password was given out by an administrator: until it is changed, every operation but those on one's own account answers 403 `PASSWORD_CHANGE_REQUIRED`.
     pub must_change_password: bool,
+    /// A second factor is enrolled.
+    pub second_factor: bool,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -51,6 +53,7 @@ impl From<UserRow> for User {
             agency: row.agency,
             disabled: row.disabled_at.is_some(),
             must_change_password: row.must_change_password,
+            second_factor: row.second_factor,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -66,6 +69,7 @@ impl CsvRow for User {
         "agency",
         "disabled",
         "must_change_password",
+        "second_factor",
         "version",
         "created_at",
         "updated_at",

@@ -13,7 +13,7 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, web};
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use crate::auth::{KeyRing, Passwords};
+use crate::auth::{KeyRing, Passwords, SecondFactor, SecondFactorPolicy};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
@@ -56,21 +56,23 @@ pub fn build(
         .wrap(from_fn(edge::edge))
 }
 
-/// The state of a service with these parts and this API; it listens for changes from now on.
+/// The state of a service with these parts and this API, in which nobody needs a second factor; it listens for changes from now on.
 pub fn state(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<State, String> {
-    state_with_answers(db, clock, keys, passwords, crate::http::answers::DEFAULT_MIB)
+    let second_factor = SecondFactor::new(SecondFactorPolicy::Optional, None);
+    state_with(db, clock, keys, passwords, second_factor, crate::http::answers::DEFAULT_MIB)
 }
 
-/// As [`state`], keeping so many MiB of answers; 0: none.
-pub fn state_with_answers(
+/// As [`state`], with this rule for second factors, keeping so many MiB of answers; 0: none.
+pub fn state_with(
     db: Db,
     clock: Clock,
     keys: KeyRing,
     passwords: Passwords,
+    second_factor: SecondFactor,
     answers_mib: u64,
 ) -> Result<State, String> {
     db.listen();
-    Ok(State::new(db, clock, keys, passwords, description()?, Answers::new(answers_mib)))
+    Ok(State::new(db, clock, keys, passwords, second_factor, description()?, Answers::new(answers_mib)))
 }
 
 /// The description of the API, complete.

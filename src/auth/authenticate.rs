@@ -43,7 +43,9 @@ pub async fn authenticate(request: &HttpRequest, state: &State) -> Result<Arc<Pr
     let claims = state.keys().verify(token, now).ok_or_else(invalid)?;
     let found = state
         .db()
-        .fetch(async |conn: &mut Reader<'_>| Ok::<_, Problem>(model::principal(conn, &claims, now).await?))
+        .fetch(async |conn: &mut Reader<'_>| {
+            Ok::<_, Problem>(model::principal(conn, &claims, state.second_factor().policy(), now).await?)
+        })
         .await?;
     let (principal, until) = found.ok_or_else(invalid)?;
     let principal = Arc::new(principal);

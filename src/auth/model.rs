@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Claims, ClientScope, Identity, Principal, Role, Scope};
+use super::{Claims, ClientScope, Identity, Principal, Role, Scope, SecondFactorPolicy};
 use crate::db::{QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 
@@ -15,6 +15,7 @@ row! {
         scope_ids: Vec<i32>,
         must_change_password: bool,
         session_ends: DateTime<Utc>,
+        second_factor: bool,
     }
 }
 
@@ -32,10 +33,11 @@ pub type Found = (Principal, Option<DateTime<Utc>>);
 pub async fn principal(
     conn: &mut Reader<'_>,
     claims: &Claims,
+    policy: SecondFactorPolicy,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Found>> {
     match (claims.sid, &claims.scope) {
-        (Some(session), None) => user(conn, claims, session, now).await,
+        (Some(session), None) => user(conn, claims, session, policy, now).await,
         (None, Some(granted)) => client(conn, claims, granted).await,
         _ => Ok(None),
     }
@@ -45,6 +47,7 @@ async fn user(
     conn: &mut Reader<'_>,
     claims: &Claims,
     session: Uuid,
+    policy: SecondFactorPolicy,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Found>> {
     let Ok(id) = claims.sub.parse::<Uuid>() else { return Ok(None) };
@@ -52,7 +55,8 @@ async fn user(
            select agency_id as id from users where id = $1 and agency_id is not null \
            union select a.id from agencies a join own on a.parent_id = own.id) \
          select u.username, u.role, a.code as agency, u.must_change_password, \
-                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, s.expires_at as session_ends \
+                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, s.expires_at as session_ends, \
+                s.second_factor_at is not null as second_factor \
          from users u join sessions s on s.user_id = u.id left join agencies a on a.id = u.agency_id \
          where u.id = $1 and s.id = $2 and u.epoch = $3 and u.disabled_at is null \
            and s.revoked_at is null and s.expires_at > $4")
@@ -72,6 +76,8 @@ async fn user(
         let identity = Identity::User { id, username: row.username, role, agency: row.agency, session };
         let principal = Principal::new(identity, scope);
         let principal = if row.must_change_password { principal.with_first_password() } else { principal };
+        let enrolled = row.second_factor || !policy.requires(role);
+        let principal = if enrolled { principal } else { principal.with_enrolment_required() };
         Some((principal, Some(row.session_ends)))
     }))
 }

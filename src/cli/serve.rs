@@ -14,9 +14,9 @@ use super::connections::{self, Connections};
 use super::refusals::{self, Verdict};
 use super::{one, report};
 use crate::app;
-use crate::auth::{KeyRing, Passwords, TokenKeys};
+use crate::auth::{KeyRing, Passwords, SecondFactor, TokenKeys};
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, SecondFactorSettings};
 use crate::db::{Conn, Db, Sight, migrations};
 use crate::http::Problem;
 use crate::state::State;
@@ -68,7 +68,8 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     }
     let examined = refuse_unfit(&db, config.unsafe_database).await?;
     let passwords = Passwords::new(config.password_cost).map_err(failed)?;
-    let state = app::state_with_answers(db, Clock::System, ring, passwords, config.answer_cache_mib)
+    let second_factor = second_factor(&config.second_factor).map_err(failed)?;
+    let state = app::state_with(db, Clock::System, ring, passwords, second_factor, config.answer_cache_mib)
         .map_err(failed)?;
     state.trust_proxies(config.trusted_proxies);
     connections::raise_limit();
@@ -103,6 +104,14 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
         [] => Ok(()),
         faults => Err(Ended::Refused(faults.to_vec())),
     }
+}
+
+fn second_factor(settings: &SecondFactorSettings) -> Result<SecondFactor, String> {
+    let ring = match &settings.key_file {
+        Some(path) => Some(KeyRing::new(TokenKeys::load(path)?, Some(path.clone()))),
+        None => None,
+    };
+    Ok(SecondFactor::new(settings.policy, ring))
 }
 
 /// Whether the database was there to be examined; what is wrong with it ends the start.
@@ -152,8 +161,10 @@ async fn look_after(state: State) {
     let mut since_housekeeping = HOUSEKEEPING;
     loop {
         actix_web::rt::time::sleep(KEY_RELOAD).await;
-        if !state.keys().reload() {
-            state.metrics().background_failures.inc();
+        for reloaded in [state.keys().reload(), state.second_factor().reload()] {
+            if !reloaded {
+                state.metrics().background_failures.inc();
+            }
         }
         since_housekeeping += KEY_RELOAD;
         if since_housekeeping >= HOUSEKEEPING {

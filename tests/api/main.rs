@@ -38,6 +38,7 @@ mod recount;
 mod recount_many;
 mod reports;
 mod schema;
+mod second_factor;
 mod services;
 mod sessions;
 mod statistics;
