@@ -4,7 +4,7 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recount chaos chaos-long fuzz login-times bench bench-long lint doc openapi mutants deny clean-db
+.PHONY: help run test recount chaos chaos-long fuzz login-times oidc bench bench-long lint doc openapi mutants deny clean-db
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -29,6 +29,9 @@ fuzz: ## schemathesis against the served description and property tests of the p
 
 login-times: ## whether refused logins tell accounts apart by their times, and what 200 logins at once do; some four minutes
 	@scripts/login-times.sh $(ARGS)
+
+oidc: ## single sign-on against a real OpenID provider from npm, on loopback; make oidc ARGS=--short as CI runs it
+	@scripts/oidc.sh $(ARGS)
 
 bench: ## measure against limits and rivals, in at most 5 minutes after the builds; make bench ARGS='--only cached,batch'
 	@python3 benches/run.py $(ARGS)

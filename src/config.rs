@@ -1,11 +1,13 @@
 //! The only reader of the environment. Says all that is wrong at once.
 
+mod oidc;
 mod second_factor;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::auth::PasswordCost;
+use crate::auth::oidc::OidcSettings;
 use crate::db::{DbSettings, check_url, split_query};
 use crate::http::client_address::TrustedProxies;
 
@@ -22,6 +24,8 @@ pub struct Config {
     pub token_key_file: PathBuf,
     pub password_cost: PasswordCost,
     pub second_factor: SecondFactorSettings,
+    /// `None`: single sign-on is off.
+    pub oidc: Option<OidcSettings>,
     /// Answers of statistics kept in memory; 0: none.
     pub answer_cache_mib: u64,
     /// `DATABASE_UNSAFE=allow`: the database may lose what it has acknowledged. For tests.
@@ -110,6 +114,7 @@ impl Config {
             iterations: number(env, "PASSWORD_ITERATIONS", 2, 1..=20, &mut faults),
         };
         let second_factor = SecondFactorSettings::load(env, &mut faults);
+        let oidc = oidc::load(env, &mut faults);
         if faults.is_empty() {
             Ok(Self {
                 db,
@@ -118,6 +123,7 @@ impl Config {
                 token_key_file,
                 password_cost,
                 second_factor,
+                oidc,
                 answer_cache_mib,
                 unsafe_database,
             })

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use crate::auth::oidc::Oidc;
 use crate::auth::{KeyRing, Passwords, SecondFactor, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
@@ -31,6 +32,7 @@ struct Inner {
     computed: Computed,
     stopping: AtomicBool,
     trusted_proxies: OnceLock<TrustedProxies>,
+    identity_provider: OnceLock<Oidc>,
 }
 
 impl State {
@@ -56,6 +58,7 @@ impl State {
             computed: Computed::default(),
             stopping: AtomicBool::new(false),
             trusted_proxies: OnceLock::new(),
+            identity_provider: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -98,6 +101,15 @@ impl State {
     /// Where a request comes from.
     pub fn client_of(&self, request: &actix_web::HttpRequest) -> ClientAddress {
         self.inner.trusted_proxies.get_or_init(TrustedProxies::default).client_of(request)
+    }
+
+    /// Whose identities are accepted beside the service's own; said once, before serving. Otherwise: nobody's.
+    pub fn accept_identities_of(&self, provider: Oidc) {
+        let _ = self.inner.identity_provider.set(provider);
+    }
+
+    pub fn identity_provider(&self) -> Option<&Oidc> {
+        self.inner.identity_provider.get()
     }
 
     /// Tokens verified a moment ago.

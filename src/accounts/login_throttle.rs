@@ -33,6 +33,7 @@ pub enum Credential {
     Password,
     ClientSecret,
     SecondFactor,
+    SingleSignOn,
 }
 
 impl Credential {
@@ -41,13 +42,14 @@ impl Credential {
             Self::Password => "password",
             Self::ClientSecret => "client_secret",
             Self::SecondFactor => "second_factor",
+            Self::SingleSignOn => "single_sign_on",
         }
     }
 
     fn is_account(self, text: &str) -> bool {
         match self {
             Self::Password | Self::SecondFactor => is_username(text),
-            Self::ClientSecret => is_code(text),
+            Self::ClientSecret | Self::SingleSignOn => is_code(text),
         }
     }
 }

@@ -15,4 +15,6 @@ pub mod rules;
 pub mod second_factor;
 pub mod session_model;
 pub mod sessions;
+pub mod sso;
+mod sso_model;
 pub mod users;

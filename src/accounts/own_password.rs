@@ -89,10 +89,10 @@ pub(super) async fn require_current_password(
     password: &str,
     stored: Option<String>,
 ) -> Result<(), Problem> {
-    let Identity::User { username, session, .. } = access.identity() else {
+    let Identity::User { username, session, id, .. } = access.identity() else {
         return Err(Problem::new(Code::Forbidden));
     };
-    let (username, origin, now) = (username.clone(), Origin::Session(*session), access.now());
+    let (username, origin, now) = (username.clone(), Origin::Session(session.unwrap_or(*id)), access.now());
     let attempt = access
         .transaction(async move |conn| {
             login_throttle::attempt(conn, Credential::Password, &username, &origin, now).await

@@ -1,9 +1,11 @@
 //! Logging in, staying in, logging out; one's own account.
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, web};
+use chrono::{DateTime, Utc};
 use log::Level;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::login_throttle::{self, Credential, Origin, remember_address};
 use super::model::{self, UserRow};
@@ -13,8 +15,9 @@ use super::session_model::{self, RefreshRow};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
 use crate::db::Conn;
+use crate::http::client_address::ClientAddress;
 use crate::http::request::RequestId;
-use crate::http::{Check, Code, EntityTag, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
 
 /// Username and password, and a code for users with a second factor.
@@ -106,9 +109,26 @@ pub async fn login(
     let actor = Actor { name: format!("user:{}", user.username), request_id: request_id_of(&request), now };
     let claim = second_factor::Claim { user: &user, password: attempt, address: &address };
     let factor = second_factor::at_login(&state, claim, code.as_deref(), actor).await?;
+    open_session(&state, LoggedIn { id: user.id, epoch: user.epoch, factor, address }, now).await
+}
+
+/// Who has logged in, whichever way.
+pub(super) struct LoggedIn {
+    pub id: Uuid,
+    pub epoch: i32,
+    pub factor: second_factor::LoginFactor,
+    pub address: ClientAddress,
+}
+
+/// The session's first tokens; `INVALID_CREDENTIALS` when the account has changed since it was looked at.
+pub(super) async fn open_session(
+    state: &State,
+    who: LoggedIn,
+    now: DateTime<Utc>,
+) -> Result<HttpResponse, Problem> {
+    let LoggedIn { id, epoch, factor, address } = who;
     let first = Opaque::random();
     let refresh_hash = first.hash.clone();
-    let (id, epoch) = (user.id, user.epoch);
     let session = state
         .db()
         .transaction(async move |conn: &mut Conn| {
@@ -206,7 +226,7 @@ pub async fn refresh_tokens(
     Ok(token_answer(&tokens(access_token, next)))
 }
 
-fn request_id_of(request: &HttpRequest) -> String {
+pub(super) fn request_id_of(request: &HttpRequest) -> String {
     request.extensions().get::<RequestId>().cloned().unwrap_or_default().0.to_string()
 }
 
@@ -228,13 +248,21 @@ fn tell(row: &RefreshRow, request_id: &str, level: Level, what: &str) {
 #[post("/auth/logout")]
 pub async fn logout(access: Access<OwnAccount>) -> Result<Reply, Problem> {
     let Identity::User { session, .. } = access.identity() else { return Err(Problem::new(Code::Forbidden)) };
-    let (session, now) = (*session, access.now());
+    let (session, now) = (session.ok_or_else(of_provider)?, access.now());
     access
         .transaction(async move |conn| {
             session_model::revoke_session(conn, session, "logout", now).await?;
             Ok(Reply::no_content())
         })
         .await
+}
+
+fn of_provider() -> Problem {
+    let detail = Msg::fixed(
+        "Mã truy cập này do hệ thống đăng nhập của tỉnh cấp; hãy đăng xuất ở đó.",
+        "The access token is the identity provider's: log out there.",
+    );
+    Problem::with(Code::Conflict, detail)
 }
 
 /// The caller's own account.

@@ -8,6 +8,7 @@ mod asked;
 mod authenticate;
 mod keys;
 mod model;
+pub mod oidc;
 mod password;
 pub mod permission;
 mod scope;

@@ -68,18 +68,62 @@ async fn user(
     .await?;
     Ok(row.and_then(|row| {
         let role = Role::parse(&row.role)?;
-        // Only an officer is bound to an agency; the other roles see the province.
-        let scope = match role {
-            Role::Officer => Scope::Agencies(row.scope_ids.into_iter().map(AgencyId).collect()),
-            _ => Scope::All,
-        };
-        let identity = Identity::User { id, username: row.username, role, agency: row.agency, session };
+        let scope = scope_of(role, row.scope_ids);
+        let identity =
+            Identity::User { id, username: row.username, role, agency: row.agency, session: Some(session) };
         let principal = Principal::new(identity, scope);
         let principal = if row.must_change_password { principal.with_first_password() } else { principal };
         let enrolled = row.second_factor || !policy.requires(role);
         let principal = if enrolled { principal } else { principal.with_enrolment_required() };
         Some((principal, Some(row.session_ends)))
     }))
+}
+
+row! {
+    struct ExternalRow {
+        id: Uuid,
+        username: String,
+        role: String,
+        agency: Option<String>,
+        scope_ids: Vec<i32>,
+        must_change_password: bool,
+        second_factor: bool,
+    }
+}
+
+/// The user in force who is linked to this identity, and whether a second factor is needed.
+pub async fn external(
+    conn: &mut Reader<'_>,
+    subject: &str,
+    policy: SecondFactorPolicy,
+) -> QueryResult<Option<(Principal, bool)>> {
+    let row: Option<ExternalRow> = sql("with recursive own as ( \
+           select agency_id as id from users where external_subject = $1 and agency_id is not null \
+           union select a.id from agencies a join own on a.parent_id = own.id) \
+         select u.id, u.username, u.role, a.code as agency, u.must_change_password, \
+                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, \
+                exists(select 1 from second_factors f where f.user_id = u.id and f.secret is not null) as second_factor \
+         from users u left join agencies a on a.id = u.agency_id \
+         where u.external_subject = $1 and u.disabled_at is null")
+    .bind(subject.to_owned())
+    .maybe(conn)
+    .await?;
+    Ok(row.and_then(|row| {
+        let role = Role::parse(&row.role)?;
+        let identity =
+            Identity::User { id: row.id, username: row.username, role, agency: row.agency, session: None };
+        let principal = Principal::new(identity, scope_of(role, row.scope_ids));
+        let principal = if row.must_change_password { principal.with_first_password() } else { principal };
+        Some((principal, row.second_factor || policy.requires(role)))
+    }))
+}
+
+/// Only an officer is bound to an agency; the other roles see the province.
+fn scope_of(role: Role, ids: Vec<i32>) -> Scope {
+    match role {
+        Role::Officer => Scope::Agencies(ids.into_iter().map(AgencyId).collect()),
+        _ => Scope::All,
+    }
 }
 
 async fn client(conn: &mut Reader<'_>, claims: &Claims, granted: &str) -> QueryResult<Option<Found>> {

@@ -33,10 +33,10 @@ impl Scope {
     }
 }
 
-/// A person or a machine.
+/// A person or a machine. A person with a token of the identity provider has no session here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    User { id: Uuid, username: String, role: Role, agency: Option<String>, session: Uuid },
+    User { id: Uuid, username: String, role: Role, agency: Option<String>, session: Option<Uuid> },
     Client { client_id: String, scopes: Vec<ClientScope> },
 }
 

@@ -14,6 +14,7 @@ use super::connections::{self, Connections};
 use super::refusals::{self, Verdict};
 use super::{one, report};
 use crate::app;
+use crate::auth::oidc::Oidc;
 use crate::auth::{KeyRing, Passwords, SecondFactor, TokenKeys};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, SecondFactorSettings};
@@ -58,6 +59,11 @@ fn failed(fault: impl ToString) -> Ended {
     Ended::Failed(one(fault))
 }
 
+/// Found out when it is put to use.
+fn refused_setting(fault: String) -> Ended {
+    Ended::Refused(one(format!("OIDC_CA_FILE: {fault}")))
+}
+
 async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let keys = TokenKeys::load(&config.token_key_file).map_err(failed)?;
     let ring = KeyRing::new(keys, Some(config.token_key_file.clone()));
@@ -72,6 +78,9 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let state = app::state_with(db, Clock::System, ring, passwords, second_factor, config.answer_cache_mib)
         .map_err(failed)?;
     state.trust_proxies(config.trusted_proxies);
+    if let Some(settings) = config.oidc {
+        state.accept_identities_of(Oidc::new(settings, state.keys().clone()).map_err(refused_setting)?);
+    }
     connections::raise_limit();
     let (served, connections) = (state.clone(), Connections::default());
     let greeted = connections.clone();

@@ -30,6 +30,7 @@ mod login_throttle;
 mod matrix;
 mod months;
 mod observations;
+mod oidc;
 mod operations;
 mod overload;
 mod progress;

@@ -181,7 +181,8 @@ async fn ten_codes_are_compared_however_many_are_sent_at_once() {
     let coordinator = enrolled(&service, "coordinator").await;
     let answers = join_all((0..30).map(|n| {
         let guess = format!("{n:06}");
-        async { login(&service, "coordinator", Some(&guess)).await }
+        let service = &service;
+        async move { login(service, "coordinator", Some(&guess)).await }
     }))
     .await;
     let told = |code: &str| answers.iter().filter(|answer| answer.json()["code"] == code).count();

@@ -78,11 +78,22 @@ pub struct Claim<'a> {
 /// What a login has shown beside the password.
 #[derive(Debug)]
 pub struct LoginFactor {
-    proof: Option<(Proof, Attempt)>,
-    user: Uuid,
-    epoch: i32,
-    username: String,
-    actor: Actor,
+    shown: Shown,
+}
+
+#[derive(Debug)]
+enum Shown {
+    Nothing,
+    /// The identity provider has asked for it.
+    Asserted(DateTime<Utc>),
+    Code {
+        proof: Proof,
+        attempt: Attempt,
+        user: Uuid,
+        epoch: i32,
+        username: String,
+        actor: Actor,
+    },
 }
 
 /// After the password was right: `SECOND_FACTOR_REQUIRED` for a user with a factor who sends no code, `INVALID_SECOND_FACTOR` for a wrong one.
@@ -101,35 +112,45 @@ pub async fn at_login(
             Ok::<_, Problem>(model::find(conn, id).await?)
         })
         .await?;
-    let proof = match (&row.secret, code) {
-        (None, _) => None,
+    let code = match (&row.secret, code) {
+        (None, _) => return Ok(LoginFactor { shown: Shown::Nothing }),
         (Some(_), None) => return Err(challenge(http::Code::SecondFactorRequired)),
-        (Some(_), Some(code)) => {
-            let (name, origin) = (user.username.clone(), Origin::Address(address.clone()));
-            let counted = async move |conn: &mut Conn| {
-                login_throttle::attempt(conn, Credential::SecondFactor, &name, &origin, now).await
-            };
-            let attempt = state.db().transaction(counted).await?;
-            let proof = Proof::of(state.second_factor(), &row, id, code, now)?;
-            Some((proof.ok_or_else(|| refused(&actor))?, attempt))
-        }
+        (Some(_), Some(code)) => code,
     };
-    Ok(LoginFactor { proof, user: id, epoch: user.epoch, username: user.username.clone(), actor })
+    let (name, origin) = (user.username.clone(), Origin::Address(address.clone()));
+    let counted = async move |conn: &mut Conn| {
+        login_throttle::attempt(conn, Credential::SecondFactor, &name, &origin, now).await
+    };
+    let attempt = state.db().transaction(counted).await?;
+    let proof = Proof::of(state.second_factor(), &row, id, code, now)?.ok_or_else(|| refused(&actor))?;
+    let (epoch, username) = (user.epoch, user.username.clone());
+    Ok(LoginFactor { shown: Shown::Code { proof, attempt, user: id, epoch, username, actor } })
 }
 
 impl LoginFactor {
+    /// What the identity provider asserts; `None`: no second factor.
+    pub fn asserted(at: Option<DateTime<Utc>>) -> Self {
+        Self { shown: at.map_or(Shown::Nothing, Shown::Asserted) }
+    }
+
     /// In the login's transaction, before the session is opened; answers since when the session has proved a factor.
     pub async fn spend(self, conn: &mut Conn) -> Result<Option<DateTime<Utc>>, Problem> {
-        let Some((proof, attempt)) = self.proof else { return Ok(None) };
+        let (proof, attempt, user, epoch, username, actor) = match self.shown {
+            Shown::Nothing => return Ok(None),
+            Shown::Asserted(at) => return Ok(Some(at)),
+            Shown::Code { proof, attempt, user, epoch, username, actor } => {
+                (proof, attempt, user, epoch, username, actor)
+            }
+        };
         // The account before its factor, as a reset locks them.
-        if !model::lock_account(conn, self.user, self.epoch).await? {
+        if !model::lock_account(conn, user, epoch).await? {
             return Err(Problem::unauthenticated(http::Code::InvalidCredentials));
         }
-        if !proof.spend(conn, self.user, &self.username, &self.actor).await? {
-            return Err(refused(&self.actor));
+        if !proof.spend(conn, user, &username, &actor).await? {
+            return Err(refused(&actor));
         }
         attempt.succeeded(conn).await?;
-        Ok(Some(self.actor.now))
+        Ok(Some(actor.now))
     }
 }
 

@@ -141,7 +141,11 @@ pub async fn end_sessions(
 }
 
 /// The session has proved a second factor (`Some`), or relies on the password alone.
-pub async fn mark_session(conn: &mut Conn, session: Uuid, proved: Option<DateTime<Utc>>) -> QueryResult<()> {
+pub async fn mark_session(
+    conn: &mut Conn,
+    session: Option<Uuid>,
+    proved: Option<DateTime<Utc>>,
+) -> QueryResult<()> {
     sql("update sessions set second_factor_at = $2 where id = $1")
         .bind(session)
         .bind(proved)

@@ -18,7 +18,8 @@ use crate::state::State;
 pub struct Owner {
     pub id: Uuid,
     pub username: String,
-    pub session: Uuid,
+    /// `None`: a token of the identity provider.
+    pub session: Option<Uuid>,
     pub actor: Actor,
     epoch: i32,
     password_hash: String,
@@ -74,7 +75,8 @@ impl Owner {
 
     /// Counts an attempt at a code, by session: nobody else closes this to its user.
     pub async fn attempt(&self, access: &Access<OwnAccount>) -> Result<Attempt, Problem> {
-        let (name, origin, now) = (self.username.clone(), Origin::Session(self.session), self.actor.now);
+        let (name, origin, now) =
+            (self.username.clone(), Origin::Session(self.session.unwrap_or(self.id)), self.actor.now);
         access
             .transaction(async move |conn| {
                 login_throttle::attempt(conn, Credential::SecondFactor, &name, &origin, now).await

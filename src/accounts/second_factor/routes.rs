@@ -193,7 +193,7 @@ pub async fn confirm_enrolment(
             }
             attempt.succeeded(conn).await?;
             model::mark_session(conn, owner.session, Some(now)).await?;
-            model::end_sessions(conn, owner.id, Some(owner.session), now).await?;
+            model::end_sessions(conn, owner.id, owner.session, now).await?;
             record(conn, &owner, "enrol_second_factor", Some(true)).await?;
             new_codes(conn, &owner).await
         })
@@ -242,7 +242,7 @@ pub async fn remove_second_factor(
                 return Err(not_enrolled());
             }
             model::mark_session(conn, owner.session, None).await?;
-            model::end_sessions(conn, owner.id, Some(owner.session), owner.actor.now).await?;
+            model::end_sessions(conn, owner.id, owner.session, owner.actor.now).await?;
             record(conn, &owner, "remove_second_factor", Some(false)).await?;
             Ok(Reply::no_content())
         })

@@ -49,6 +49,7 @@ pub fn body_of(room: &str) -> Value {
         "me/second-factor" | "me/second-factor/recovery-codes" => json!({"current_password": "khong phai"}),
         "me/second-factor/confirmation" => json!({"code": "000000"}),
         "auth/login" => json!({"username": "monitor", "password": PASSWORD}),
+        "auth/oidc/callback" => json!({"code": "x", "state": "x", "verifier": "x"}),
         "auth/refresh" => json!({"refresh_token": "khong phai"}),
         "auth/logout" | "oauth/token" => Value::Null,
         other => panic!("decide what is sent to {other}"),
