@@ -4,16 +4,32 @@
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test recount chaos chaos-long fuzz login-times oidc bench bench-long lint doc openapi mutants deny clean-db
+# Every target is a command.
+.PHONY: $(shell sed -n 's/^\([a-z0-9-]*\):.*## .*/\1/p' $(firstword $(MAKEFILE_LIST))) clean-db help
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 run: ## the service with demo data, on http://127.0.0.1:8080 (BIND_ADDRESS), until Ctrl-C
 	@scripts/run.sh
 
 test: ## the whole suite, on a PostgreSQL of its own; make test ARGS='name' for a part
 	@scripts/test.sh $(ARGS)
+
+test-postgres: ## the suite on PostgreSQL 15, 16, 17 or 18, fetched by npm where the system has none; make test-postgres VERSION=16 ARGS='name'
+	@POSTGRES_VERSION=$(or $(VERSION),16) scripts/test.sh $(ARGS)
+
+test-versions: ## the suite on PostgreSQL 15, 16, 17 and 18, one after the other
+	@for version in 15 16 17 18; do echo "==> PostgreSQL $$version"; POSTGRES_VERSION=$$version scripts/test.sh $(ARGS) || exit; done
+
+test-repeat: ## the suite TIMES times (20) on busy processors, until one run fails; make test-repeat TIMES=3 ARGS='name'
+	@TIMES=$(TIMES) scripts/repeat.sh $(ARGS)
+
+test-scripts: ## what the documents show: the README's tour, two instances behind HAProxy, a real standby; two minutes after the build
+	@scripts/rehearse.sh
+
+image: ## build the container image and run docker-compose.yml with it; PROFILE=dev is quicker, make image ARGS=--built quicker still
+	@PROFILE=$(PROFILE) scripts/image.sh $(ARGS)
 
 recount: ## statistics of 20,000 generated provinces against a slow recount (ROUNDS=80, SEED)
 	@RECOUNT_ROUNDS=$(or $(ROUNDS),80) RECOUNT_SEED=$(or $(SEED),$(shell date +%s)) scripts/test.sh --test api -- recount_many --nocapture
@@ -39,6 +55,9 @@ bench: ## measure against limits and rivals, in at most 5 minutes after the buil
 bench-long: ## the same on 6 M rows (ROWS=60M for more), longer, with growth
 	@python3 benches/run.py --long $(ARGS)
 
+bench-compare: ## two release builds in turns: make bench-compare BASE=path/to/older/ict-index ARGS='--rounds 9 --floor 0.97'
+	@python3 benches/compare.py --base $(BASE) $(ARGS)
+
 lint: ## formatting and clippy, as CI checks them
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
@@ -55,11 +74,10 @@ openapi: ## write openapi/openapi.json from the code
 mutants: ## take stones out of the walls between agencies, one at a time, and see that a test fails; make mutants ARGS="--only 3"
 	@scripts/mutants.sh $(ARGS)
 
-deny: ## licences, sources, duplicates and known vulnerabilities of the dependencies
-	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install cargo-deny --locked" >&2; exit 1; }
-	cargo deny check
+deny: ## known vulnerabilities, licences, sources and duplicates of the dependencies, without a network; make deny ARGS=--live for those of today
+	@scripts/deny.sh $(ARGS)
 
 clean-db: ## stop and delete the private databases of run, test and bench
 	@scripts/postgres.sh remove target/pg-run
-	@scripts/postgres.sh remove target/pg-test
+	@for cluster in target/pg-test target/pg-test-* target/pg-rehearse; do scripts/postgres.sh remove $$cluster; done
 	@scripts/postgres.sh remove target/pg-bench

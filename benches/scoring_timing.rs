@@ -13,6 +13,7 @@ use ict_index::scoring::engine::robust::{Options, leave_one_out, rank_intervals}
 use ict_index::scoring::engine::score::score;
 use ict_index::scoring::engine::tree::Tree;
 use ict_index::scoring::engine::whatif::{FrontierMode, Substitution, simulate};
+use ict_index::scoring::engine::work::Cancellation;
 
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
@@ -49,15 +50,17 @@ fn main() {
     });
     timed("simulation, frozen", || simulate(&run, &[change], FrontierMode::Frozen).unwrap());
     timed("scores of all nodes", || run.scores());
-    timed("levers of a unit", || run.levers("u100"));
+    timed("levers of a unit", || run.levers("u100", Cancellation::NEVER));
     timed("least change, frozen", || {
-        least_change(&run, "u100", &["HT.XH.01"], &Goal::Place(50), FrontierMode::Frozen).unwrap()
+        least_change(&run, "u100", &["HT.XH.01"], &Goal::Place(50), FrontierMode::Frozen, Cancellation::NEVER)
+            .unwrap()
     });
     timed("least change, live", || {
-        least_change(&run, "u100", &["HT.XH.01"], &Goal::Place(50), FrontierMode::Live).unwrap()
+        least_change(&run, "u100", &["HT.XH.01"], &Goal::Place(50), FrontierMode::Live, Cancellation::NEVER)
+            .unwrap()
     });
-    timed("comparison of all units", || compare(&run, &after.run));
+    timed("comparison of all units", || compare(&run, &after.run, Cancellation::NEVER));
     let options = Options { seed: 1, draws: 1000, weight_spread: "0.25".parse().unwrap(), variants: vec![] };
-    timed("rank intervals, 1000 draws", || rank_intervals(&run, &options).unwrap());
-    timed("leave one out", || leave_one_out(&run).unwrap());
+    timed("rank intervals, 1000 draws", || rank_intervals(&run, &options, Cancellation::NEVER).unwrap());
+    timed("leave one out", || leave_one_out(&run, Cancellation::NEVER).unwrap());
 }

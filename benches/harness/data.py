@@ -49,9 +49,9 @@ class Plan:
         return hashlib.sha256(text).hexdigest()[:16]
 
 
-def prepare(server: Server, binary: Path, rows: int) -> tuple[Database, Plan]:
-    """The database of that many rows: as an earlier run left it, or new."""
-    plan, name = Plan(rows), f"bench_{rows}"
+def prepare(server: Server, binary: Path, rows: int, suffix: str = "") -> tuple[Database, Plan]:
+    """The database of that many rows: as an earlier run left it, or new. `suffix` tells databases of several binaries apart."""
+    plan, name = Plan(rows), f"bench_{rows}{suffix}"
     run(SCRIPT, "create", PLACE, name)
     database = Database(server, name)
     mark = f"{plan.fingerprint()} complete"

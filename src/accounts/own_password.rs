@@ -68,8 +68,8 @@ pub async fn change_password(
     let epoch = known.as_ref().map(|k| k.epoch).unwrap_or_default();
     let (stored, given_out) = known.map(|k| (k.password_hash, k.given_out_hash)).unzip();
     require_current_password(&access, &state, &current_password, stored).await?;
-    refuse_given_out(&state, &new_password, given_out.flatten()).await?;
-    let hash = state.passwords().hash(&new_password).await.map_err(busy)?;
+    refuse_given_out(&access, &state, &new_password, given_out.flatten()).await?;
+    let hash = state.passwords().hash(access.caller(), &new_password).await.map_err(busy)?;
     let was_given_out = access.principal().has_first_password();
     access
         .transaction(async move |conn| {
@@ -99,20 +99,26 @@ pub(super) async fn require_current_password(
         })
         .await?;
     // Hashing may have to wait for its turn.
-    access.give_way();
-    if !attempt.decided(state.db(), state.passwords().verify(password, stored).await).await? {
+    access.release_permit();
+    let verified = state.passwords().verify(access.caller(), password, stored).await;
+    if !attempt.decided(state.db(), verified).await? {
         let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
         return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
     }
     access.read(async move |conn| Ok(attempt.succeeded(conn).await?)).await?;
-    access.give_way();
+    access.release_permit();
     Ok(())
 }
 
 /// What somebody else knows does not become the user's own.
-async fn refuse_given_out(state: &State, password: &str, given_out: Option<String>) -> Result<(), Problem> {
+async fn refuse_given_out<P>(
+    access: &Access<P>,
+    state: &State,
+    password: &str,
+    given_out: Option<String>,
+) -> Result<(), Problem> {
     let Some(given_out) = given_out else { return Ok(()) };
-    if !state.passwords().verify(password, Some(given_out)).await.map_err(busy)? {
+    if !state.passwords().verify(access.caller(), password, Some(given_out)).await.map_err(busy)? {
         return Ok(());
     }
     let detail = Msg::fixed(

@@ -14,7 +14,7 @@ use super::second_factor;
 use super::session_model::{self, RefreshRow};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
-use crate::db::Conn;
+use crate::db::{Caller, Conn};
 use crate::http::client_address::ClientAddress;
 use crate::http::request::RequestId;
 use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
@@ -52,8 +52,16 @@ pub struct Tokens {
     pub refresh_token: String,
 }
 
-pub(super) fn busy(_: Busy) -> Problem {
-    Problem::new(Code::Unavailable).retry_after(2)
+pub(super) fn busy(busy: Busy) -> Problem {
+    match busy.own_share {
+        true => Problem::share_used_up(),
+        false => Problem::new(Code::Unavailable).retry_after(2),
+    }
+}
+
+/// Who is charged for a request before it is known whose it is.
+pub(super) fn anonymous(address: &ClientAddress) -> Caller {
+    Caller::named(format!("address:{}", address.as_str()))
 }
 
 /// No cache keeps an answer that holds tokens.
@@ -89,6 +97,8 @@ pub async fn login(
     let Login { username, password, code } = body.value;
     let address = state.client_of(&request);
     let origin = Origin::Address(address.clone());
+    let caller = anonymous(&address);
+    let permit = state.db().admit_anonymous(&caller)?;
     let (known, attempt) = state
         .db()
         .transaction(async move |conn: &mut Conn| {
@@ -98,8 +108,11 @@ pub async fn login(
             Ok::<_, Problem>((known, attempt))
         })
         .await?;
+    // Hashing may have to wait for its turn.
+    drop(permit);
     let hash = known.as_ref().map(|k| k.password_hash.clone());
-    let matches = attempt.decided(state.db(), state.passwords().verify(&password, hash).await).await?;
+    let verified = state.passwords().verify(&caller, &password, hash).await;
+    let matches = attempt.decided(state.db(), verified).await?;
     let Some(user) = known.filter(|k| matches && k.disabled_at.is_none()) else {
         return Err(Problem::new(Code::InvalidCredentials).header(
             actix_web::http::header::WWW_AUTHENTICATE,
@@ -193,6 +206,7 @@ pub async fn refresh_tokens(
     let request_id = request_id_of(&request);
     let next = Opaque::random();
     let next_hash = next.hash.clone();
+    let _permit = state.db().admit_anonymous(&anonymous(&state.client_of(&request)))?;
     let renewed = state
         .db()
         .transaction(async move |conn: &mut Conn| {

@@ -197,7 +197,7 @@ pub async fn create_user(
     body: ValidJson<NewUser>,
 ) -> Result<Reply, Problem> {
     let (actor, new) = (access.actor(), body.value);
-    let hash = state.passwords().hash(&new.password).await.map_err(busy)?;
+    let hash = state.passwords().hash(access.caller(), &new.password).await.map_err(busy)?;
     access
         .post(&body.digest, async move |conn| {
             let agency = agency_id(conn, new.agency.as_deref()).await?;
@@ -348,7 +348,7 @@ pub async fn update_user(
     let (actor, conditions, username, patch) =
         (access.actor(), access.conditions.clone(), username.0.0, body.value);
     let hash = match &patch.password {
-        Some(password) => Some(state.passwords().hash(password).await.map_err(busy)?),
+        Some(password) => Some(state.passwords().hash(access.caller(), password).await.map_err(busy)?),
         None => None,
     };
     access

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use crate::auth::{Actor, Scope};
+use crate::auth::Actor;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::values::fold;
 
@@ -77,14 +77,20 @@ pub async fn ids_of(conn: &mut Conn, codes: Vec<String>) -> QueryResult<HashMap<
     Ok(found.into_iter().map(|f| (f.code, f.id)).collect())
 }
 
-/// Which of these codes are agencies outside the scope, ordered.
-pub async fn hidden(conn: &mut Conn, codes: Vec<String>, scope: &Scope) -> QueryResult<Vec<String>> {
-    let Some(ids) = scope.ids() else { return Ok(Vec::new()) };
-    sql("select code as value from agencies where code = any($1) and id <> all($2) order by code")
-        .bind(codes)
-        .bind(ids)
-        .values(conn)
-        .await
+row! {
+    /// What an agency is called.
+    #[derive(Clone, Debug)]
+    pub struct NameRow {
+        pub id: AgencyId,
+        pub code: String,
+        pub name: String,
+        pub name_en: Option<String>,
+    }
+}
+
+/// Every agency by its names, also those that ended.
+pub async fn names(conn: &mut impl Connected) -> QueryResult<Vec<NameRow>> {
+    sql("select id, code, name, name_en from agencies").rows(conn).await
 }
 
 /// Codes of the agencies that exist on some day of a year.

@@ -16,7 +16,7 @@ use super::authenticate::authenticated;
 use super::permission::Asks;
 use super::{Actor, Identity, Permission, Principal, Scope};
 use crate::clock::business_day;
-use crate::db::{Conn, Db, Place, Reader, Sight};
+use crate::db::{Caller, Conn, Db, Permit, Reader, Sight};
 use crate::http::idempotency::{self, Repeatable};
 use crate::http::request::RequestId;
 use crate::http::{Code, Preconditions, Problem, Reply};
@@ -39,15 +39,16 @@ struct Gate {
     request_id: RequestId,
     repeat: Option<Repeat>,
     lag: Option<ReplicaLag>,
+    caller: Caller,
     /// Taken with the first work for the pool, held until the handler has written its answer and lets go of its [`Access`].
-    place: RefCell<Option<Place>>,
+    permit: RefCell<Option<Permit>>,
 }
 
 impl Gate {
-    fn take_place(&self) -> Result<(), Problem> {
-        let mut place = self.place.borrow_mut();
-        if place.is_none() {
-            *place = Some(self.db.place()?);
+    fn admit(&self) -> Result<(), Problem> {
+        let mut permit = self.permit.borrow_mut();
+        if permit.is_none() {
+            *permit = Some(self.db.admit(&self.caller)?);
         }
         Ok(())
     }
@@ -105,7 +106,8 @@ impl<P: Asks> Access<P> {
                 request_id,
                 repeat: repeat_of(request)?,
                 lag: state.db().replica().map(|_| lag_of(request)),
-                place: RefCell::default(),
+                caller: principal.caller(),
+                permit: RefCell::default(),
             },
             principal,
             asks: PhantomData,
@@ -155,10 +157,15 @@ impl<P> Access<P> {
         self
     }
 
-    /// Lets others have the place of this request among those that the pool works for: before it waits for what is not the database,
-    /// such as the rest of its body. The next work for the pool takes one again.
-    pub fn give_way(&self) {
-        drop(self.gate.place.take());
+    /// Who is charged for permits.
+    pub fn caller(&self) -> &Caller {
+        &self.gate.caller
+    }
+
+    /// Gives back this request's permit for the pool: before it waits for what is not the database, such as the rest of its body or a
+    /// computation. The next work for the pool takes one again.
+    pub fn release_permit(&self) {
+        drop(self.gate.permit.take());
     }
 
     /// Reads that need no common snapshot.
@@ -170,7 +177,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.take_place()?;
+        self.gate.admit()?;
         self.gate.db.read_seeing(self.gate.sight.clone(), work).await
     }
 
@@ -181,7 +188,7 @@ impl<P> Access<P> {
     where
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
     {
-        self.gate.db.fetch(work).await
+        self.gate.db.fetch(&self.gate.caller, work).await
     }
 
     /// As [`Access::fetch`], for statistics: from the standby, where there is one and it has every known change.
@@ -189,7 +196,7 @@ impl<P> Access<P> {
     where
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
     {
-        let (answer, lag) = self.gate.db.fetch_figures(work).await?;
+        let (answer, lag) = self.gate.db.fetch_figures(&self.gate.caller, work).await?;
         if let Some(told) = &self.gate.lag {
             told.0.set(lag);
         }
@@ -198,7 +205,7 @@ impl<P> Access<P> {
 
     /// Where rows wait for the transaction that takes them over.
     pub fn staging(&self) -> crate::db::copy::Staging {
-        self.gate.db.staging().seeing(self.gate.sight.clone())
+        self.gate.db.staging().seeing(self.gate.sight.clone()).charged_to(&self.gate.caller)
     }
 
     /// One transaction: committed when it answers `Ok`.
@@ -210,7 +217,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.take_place()?;
+        self.gate.admit()?;
         self.gate.db.transaction_seeing(self.gate.sight.clone(), work).await
     }
 
@@ -226,7 +233,7 @@ impl<P> Access<P> {
         if !dry_run {
             return self.transaction(work).await;
         }
-        self.gate.take_place()?;
+        self.gate.admit()?;
         // An error is what rolls back, so the answer travels as one.
         let undone = self
             .gate
@@ -254,7 +261,7 @@ impl<P> Access<P> {
             + 'static,
     {
         let Some(repeat) = &self.gate.repeat else { return self.transaction(work).await };
-        self.gate.take_place()?;
+        self.gate.admit()?;
         let repeatable = Repeatable::new(
             self.principal.name(),
             repeat.key.clone(),

@@ -8,7 +8,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use super::oidc::{Oidc, Refusal};
 use super::tokens::Generations;
 use super::{Principal, model};
-use crate::db::Reader;
+use crate::db::{Caller, Reader};
 use crate::http::request::RequestId;
 use crate::http::{Code, Problem};
 use crate::state::State;
@@ -48,9 +48,11 @@ pub async fn authenticate(request: &HttpRequest, state: &State) -> Result<Arc<Pr
         return external(request, state, oidc, token, generations).await;
     }
     let claims = state.keys().verify(token, now).ok_or_else(invalid)?;
+    // Whose name it is, only the database knows.
+    let caller = Caller::named(format!("token:{}", claims.sub));
     let found = state
         .db()
-        .fetch(async |conn: &mut Reader<'_>| {
+        .fetch(&caller, async |conn: &mut Reader<'_>| {
             Ok::<_, Problem>(model::principal(conn, &claims, state.second_factor().policy(), now).await?)
         })
         .await?;
@@ -83,9 +85,12 @@ async fn external(
         }
     })?;
     let (subject, policy) = (verified.subject.as_str(), state.second_factor().policy());
+    let caller = Caller::named(format!("token:{subject}"));
     let found = state
         .db()
-        .fetch(async |conn: &mut Reader<'_>| Ok::<_, Problem>(model::external(conn, subject, policy).await?))
+        .fetch(&caller, async |conn: &mut Reader<'_>| {
+            Ok::<_, Problem>(model::external(conn, subject, policy).await?)
+        })
         .await?;
     let (principal, needs_factor) = found.ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))?;
     if needs_factor && !verified.mfa {

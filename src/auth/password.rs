@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::weakness::normalised;
+use crate::db::{AdmissionControl, Caller, Limits, Refused};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::Semaphore;
 
-use super::weakness::normalised;
-
-/// Hashing requests that may wait; the rest are told to come again.
-const MOST_WAITING: usize = 64;
+/// Hashing requests that may wait, two thirds of them of one address; excess ones are rejected.
+const QUEUE: usize = 64;
 /// Cost of a hash: OWASP's first choice is 19 MiB and two passes.
 #[derive(Clone, Copy, Debug)]
 pub struct PasswordCost {
@@ -20,15 +19,26 @@ pub struct PasswordCost {
 
 /// More are hashing already than can be waited for.
 #[derive(Debug)]
-pub struct Busy;
+pub struct Busy {
+    /// Most of them are the caller's own.
+    pub own_share: bool,
+}
+
+impl From<Refused> for Busy {
+    fn from(refused: Refused) -> Self {
+        Self { own_share: refused == Refused::Share }
+    }
+}
+
+/// A hash that came to nothing, for no fault of the caller's.
+const BROKEN: Busy = Busy { own_share: false };
 
 /// Hashes and verifies.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     cost: PasswordCost,
     /// Argon2 takes 19 MiB a time: as many at once as there are cores, no more.
-    running: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    running: AdmissionControl,
     /// A hash of no one's password, verified for unknown users.
     dummy: Arc<str>,
     computed: Arc<AtomicU64>,
@@ -40,8 +50,8 @@ impl Passwords {
         let unguessable: [u8; 32] = rand::random();
         Ok(Self {
             cost,
-            running: Arc::new(Semaphore::new(cores)),
-            waiting: Arc::new(Semaphore::new(MOST_WAITING)),
+            // A hash takes some 20 ms: the order of the queue is share enough.
+            running: AdmissionControl::new(Limits { permits: cores, per_free: usize::MAX, queue: QUEUE }),
             dummy: hash_with(cost, &unguessable)?.into(),
             computed: Arc::default(),
         })
@@ -53,18 +63,23 @@ impl Passwords {
     }
 
     /// PHC string of a new password.
-    pub async fn hash(&self, password: &str) -> Result<String, Busy> {
+    pub async fn hash(&self, caller: &Caller, password: &str) -> Result<String, Busy> {
         let (cost, password) = (self.cost, normalised(password));
-        self.work(move || hash_with(cost, password.as_bytes())).await?.map_err(|_| Busy)
+        self.work(caller, move || hash_with(cost, password.as_bytes())).await?.map_err(|_| BROKEN)
     }
 
     /// Whether the password is the one hashed; takes as long when there is no hash.
-    pub async fn verify(&self, password: &str, stored: Option<String>) -> Result<bool, Busy> {
+    pub async fn verify(
+        &self,
+        caller: &Caller,
+        password: &str,
+        stored: Option<String>,
+    ) -> Result<bool, Busy> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy.to_string());
         let password = normalised(password);
         let matches = self
-            .work(move || {
+            .work(caller, move || {
                 PasswordHash::new(&stored)
                     .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
             })
@@ -72,17 +87,20 @@ impl Passwords {
         Ok(matches && known)
     }
 
-    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let _place = self.waiting.try_acquire().map_err(|_| Busy)?;
+    async fn work<T: Send + 'static>(
+        &self,
+        caller: &Caller,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Busy> {
+        let permit = self.running.admit(caller).await?;
         self.computed.fetch_add(1, Ordering::Relaxed);
-        let permit = self.running.clone().acquire_owned().await.map_err(|_| Busy)?;
         tokio::task::spawn_blocking(move || {
             let answer = work();
             drop(permit);
             answer
         })
         .await
-        .map_err(|_| Busy)
+        .map_err(|_| BROKEN)
     }
 }
 
@@ -94,18 +112,40 @@ fn hash_with(cost: PasswordCost, password: &[u8]) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
     use unicode_normalization::UnicodeNormalization;
 
     use super::*;
 
     #[tokio::test]
+    async fn one_callers_hashes_leave_another_its_turn() {
+        let passwords = Passwords::new(PasswordCost { memory_kib: 64, iterations: 1 }).unwrap();
+        let (hog, other) = (Caller::named("address:10.0.0.1"), Caller::named("address:10.0.0.2"));
+        let running: Vec<_> = std::iter::from_fn(|| passwords.running.try_admit(&hog).ok()).collect();
+        let mut waiting: Vec<_> = (0..200).map(|_| Box::pin(passwords.verify(&hog, "x", None))).collect();
+        waiting.retain_mut(|asked| match asked.now_or_never() {
+            Some(refused) => {
+                assert!(refused.unwrap_err().own_share);
+                false
+            }
+            None => true,
+        });
+        assert_eq!(waiting.len(), 43, "two thirds of the queue");
+        let mut turn = Box::pin(passwords.verify(&other, "x", None));
+        assert!((&mut turn).now_or_never().is_none(), "it waits, and is not refused");
+        drop(running);
+        assert!(!turn.await.unwrap());
+    }
+
+    #[tokio::test]
     async fn hashes_verify_whatever_the_composition() {
         let passwords = Passwords::new(PasswordCost { memory_kib: 64, iterations: 1 }).unwrap();
-        let hash = passwords.hash("mật khẩu rất dài đây").await.unwrap();
+        let caller = Caller::named("address:127.0.0.1");
+        let hash = passwords.hash(&caller, "mật khẩu rất dài đây").await.unwrap();
         assert!(hash.starts_with("$argon2id$"));
         let decomposed: String = "mật khẩu rất dài đây".nfd().collect();
-        assert!(passwords.verify(&decomposed, Some(hash.clone())).await.unwrap());
-        assert!(!passwords.verify("khác", Some(hash)).await.unwrap());
-        assert!(!passwords.verify("khác", None).await.unwrap());
+        assert!(passwords.verify(&caller, &decomposed, Some(hash.clone())).await.unwrap());
+        assert!(!passwords.verify(&caller, "khác", Some(hash)).await.unwrap());
+        assert!(!passwords.verify(&caller, "khác", None).await.unwrap());
     }
 }

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{ClientScope, Permission, Role};
 use crate::clock::business_day;
+use crate::db::Caller;
 use crate::ids::AgencyId;
 
 /// Agencies whose data a caller may see and change. A parameter of every query on what an agency owns.
@@ -94,6 +95,11 @@ impl Principal {
     /// `user:admin` or `client:vnpt`: for logs, audit and the owner of an idempotency key.
     pub fn name(&self) -> String {
         self.name.to_string()
+    }
+
+    /// Who is charged for the permits of this caller's requests, whichever token they come with.
+    pub fn caller(&self) -> Caller {
+        Caller::named(self.name.clone())
     }
 
     /// As [`Principal::name`], to look at.

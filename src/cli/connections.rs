@@ -1,17 +1,18 @@
-//! Connections that begin a further request and do not go on with it.
+//! Connections that begin a further request and do not go on with it, and those of an address that has more than its share.
 //!
 //! actix waits for the first head of a connection, and for the next one to begin, but not for one that has begun: who sends half of
 //! a second head would hold the connection for ever. So each connection is known here, and shut down when it has had neither a
 //! request under way nor an end for too long.
 
 use std::any::Any;
-use std::net::TcpStream;
+use std::net::{IpAddr, Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix_web::dev::Extensions;
 
+use crate::db::{AdmissionControl, Caller, Limits, Permit, Refused};
 use crate::http::connection::Activity;
 
 /// How long a connection may be without a request: actix ends those that say nothing, and this those that say half.
@@ -19,30 +20,61 @@ pub const IDLE: Duration = Duration::from_secs(10);
 const HALF_SAID: Duration = Duration::from_secs(12);
 const ROUND: Duration = Duration::from_secs(1);
 
-/// As many descriptors as the system lets this process have: each connection takes two, and the usual limit is a thousand.
-pub fn raise_limit() {
+/// Descriptors that are left for the database, files and listening.
+const RESERVED: u64 = 512;
+/// However many descriptors there may be.
+const MOST_CONNECTIONS: u64 = 100_000;
+/// An address may hold four fifths of the connections, since a proxy has but one, and leaves the rest to others.
+const PER_FREE: usize = 4;
+
+/// As many descriptors as the system lets this process have, and the connections that they suffice for: each takes two, and the usual
+/// limit is a thousand.
+pub fn raise_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
         log::warn!(target: "serve", "the limit of open files stays as it is");
     }
+    connections_for(getrlimit(Resource::Nofile).current)
+}
+
+fn connections_for(descriptors: Option<u64>) -> usize {
+    let descriptors = descriptors.unwrap_or(u64::MAX);
+    let connections = (descriptors - RESERVED.min(descriptors / 2)) / 2;
+    usize::try_from(connections.min(MOST_CONNECTIONS)).unwrap_or(usize::MAX)
 }
 
 /// The connections there are.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Connections {
     all: Arc<Mutex<Vec<Weak<Activity>>>>,
+    admission: AdmissionControl,
 }
 
 impl Connections {
+    /// At most so many, with a share for each address.
+    pub fn new(permits: usize) -> Self {
+        let admission = AdmissionControl::new(Limits { permits, per_free: PER_FREE, queue: 0 });
+        Self { all: Arc::default(), admission }
+    }
+
     /// For `HttpServer::on_connect`.
     pub fn greet(&self, connection: &dyn Any, extensions: &mut Extensions) {
         let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() else { return };
         // Out of descriptors: the connection is served all the same.
         let Ok(socket) = stream.as_fd().try_clone_to_owned().map(TcpStream::from) else { return };
-        let activity = Arc::new(Activity::of(socket));
+        let Ok(permit) = self.admit(stream.peer_addr().map(|peer| peer.ip()).ok()) else {
+            // The other end may have been quicker.
+            let _ = socket.shutdown(Shutdown::Both);
+            return;
+        };
+        let activity = Arc::new(Activity::of(socket, permit));
         self.all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&activity));
         extensions.insert(activity);
+    }
+
+    fn admit(&self, address: Option<IpAddr>) -> Result<Permit, Refused> {
+        self.admission.try_admit(address.map_or_else(|| Caller::named("address:unknown"), Caller::at))
     }
 
     /// Ends what stands still, as long as the process runs.
@@ -54,5 +86,57 @@ impl Connections {
                 activity.inspect(|activity| activity.end_if_waiting(HALF_SAID)).is_some()
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::rt::net::{TcpListener, TcpSocket, TcpStream};
+
+    use super::*;
+
+    /// A connection from this address, and the service's end of it.
+    async fn connect(listener: &TcpListener, from: &str) -> (TcpStream, TcpStream) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(format!("{from}:0").parse().unwrap()).unwrap();
+        let client = socket.connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    /// Whether the service's end is kept.
+    fn greeted(connections: &Connections, accepted: &TcpStream) -> (bool, Extensions) {
+        let mut extensions = Extensions::new();
+        connections.greet(accepted, &mut extensions);
+        (extensions.contains::<Arc<Activity>>(), extensions)
+    }
+
+    #[actix_web::test]
+    async fn an_address_that_connects_as_often_as_it_can_leaves_connections_to_others() {
+        let (listener, connections) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Connections::new(10));
+        let mut kept = Vec::new();
+        loop {
+            let (client, accepted) = connect(&listener, "127.0.0.1").await;
+            let (admitted, extensions) = greeted(&connections, &accepted);
+            if !admitted {
+                client.readable().await.unwrap();
+                assert_eq!(client.try_read(&mut [0]).unwrap(), 0, "it is shut down at once");
+                break;
+            }
+            kept.push((client, accepted, extensions));
+        }
+        assert_eq!(kept.len(), 8);
+        let (_other, accepted) = connect(&listener, "127.0.0.2").await;
+        assert!(greeted(&connections, &accepted).0);
+        kept.pop();
+        let (_again, accepted) = connect(&listener, "127.0.0.1").await;
+        assert!(greeted(&connections, &accepted).0, "a connection that ended gives its permit back");
+    }
+
+    #[test]
+    fn descriptors_are_left_for_the_database() {
+        assert_eq!(connections_for(Some(1024)), 256);
+        assert_eq!(connections_for(Some(20_000)), 9_744);
+        assert_eq!(connections_for(Some(0)), 0);
+        assert_eq!(connections_for(None), 100_000);
     }
 }

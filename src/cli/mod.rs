@@ -20,7 +20,7 @@ use crate::audit::{Event, record};
 use crate::auth::{Actor, PasswordCost, Passwords, Role, TokenKeys};
 use crate::clock::Clock;
 use crate::config::{Environment, database_url};
-use crate::db::{Conn, Db, DbSettings, migrations};
+use crate::db::{Caller, Conn, Db, DbSettings, migrations};
 use crate::http::{Problem, Violations};
 use crate::seed;
 
@@ -231,7 +231,10 @@ fn add_user(
     let actor = Actor::system(Clock::System.now());
     block_on(async move {
         let passwords = Passwords::new(PasswordCost { memory_kib: 19_456, iterations: 2 }).map_err(one)?;
-        let hash = passwords.hash(&password).await.map_err(|_| one("cannot hash the password"))?;
+        let hash = passwords
+            .hash(&Caller::system(), &password)
+            .await
+            .map_err(|_| one("cannot hash the password"))?;
         let display_name = display_name.unwrap_or_else(|| username.clone());
         let added = db.transaction(async move |conn: &mut Conn| {
             let agency = match agency {

@@ -81,8 +81,7 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     if let Some(settings) = config.oidc {
         state.accept_identities_of(Oidc::new(settings, state.keys().clone()).map_err(refused_setting)?);
     }
-    connections::raise_limit();
-    let (served, connections) = (state.clone(), Connections::default());
+    let (served, connections) = (state.clone(), Connections::new(connections::raise_limit()));
     let greeted = connections.clone();
     // Putting the routes together takes memory for a moment: one worker after the other, in the same place.
     let one_at_a_time = Arc::new(Mutex::new(()));
@@ -93,6 +92,8 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let server = HttpServer::new(application)
         .on_connect(move |connection, extensions| greeted.greet(connection, extensions))
         .client_request_timeout(CLIENT_TIMEOUT)
+        // Who closes its side is gone: its handler is dropped, and what it alone waits for is cancelled.
+        .h1_allow_half_closed(false)
         .keep_alive(connections::IDLE)
         .shutdown_timeout(SHUTDOWN_SECONDS)
         .disable_signals()

@@ -17,7 +17,7 @@ const CHANNEL: &str = "ict_index_changes";
 /// A round trip on the listening connection this often …
 const HEARTBEAT: Duration = Duration::from_millis(250);
 /// … and nothing kept is used when the last one was sent longer ago.
-const TRUSTED: Duration = Duration::from_millis(700);
+pub const TRUSTED_MS: u64 = 700;
 /// A listening connection that answers nothing for this long is given up.
 const GIVEN_UP: Duration = Duration::from_secs(2);
 const CONNECTING: Duration = Duration::from_millis(900);
@@ -59,6 +59,8 @@ struct Inner {
     figures: AtomicU64,
     callers: AtomicU64,
     began: Instant,
+    /// How long one round trip is good for.
+    trusted: Duration,
     /// Milliseconds since `began` up to which the generations are known to be the present ones.
     trusted_until: AtomicU64,
     listening: AtomicBool,
@@ -66,18 +68,23 @@ struct Inner {
 
 impl Default for Changes {
     fn default() -> Self {
+        Self::new(Duration::from_millis(TRUSTED_MS))
+    }
+}
+
+impl Changes {
+    pub(super) fn new(trusted: Duration) -> Self {
         let inner = Inner {
             figures: AtomicU64::new(1),
             callers: AtomicU64::new(1),
             began: Instant::now(),
+            trusted,
             trusted_until: AtomicU64::new(0),
             listening: AtomicBool::new(false),
         };
         Self { inner: Arc::new(inner) }
     }
-}
 
-impl Changes {
     /// Generation of the figures; `None` while what is kept must be neither used nor filled.
     pub fn figures(&self) -> Option<u64> {
         let generation = self.counter(Kind::Figures).load(Ordering::SeqCst);
@@ -95,9 +102,19 @@ impl Changes {
         self.since_began(Instant::now()) < self.inner.trusted_until.load(Ordering::SeqCst)
     }
 
+    /// Whether a question that was sent after this instant has been answered: what was committed before it is known.
+    pub fn has_heard(&self, instant: Instant) -> bool {
+        self.inner.trusted_until.load(Ordering::SeqCst) > self.since_began(instant + self.inner.trusted)
+    }
+
     /// Something has changed, or may have: too often does no harm.
     pub fn bump(&self, kind: Kind) {
         self.counter(kind).fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Generation of the figures, trusted or not: whether a change was heard of between two moments.
+    pub(super) fn figures_heard_of(&self) -> u64 {
+        self.counter(Kind::Figures).load(Ordering::SeqCst)
     }
 
     fn counter(&self, kind: Kind) -> &AtomicU64 {
@@ -120,7 +137,7 @@ impl Changes {
     }
 
     fn trust(&self, from: Instant) {
-        self.inner.trusted_until.store(self.since_began(from + TRUSTED), Ordering::SeqCst);
+        self.inner.trusted_until.store(self.since_began(from + self.inner.trusted), Ordering::SeqCst);
     }
 
     fn distrust(&self) {
@@ -168,7 +185,7 @@ impl Changes {
             tokio::select! {
                 // The server tells what was committed before it answers.
                 answer = opened.client.batch_execute("") => answer.map_err(passing)?,
-                () = tokio::time::sleep(GIVEN_UP) => return Err(Fault::Unavailable("no heartbeat".into())),
+                () = tokio::time::sleep(GIVEN_UP.max(self.inner.trusted)) => return Err(Fault::Unavailable("no heartbeat".into())),
             }
             self.trust(asked);
             tokio::time::sleep(HEARTBEAT).await;
@@ -295,5 +312,19 @@ mod tests {
         assert_eq!((changes.figures(), changes.callers()), (Some(2), Some(1)));
         changes.distrust();
         assert_eq!(changes.callers(), None);
+    }
+
+    #[test]
+    fn a_heartbeat_is_good_for_a_limited_time_and_for_what_was_committed_before_it() {
+        let trusted = Duration::from_millis(20);
+        let changes = Changes::new(trusted);
+        let sent = changes.inner.began + trusted;
+        assert!(!changes.has_heard(changes.inner.began), "no heartbeat yet");
+        changes.trust(sent);
+        assert!(changes.has_heard(sent - Duration::from_millis(1)));
+        assert!(!changes.has_heard(sent), "committed at the same moment, perhaps after it");
+        std::thread::sleep(2 * trusted);
+        assert_eq!((changes.is_trusted(), changes.figures()), (false, None));
+        assert!(changes.has_heard(sent - Duration::from_millis(1)), "what was heard stays heard");
     }
 }

@@ -14,13 +14,14 @@ use diesel::QueryResult;
 use futures_util::StreamExt;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::{Client, CopyOutStream};
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
+use super::admission::{AdmissionControl, Caller, Charged, Limits, Permit};
+use super::minimum_rate::{IDLE_TIMEOUT, MinimumRate};
 use super::settings::session_settings;
 use super::{Conn, DbSettings, Fault, Sight, connect, sql};
 
@@ -34,10 +35,10 @@ const COPY_TIMEOUT_MS: u64 = 660_000;
 const PIECE_BYTES: usize = 32 * 1024;
 const PIECES: usize = 4;
 
-const TAKEN_WITHIN: Duration = Duration::from_secs(30);
-/// Exports at a time, and deliveries: each has a connection of its own beside the pool.
-const EXPORTS: usize = 4;
-const DELIVERIES: usize = 4;
+/// Exports at a time: each has a connection of its own beside the pool. One caller gets two of them.
+const EXPORTS: Limits = Limits { permits: 4, per_free: 1, queue: 0 };
+/// Deliveries at a time, likewise. Excess ones wait, with the little of their body that has been read, for [`CLAIM_WAIT`].
+const DELIVERIES: Limits = Limits { permits: 4, per_free: 1, queue: 64 };
 
 /// A text as SQL writes it; nothing ends it but its own closing quote. For `copy … to`, which takes no parameters.
 pub fn literal(text: &str) -> String {
@@ -57,6 +58,7 @@ pub struct Layout {
 pub struct Staging {
     inner: Arc<Inner>,
     sight: Sight,
+    charged: Charged,
 }
 
 struct Inner {
@@ -64,8 +66,8 @@ struct Inner {
     connecting: Duration,
     setup: String,
     idle: Mutex<Vec<Client>>,
-    exports: Arc<Semaphore>,
-    deliveries: Arc<Semaphore>,
+    exports: AdmissionControl,
+    deliveries: AdmissionControl,
     runtime: Handle,
     statements: Arc<AtomicU64>,
 }
@@ -79,15 +81,36 @@ impl Staging {
     ) -> Self {
         let setup = format!("{}; set statement_timeout = {COPY_TIMEOUT_MS}", session_settings(settings));
         let (url, idle) = (settings.url.clone(), Mutex::default());
-        let places = |n| Arc::new(Semaphore::new(n));
-        let (exports, deliveries) = (places(EXPORTS), places(DELIVERIES));
+        let (exports, deliveries) = (AdmissionControl::new(EXPORTS), AdmissionControl::new(DELIVERIES));
         let inner = Inner { url, connecting, setup, idle, exports, deliveries, runtime, statements };
-        Self { inner: Arc::new(inner), sight: Sight::default() }
+        let charged = Caller::system().into();
+        Self { inner: Arc::new(inner), sight: Sight::default(), charged }
     }
 
     /// The same, for work of this sight.
     pub fn seeing(self, sight: Sight) -> Self {
         Self { sight, ..self }
+    }
+
+    /// The same, with permits charged to this caller.
+    pub fn charged_to(self, charged: impl Into<Charged>) -> Self {
+        Self { charged: charged.into(), ..self }
+    }
+
+    /// The same, with permits charged to the source as well.
+    pub fn delivering_for(self, source: &str) -> Self {
+        Self { charged: self.charged.and(Caller::named(format!("source:{source}"))), ..self }
+    }
+
+    /// How often all permits were taken, and how often a caller's share was used up.
+    pub(super) fn refused(&self) -> (u64, u64) {
+        let (exports, deliveries) = (self.inner.exports.refused(), self.inner.deliveries.refused());
+        (exports.0 + deliveries.0, exports.1 + deliveries.1)
+    }
+
+    /// (exports, deliveries) that hold a permit.
+    pub fn in_use(&self) -> (usize, usize) {
+        (self.inner.exports.in_use().0, self.inner.deliveries.in_use().0)
     }
 
     /// Begins `work` on the database's runtime, where it goes on to its end whether or not anybody waits for it.
@@ -107,11 +130,9 @@ impl Staging {
 
     /// The answer of a `copy … to stdout`, in pieces of some tens of kilobytes, as fast as they are taken. The statement is
     /// whole when this answers; what fails later ends the pieces with an error.
-    pub async fn copy_out(&self, text: String) -> Result<Receiver<Result<Bytes, Fault>>, Fault> {
+    pub async fn copy_out(&self, text: String) -> Result<CopiedOut, Fault> {
         let (home, sight) = (self.inner.clone(), self.sight.said_by("set"));
-        let Ok(place) = home.exports.clone().try_acquire_owned() else {
-            return Err(Fault::Unavailable("every place for an export is taken".into()));
-        };
+        let permit = home.exports.try_admit(self.charged.clone())?;
         self.spawn(async move {
             let client = home.connection().await?;
             // Said each time: these connections are everybody's.
@@ -125,9 +146,9 @@ impl Staging {
                 if hand_on(rows, &sender).await {
                     home.keep(client);
                 }
-                drop(place);
+                drop(permit);
             });
-            Ok(pieces)
+            Ok(CopiedOut { pieces })
         })
         .await
     }
@@ -135,15 +156,10 @@ impl Staging {
     /// Claims a table for the caller alone; it is empty. All taken for a while: unavailable.
     pub async fn claim(&self, layout: &'static Layout) -> Result<Stage, Fault> {
         let deadline = Instant::now() + CLAIM_WAIT;
+        // Those who wait hold no connection.
+        let admitted = timeout(CLAIM_WAIT, self.inner.deliveries.admit(self.charged.clone()));
+        let permit = admitted.await.unwrap_or_else(|_| Err(self.inner.deliveries.refusal(&self.charged)))?;
         loop {
-            // Those who wait hold no connection.
-            let Ok(place) = self.inner.deliveries.clone().try_acquire_owned() else {
-                if Instant::now() >= deadline {
-                    return Err(Fault::Unavailable("every staging table is taken".into()));
-                }
-                sleep(CLAIM_PAUSE).await;
-                continue;
-            };
             let client = self.inner.connection().await?;
             match try_claim(&client, layout).await {
                 Ok(Some((slot, relation))) => {
@@ -156,7 +172,7 @@ impl Staging {
                         slot,
                         relation,
                         inner,
-                        place: Some(place),
+                        permit: Some(permit),
                     });
                 }
                 Ok(None) => self.inner.keep(client),
@@ -172,26 +188,58 @@ impl Staging {
     }
 }
 
+/// Rows on their way out.
+#[derive(Debug)]
+pub struct CopiedOut {
+    pieces: Receiver<Outgoing>,
+}
+
+/// What a reader of an export gets. One that ends without [`Outgoing::End`] was cut off.
+#[derive(Debug)]
+enum Outgoing {
+    Piece(Bytes),
+    Failed(Fault),
+    End,
+}
+
+impl CopiedOut {
+    /// The next piece; `None` once all are taken. A reader that was too slow finds the export cut off.
+    pub async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
+        match self.pieces.recv().await {
+            Some(Outgoing::Piece(piece)) => Some(Ok(piece)),
+            Some(Outgoing::Failed(fault)) => Some(Err(fault)),
+            Some(Outgoing::End) => None,
+            None => Some(Err(Fault::Unavailable("the reader of an export was too slow".into()))),
+        }
+    }
+}
+
 /// Gathers rows into pieces; whether it came to the end.
-async fn hand_on(rows: CopyOutStream, pieces: &Sender<Result<Bytes, Fault>>) -> bool {
+async fn hand_on(rows: CopyOutStream, pieces: &Sender<Outgoing>) -> bool {
     let mut rows = std::pin::pin!(rows);
+    let mut rate = MinimumRate::default();
     let mut piece = BytesMut::with_capacity(PIECE_BYTES + 1024);
     while let Some(row) = rows.next().await {
         match row {
             Ok(row) => piece.extend_from_slice(&row),
             Err(error) => {
-                let _ = pieces.send(Err(error.into())).await;
+                let _ = pieces.send_timeout(Outgoing::Failed(error.into()), IDLE_TIMEOUT).await;
                 return false;
             }
         }
-        // Whoever takes nothing for long is not waited for: PostgreSQL holds a snapshot meanwhile.
-        if piece.len() >= PIECE_BYTES
-            && pieces.send_timeout(Ok(piece.split().freeze()), TAKEN_WITHIN).await.is_err()
-        {
+        if piece.len() >= PIECE_BYTES && !hand_over(piece.split().freeze(), pieces, &mut rate).await {
             return false;
         }
     }
-    piece.is_empty() || pieces.send(Ok(piece.freeze())).await.is_ok()
+    let last = piece.is_empty() || hand_over(piece.freeze(), pieces, &mut rate).await;
+    last && pieces.send_timeout(Outgoing::End, IDLE_TIMEOUT).await.is_ok()
+}
+
+/// Whether the reader took the piece, and fast enough: PostgreSQL holds a snapshot, and the export its permit, meanwhile.
+async fn hand_over(piece: Bytes, pieces: &Sender<Outgoing>, rate: &mut MinimumRate) -> bool {
+    let (began, length) = (Instant::now(), piece.len());
+    let taken = pieces.send_timeout(Outgoing::Piece(piece), IDLE_TIMEOUT).await.is_ok();
+    taken && rate.keeps_up(began.elapsed(), length)
 }
 
 async fn try_claim(
@@ -247,7 +295,7 @@ pub struct Stage {
     slot: i32,
     relation: &'static str,
     inner: Arc<Inner>,
-    place: Option<OwnedSemaphorePermit>,
+    permit: Option<Permit>,
 }
 
 impl std::fmt::Debug for Stage {
@@ -279,7 +327,7 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
         let (inner, relation, lock, slot) = (self.inner.clone(), self.relation, self.layout.lock, self.slot);
-        let place = self.place.take();
+        let permit = self.permit.take();
         self.inner.runtime.spawn(async move {
             // Emptied first: who claims it next finds nothing. Should either fail, the connection ends, and the claim with it.
             let emptied = client.batch_execute(&format!("truncate {relation}")).await;
@@ -293,7 +341,7 @@ impl Drop for Stage {
                     log::warn!(target: "staging", relation, error:% = error; "a staging table was left as it was");
                 }
             }
-            drop(place);
+            drop(permit);
         });
     }
 }

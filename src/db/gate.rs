@@ -14,9 +14,9 @@ use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use tokio::runtime::Runtime;
 
+use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Changes;
 use super::copy::Staging;
-use super::places::{Place, Places};
 use super::replica::Replica;
 use super::session::{Sessions, manager_config};
 use super::settings::{DbSettings, session_settings};
@@ -26,6 +26,19 @@ use super::{Fault, Sight};
 
 /// How often figures are asked for at most while changes come in between.
 const MOST_ASKED: u32 = 3;
+
+/// Requests admitted for each pooled connection: one that is worked for, and five that wait before or behind it. At the usual few
+/// milliseconds a piece of work they wait a fraction of the time that they are ready to.
+const REQUESTS_FOR_EACH: usize = 6;
+/// However small the pool: requests that hold a permit while they wait for a processor must not take the last one.
+const LEAST_REQUESTS: usize = 96;
+/// Logins and the like, before anybody is known: they wait for the pool beside the requests that are.
+const ANONYMOUS: Limits = Limits { permits: 48, per_free: 2, queue: 0 };
+
+fn request_limits(connections: usize) -> Limits {
+    let permits = connections.saturating_mul(REQUESTS_FOR_EACH).max(LEAST_REQUESTS);
+    Limits { permits, per_free: 2, queue: 0 }
+}
 
 /// How long making a connection may take at the least.
 const LEAST_CONNECTING: Duration = Duration::from_millis(900);
@@ -44,7 +57,8 @@ pub struct Db {
 
 struct Inner {
     pool: Waited,
-    places: Places,
+    requests: AdmissionControl,
+    anonymous: AdmissionControl,
     primary: Server,
     replica: Option<Replica>,
     changes: Changes,
@@ -86,7 +100,7 @@ impl Db {
             .build()
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
-        let changes = Changes::default();
+        let changes = Changes::new(Duration::from_millis(settings.changes_trusted_ms));
         let setup = session_settings(settings);
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
@@ -106,7 +120,8 @@ impl Db {
         let server = |url: &str| Server::new(url, &setup, connecting, statements.clone());
         let inner = Inner {
             pool: Waited::new(pool, settings.max_connections),
-            places: Places::new(settings.max_connections),
+            requests: AdmissionControl::new(request_limits(settings.max_connections)),
+            anonymous: AdmissionControl::new(ANONYMOUS),
             primary: server(&settings.url),
             replica: settings.replica_url.as_deref().map(|url| Replica::new(url, server(url))),
             changes,
@@ -143,12 +158,12 @@ impl Db {
 
     /// Reads over a connection that others read from at the same time. Stays on this thread and borrows what it likes;
     /// is asked again, once, when the connection had ended. [`Fault::Overloaded`] when too much is under way.
-    pub async fn fetch<T, E, F>(&self, work: F) -> Result<T, E>
+    pub async fn fetch<T, E, F>(&self, caller: &Caller, work: F) -> Result<T, E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        self.fetch_on(self.inner.primary.line_if_free().await?, work).await
+        self.fetch_on(self.inner.primary.line_if_free(caller).await?, work).await
     }
 
     /// As [`Db::fetch`], however much is under way: for what tells whether this instance can serve.
@@ -176,40 +191,46 @@ impl Db {
     /// As [`Db::fetch`], for several statements that belong together: asked again when a change was committed between them. From
     /// the standby when that has everything this instance knows of; answers its lag then. What the standby cannot answer, the
     /// primary is asked.
-    pub async fn fetch_figures<T, E, F>(&self, work: F) -> Result<(T, Option<Duration>), E>
+    pub async fn fetch_figures<T, E, F>(&self, caller: &Caller, work: F) -> Result<(T, Option<Duration>), E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         let changes = &self.inner.changes;
         for _ in 1..MOST_ASKED {
-            let generation = changes.figures();
-            let answer = self.fetch_figures_once(&work).await?;
-            if changes.figures() == generation {
+            let generation = changes.figures_heard_of();
+            let answer = self.fetch_figures_once(caller, &work).await?;
+            if changes.figures_heard_of() == generation {
                 return Ok(answer);
             }
         }
-        self.fetch_figures_once(&work).await
+        self.fetch_figures_once(caller, &work).await
     }
 
-    async fn fetch_figures_once<T, E, F>(&self, work: &F) -> Result<(T, Option<Duration>), E>
+    async fn fetch_figures_once<T, E, F>(&self, caller: &Caller, work: &F) -> Result<(T, Option<Duration>), E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         if let Some(replica) = &self.inner.replica
             && let Some(lag) = replica.lag(&self.inner.changes)
-            && let Ok(line) = replica.server().line_if_free().await
+            && let Ok(line) = replica.server().line_if_free(caller).await
             && let Ok(answer) = work(&mut line.reader()).await
         {
             return Ok((answer, Some(lag)));
         }
-        Ok((self.fetch(work).await?, None))
+        Ok((self.fetch(caller, work).await?, None))
     }
 
-    /// A place among the requests that the pool works for, to be held until the request is answered.
-    pub fn place(&self) -> Result<Place, Fault> {
-        self.inner.places.take()
+    /// Admits a request to the pool; the permit is held until the request is answered. The pool alone does not bound them: it gives
+    /// its connection to the next one as soon as the rows are read, while what is read still waits to be written as an answer.
+    pub fn admit(&self, caller: &Caller) -> Result<Permit, Fault> {
+        Ok(self.inner.requests.try_admit(caller)?)
+    }
+
+    /// As [`Db::admit`], for a request before it is known whose it is: charged to its address, beside those that are known.
+    pub fn admit_anonymous(&self, address: &Caller) -> Result<Permit, Fault> {
+        Ok(self.inner.anonymous.try_admit(address)?)
     }
 
     /// As [`Db::transaction_seeing`], of nothing that an agency owns.
@@ -307,8 +328,13 @@ impl Db {
         (status.size, status.available, status.waiting)
     }
 
-    /// (reads, transactions) that were told to come again because too many were under way.
-    pub fn refused(&self) -> (u64, u64) {
-        (self.inner.primary.refused(), self.inner.places.refused() + self.inner.pool.refused())
+    /// (reads, transactions, either because of a caller's share) that were rejected because too many were under way.
+    pub fn refused(&self) -> (u64, u64, u64) {
+        let inner = &self.inner;
+        let (reads, read_shares) = inner.primary.refused();
+        let controls = [inner.requests.refused(), inner.anonymous.refused(), inner.staging.refused()];
+        let all: u64 = controls.iter().map(|(all, _)| all).sum();
+        let shares: u64 = controls.iter().map(|(_, shares)| shares).sum();
+        (reads, all + inner.pool.refused(), read_shares + shares)
     }
 }

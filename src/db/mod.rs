@@ -4,6 +4,7 @@
 //! Others use [`Db`], [`Sight`], [`sql`], `row!`, [`list`] and [`Fault`].
 
 mod address;
+mod admission;
 pub mod changes;
 mod connect;
 pub mod copy;
@@ -12,7 +13,7 @@ mod gate;
 pub mod json;
 pub mod list;
 pub mod migrations;
-mod places;
+pub mod minimum_rate;
 mod replica;
 pub mod safety;
 mod session;
@@ -23,10 +24,10 @@ mod statement;
 mod waiting;
 
 pub use address::{check as check_url, split_query};
+pub use admission::{AdmissionControl, Caller, Charged, Limits, Permit, Refused};
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};
 pub use gate::{Conn, Db, PATIENTLY, Work};
-pub use places::Place;
 pub use replica::Replica;
 pub use settings::{APPLICATION, DbSettings};
 pub use shared::Reader;

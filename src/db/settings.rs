@@ -14,6 +14,8 @@ pub struct DbSettings {
     pub lock_timeout_ms: u64,
     /// How long a request waits for a free connection before it is told to come again.
     pub checkout_timeout_ms: u64,
+    /// How long after a heartbeat of the listening connection what is kept in memory is used.
+    pub changes_trusted_ms: u64,
     /// A hot standby that statistics may be read from.
     pub replica_url: Option<String>,
     /// Works with the rights that the URL's user has, instead of those of [`APPLICATION`].
@@ -28,6 +30,7 @@ impl DbSettings {
             statement_timeout_ms: 30_000,
             lock_timeout_ms: 450,
             checkout_timeout_ms: 500,
+            changes_trusted_ms: super::changes::TRUSTED_MS,
             replica_url: None,
             as_owner: false,
         }

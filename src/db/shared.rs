@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::watch;
 
+use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Watch;
 use super::{Conn, Fault, connect};
 
@@ -20,8 +21,8 @@ pub type Reader<'c> = &'c Conn;
 
 /// Connections of a thread to one server.
 const LINES: usize = 2;
-/// Pieces of work that a thread has under way at the most: whoever comes on top would wait longer than is worth it.
-const MOST_UNDER_WAY: usize = 256;
+/// Reads that a thread has under way at the most: excess ones would wait longer than is worth it.
+const READS: Limits = Limits { permits: 256, per_free: 2, queue: 0 };
 /// After a failure the next attempt waits this long; who comes in between is told at once.
 const BACK_OFF: Duration = Duration::from_millis(200);
 
@@ -33,6 +34,7 @@ pub(super) struct Server {
     connecting: Duration,
     statements: Arc<AtomicU64>,
     refused: AtomicU64,
+    shares_refused: AtomicU64,
     /// Its connections, on whatever thread, end with it.
     open: watch::Sender<()>,
 }
@@ -47,27 +49,36 @@ impl Server {
             connecting,
             statements,
             refused: AtomicU64::new(0),
+            shares_refused: AtomicU64::new(0),
             open: watch::channel(()).0,
         }
     }
 
-    /// As [`Server::line`], unless this thread has as much under way as is good.
-    pub async fn line_if_free(&self) -> Result<Use, Fault> {
-        if slots_of(self.id).iter().map(Slot::in_use).sum::<usize>() >= MOST_UNDER_WAY {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(Fault::Overloaded);
-        }
-        self.line().await
+    /// As [`Server::line`], unless this thread, or the caller on it, has as much under way as is good.
+    pub async fn line_if_free(&self, caller: &Caller) -> Result<Use, Fault> {
+        let permit = of_thread(self.id).admission.try_admit(caller).map_err(|refused| {
+            let fault = Fault::from(refused);
+            let counter = match fault {
+                Fault::ShareUsedUp => &self.shares_refused,
+                _ => &self.refused,
+            };
+            counter.fetch_add(1, Ordering::Relaxed);
+            fault
+        })?;
+        let mut line = self.line().await?;
+        line.permit = Some(permit);
+        Ok(line)
     }
 
-    /// How often there was too much under way.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    /// How often there was too much under way, and how often of one caller.
+    pub fn refused(&self) -> (u64, u64) {
+        (self.refused.load(Ordering::Relaxed), self.shares_refused.load(Ordering::Relaxed))
     }
 
     /// A connection of this thread, opened if need be.
     pub async fn line(&self) -> Result<Use, Fault> {
-        let slots = slots_of(self.id);
+        let own = of_thread(self.id);
+        let slots = &own.slots;
         let Some(slot) = slots.iter().min_by_key(|slot| slot.in_use()) else {
             return Err(Fault::Internal("no connection to choose".into()));
         };
@@ -124,26 +135,31 @@ struct Line {
 }
 
 /// One piece of work's hold on a connection.
-pub(super) struct Use(Rc<Line>);
+pub(super) struct Use {
+    line: Rc<Line>,
+    /// Kept for its drop.
+    permit: Option<Permit>,
+}
 
 impl Use {
     fn of(line: Rc<Line>) -> Self {
         line.in_use.set(line.in_use.get() + 1);
-        Self(line)
+        Self { line, permit: None }
     }
 
     pub fn reader(&self) -> Reader<'_> {
-        &self.0.conn
+        &self.line.conn
     }
 
     pub fn has_ended(&self) -> bool {
-        self.0.ended.load(Ordering::Acquire)
+        self.line.ended.load(Ordering::Acquire)
     }
 }
 
 impl Drop for Use {
     fn drop(&mut self) {
-        self.0.in_use.set(self.0.in_use.get().saturating_sub(1));
+        self.line.in_use.set(self.line.in_use.get().saturating_sub(1));
+        drop(self.permit.take());
     }
 }
 
@@ -165,21 +181,25 @@ impl Slot {
     }
 }
 
-type Slots = Rc<[Slot; LINES]>;
-
-thread_local! {
-    static THIS_THREADS: RefCell<Vec<(u64, Slots)>> = const { RefCell::new(Vec::new()) };
+/// What a thread has of one server.
+struct OfThread {
+    slots: [Slot; LINES],
+    admission: AdmissionControl,
 }
 
-fn slots_of(server: u64) -> Slots {
+thread_local! {
+    static THIS_THREADS: RefCell<Vec<(u64, Rc<OfThread>)>> = const { RefCell::new(Vec::new()) };
+}
+
+fn of_thread(server: u64) -> Rc<OfThread> {
     THIS_THREADS.with_borrow_mut(|all| {
-        if let Some((_, slots)) = all.iter().find(|(id, _)| *id == server) {
-            return slots.clone();
+        if let Some((_, own)) = all.iter().find(|(id, _)| *id == server) {
+            return own.clone();
         }
         // What is left of servers that are gone.
-        all.retain(|(_, slots)| slots.iter().any(|slot| slot.line().is_some()));
-        let slots = Slots::default();
-        all.push((server, slots.clone()));
-        slots
+        all.retain(|(_, own)| own.slots.iter().any(|slot| slot.line().is_some()));
+        let own = Rc::new(OfThread { slots: Default::default(), admission: AdmissionControl::new(READS) });
+        all.push((server, own.clone()));
+        own
     })
 }

@@ -12,6 +12,8 @@ use super::session::Sessions;
 /// Requests that may wait for each pooled connection. At the usual few milliseconds a piece of work they wait a fraction of the
 /// time that they are ready to.
 const WAITING_FOR_EACH: usize = 8;
+/// However small the pool: all that admission control lets in, since the list has no shares.
+const LEAST_WAITING: usize = 144;
 
 /// The pool, and how many may wait for it.
 #[derive(Clone)]
@@ -23,7 +25,11 @@ pub(super) struct Waited {
 
 impl Waited {
     pub fn new(pool: Pool<Sessions>, connections: usize) -> Self {
-        Self { pool, most: connections.saturating_mul(WAITING_FOR_EACH), refused: Arc::default() }
+        Self {
+            pool,
+            most: connections.saturating_mul(WAITING_FOR_EACH).max(LEAST_WAITING),
+            refused: Arc::default(),
+        }
     }
 
     /// A connection, waited for as long as the pool is told to. [`Fault::Overloaded`] when enough wait already.

@@ -58,6 +58,7 @@ codes! {
     InvalidSecondFactor = "INVALID_SECOND_FACTOR", UNAUTHORIZED, "Mã xác thực không đúng, đã dùng hoặc đã hết hạn", "The code of the second factor is wrong, used or expired";
     InvalidSingleSignOn = "INVALID_SINGLE_SIGN_ON", UNAUTHORIZED, "Đăng nhập một lần không thành công", "Single sign-on did not succeed";
     Forbidden = "FORBIDDEN", FORBIDDEN, "Không có quyền thực hiện", "Not allowed";
+    Withheld = "WITHHELD", FORBIDDEN, "Không cung cấp vì có thể suy ra số liệu của cơ quan khác", "Withheld: the answer could give away the figures of other agencies";
     ReviewerIsSubmitter = "REVIEWER_IS_SUBMITTER", FORBIDDEN, "Người duyệt không được là người gửi", "The reviewer may not be the submitter";
     PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED", FORBIDDEN, "Cần đổi mật khẩu được cấp trước khi sử dụng (PUT /me/password)", "The password that was given out has to be changed first (PUT /me/password)";
     SecondFactorEnrolmentRequired = "SECOND_FACTOR_ENROLMENT_REQUIRED", FORBIDDEN, "Cần đăng ký yếu tố xác thực thứ hai trước khi sử dụng (POST /me/second-factor)", "A second factor has to be enrolled first (POST /me/second-factor)";
@@ -110,6 +111,7 @@ codes! {
     ControlMismatch = "CONTROL_MISMATCH", UNPROCESSABLE_ENTITY, "Số kiểm tra không khớp", "The control total does not match";
     ForeignSource = "FOREIGN_SOURCE", UNPROCESSABLE_ENTITY, "Cơ quan có nguồn số liệu khác", "The agency's counts come from another source";
     ArithmeticMismatch = "ARITHMETIC_MISMATCH", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ không cân đối", "The dossier counts do not balance";
+    WorkTooLarge = "WORK_TOO_LARGE", UNPROCESSABLE_ENTITY, "Khối lượng tính toán vượt giới hạn", "The computation is larger than allowed";
     MissingData = "MISSING_DATA", UNPROCESSABLE_ENTITY, "Thiếu số liệu", "Data is missing";
     // Frameworks
     TreeTooDeep = "TREE_TOO_DEEP", UNPROCESSABLE_ENTITY, "Cây chỉ tiêu quá sâu", "The tree is too deep";

@@ -9,6 +9,8 @@ use actix_web::HttpRequest;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
+use crate::db::Permit;
+
 /// Since when a connection waits for its next request. Left with each connection when it is accepted, and gone with it.
 #[derive(Debug)]
 pub struct Activity {
@@ -18,11 +20,12 @@ pub struct Activity {
     doubtful: AtomicBool,
     /// The connection's second name, so that it can be shut down by others than those who serve it.
     socket: TcpStream,
+    _permit: Permit,
 }
 
 impl Activity {
-    pub fn of(socket: TcpStream) -> Self {
-        Self { waits_since: Mutex::default(), doubtful: AtomicBool::new(false), socket }
+    pub fn of(socket: TcpStream, permit: Permit) -> Self {
+        Self { waits_since: Mutex::default(), doubtful: AtomicBool::new(false), socket, _permit: permit }
     }
 
     /// Shuts the connection down if it has waited for longer.
@@ -37,6 +40,11 @@ impl Activity {
     /// It waits for the other end from now on: for a request, or for the next piece of an answer to be taken.
     pub fn waits_anew(&self) {
         self.set(Some(Instant::now()));
+    }
+
+    /// The other end waits for the service.
+    pub fn is_waited_for(&self) {
+        self.set(None);
     }
 
     fn set(&self, waits_since: Option<Instant>) {
@@ -57,7 +65,7 @@ pub fn begins(request: &HttpRequest) -> bool {
     !activity.doubtful.load(Ordering::Relaxed)
 }
 
-/// It is answered. How long a stream takes is not known here: its connection counts as busy. A long answer says so again with each piece.
+/// It is answered. A long answer or a stream says so again with each piece.
 pub fn ends(request: &HttpRequest, body: &impl MessageBody) {
     if !matches!(body.size(), BodySize::Stream)
         && let Some(activity) = activity_of(request)

@@ -69,6 +69,7 @@ struct Gauges {
     replica: Gauge,
     refused_reads: Reading,
     refused_transactions: Reading,
+    refused_shares: Reading,
     answer_hits: Reading,
     answer_misses: Reading,
     token_hits: Reading,
@@ -102,6 +103,11 @@ impl Gauges {
             "Transactions told to come again: too many waited for a connection",
             self.refused_transactions.clone(),
         );
+        registry.register(
+            "refused_shares",
+            "Requests rejected because their caller alone had its share of permits under way",
+            self.refused_shares.clone(),
+        );
         registry.register("answers_hits", "Answers given from memory", self.answer_hits.clone());
         registry.register("answers_misses", "Answers that had to be made", self.answer_misses.clone());
         registry.register("answers_bytes", "Bytes of answers kept at the most", self.answer_bytes.clone());
@@ -130,9 +136,10 @@ impl Gauges {
         self.answer_bytes.set(long(answers.2));
         self.listening.set(db.changes().is_trusted().into());
         self.replica.set(db.replica().is_some_and(|replica| replica.lag(db.changes()).is_some()).into());
-        let (reads, transactions) = db.refused();
+        let (reads, transactions, shares) = db.refused();
         read_off(&self.refused_reads, reads);
         read_off(&self.refused_transactions, transactions);
+        read_off(&self.refused_shares, shares);
         read_off(&self.answer_hits, answers.0);
         read_off(&self.answer_misses, answers.1);
         read_off(&self.token_hits, tokens.0);

@@ -30,7 +30,35 @@ fn cut(body: BoxBody, activity: Option<Arc<Activity>>) -> BoxBody {
             Ok(rest) => BoxBody::new(Pieces { rest, activity }),
             Err(body) => body,
         },
+        BodySize::Stream => match activity {
+            Some(activity) => BoxBody::new(Streamed { body, activity }),
+            None => body,
+        },
         _ => body,
+    }
+}
+
+/// A body that is written as it is read. A reader that takes no piece for long is shut down by the reaper, and the body dropped with
+/// whatever permit it holds.
+struct Streamed {
+    body: BoxBody,
+    activity: Arc<Activity>,
+}
+
+impl MessageBody for Streamed {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        let next = Pin::new(&mut self.body).poll_next(cx);
+        match next {
+            Poll::Pending => self.activity.is_waited_for(),
+            Poll::Ready(_) => self.activity.waits_anew(),
+        }
+        next
     }
 }
 

@@ -71,6 +71,15 @@ impl Problem {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// The caller alone has as much under way as it may, so that others find room.
+    pub fn share_used_up() -> Self {
+        let detail = Msg::fixed(
+            "Tài khoản (hoặc địa chỉ) này đang có quá nhiều yêu cầu cùng lúc: hãy chờ các yêu cầu trước hoàn thành rồi thử lại.",
+            "This account (or address) has too many requests under way at once: wait for the earlier ones, then try again.",
+        );
+        Self::with(Code::Unavailable, detail).retry_after(1)
+    }
+
     pub fn unauthenticated(code: Code) -> Self {
         let challenge = match code {
             Code::Unauthenticated => HeaderValue::from_static("Bearer realm=\"ict-index\""),
@@ -259,6 +268,30 @@ impl Violations {
         }
     }
 
+    /// A name or title: of this length, and with nothing in it that people cannot see or tell from another letter.
+    pub fn name(&mut self, pointer: &str, text: &str, min: usize, max: usize) {
+        self.length(pointer, text, min, max);
+        self.visible(pointer, text);
+    }
+
+    /// No character that cannot be seen, and letters of one script.
+    pub fn visible(&mut self, pointer: &str, text: &str) {
+        if let Some(c) = crate::values::invisible_character(text) {
+            let point = format!("U+{:04X}", u32::from(c));
+            let detail = msg!(
+                "Có ký tự không nhìn thấy được ({point}); hãy xóa đi rồi gửi lại.",
+                "Holds a character that cannot be seen ({point}); remove it and send again."
+            );
+            self.add(Code::InvalidText, pointer, detail);
+        } else if crate::values::has_mixed_scripts(text) {
+            let detail = Msg::fixed(
+                "Lẫn chữ cái của nhiều hệ chữ viết (ví dụ chữ Nga trông giống chữ Latinh).",
+                "Mixes letters of several scripts (such as Cyrillic ones that look like Latin ones).",
+            );
+            self.add(Code::InvalidText, pointer, detail);
+        }
+    }
+
     /// The day, if there is one, lies in the centuries that periods are of.
     pub fn day(&mut self, pointer: &str, day: impl Into<Option<chrono::NaiveDate>>) {
         if day.into().is_some_and(|day| !crate::values::is_plausible_day(day)) {
@@ -311,6 +344,7 @@ impl From<Fault> for Problem {
                 Self { internal: Some(why), ..Self::new(Code::Unavailable) }.retry_after(1)
             }
             Fault::Overloaded => Self::new(Code::Unavailable).retry_after(1),
+            Fault::ShareUsedUp => Self::share_used_up(),
             Fault::BadValue(why) => Self { internal: Some(why), ..Self::new(Code::ValueOutOfRange) },
             Fault::Internal(why) => Self::internal(why),
         }

@@ -8,22 +8,20 @@ use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt, stream};
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
 use super::json::{no_encoding, read_body};
-use super::row_reader::{FlatRow, Row, RowFormat, RowReader};
+use super::row_reader::{FlatRow, MOST_LINE, Row, RowFormat, RowReader};
 use super::{Check, Code, Msg, Problem, ValidJson, Violations};
+use crate::db::minimum_rate::{IDLE_TIMEOUT, MinimumRate};
 
-/// A stream that stands still is not waited for longer than this.
-const STALL: Duration = Duration::from_secs(13);
+/// The first row is not waited for longer than this: until then a client holds nothing but its connection.
+const FIRST_ROW_TIMEOUT: Duration = Duration::from_secs(13);
 /// A stream that moves may take this long in all.
-const WHOLE: Duration = Duration::from_secs(600);
-/// After this long a stream must have brought so many bytes a second on average: whoever trickles holds a place that others need.
-const TRICKLE: Duration = Duration::from_secs(30);
-const LEAST_RATE: u64 = 4 * 1024;
+const TOTAL_TIMEOUT: Duration = Duration::from_secs(600);
 /// Largest piece handed on.
 const PIECE: usize = 64 * 1024;
 
@@ -38,6 +36,9 @@ pub enum Upload<T> {
 pub struct RowStream {
     pub format: RowFormat,
     payload: Payload,
+    /// Read while the first row was waited for.
+    read: Vec<Bytes>,
+    ended: bool,
 }
 
 impl std::fmt::Debug for RowStream {
@@ -63,7 +64,7 @@ impl<T: DeserializeOwned + Check + 'static> FromRequest for Upload<T> {
             Err(problem) => Box::pin(async { Err(problem) }),
             Ok(Some(format)) => {
                 let payload = payload.take();
-                Box::pin(async move { Ok(Self::Rows(RowStream { format, payload })) })
+                Box::pin(async move { Ok(Self::Rows(RowStream::new(format, payload).begun().await?)) })
             }
             Ok(None) => {
                 let whole = ValidJson::from_request(request, payload);
@@ -101,26 +102,51 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
 }
 
 impl RowStream {
+    fn new(format: RowFormat, payload: Payload) -> Self {
+        Self { format, payload, read: Vec::new(), ended: false }
+    }
+
+    /// Reads on until the first row is there whole, as far as line breaks show it. Permits are asked for only then.
+    async fn begun(mut self) -> Result<Self, Problem> {
+        let end = Instant::now() + FIRST_ROW_TIMEOUT;
+        let lines = match self.format {
+            RowFormat::Ndjson => 1,
+            RowFormat::Csv => 2,
+        };
+        let (mut breaks, mut length) = (0, 0);
+        while breaks < lines && length <= MOST_LINE {
+            let Some(bytes) = next(&mut self.payload, end, FIRST_ROW_TIMEOUT).await? else {
+                self.ended = true;
+                break;
+            };
+            breaks += bytes.iter().filter(|byte| **byte == b'\n').count();
+            length += bytes.len();
+            self.read.push(bytes);
+        }
+        Ok(self)
+    }
+
     /// Hands the bytes on as they come, as fast as they are taken. A taker that has seen enough stops it.
     pub async fn send_to(mut self, taker: Sender<Piece>) -> Result<(), Problem> {
-        let (begin, mut arrived) = (Instant::now(), 0);
-        loop {
-            let piece = tokio::select! {
+        for bytes in std::mem::take(&mut self.read) {
+            if !send(bytes, &taker).await {
+                return Ok(());
+            }
+        }
+        let (end, mut rate) = (Instant::now() + TOTAL_TIMEOUT, MinimumRate::default());
+        while !self.ended {
+            let began = Instant::now();
+            let bytes = tokio::select! {
                 // Told at once, not at the next byte, which may not come.
                 () = taker.closed() => return Ok(()),
-                piece = next(&mut self.payload, begin + WHOLE) => piece?,
+                bytes = next(&mut self.payload, end, IDLE_TIMEOUT) => bytes?,
             };
-            let Some(mut bytes) = piece else { break };
-            arrived += u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-            if trickles(arrived, begin.elapsed()) {
-                let detail = Msg::fixed("Nội dung đến quá chậm.", "The body arrives too slowly.");
-                return Err(Problem::with(Code::MalformedBody, detail));
+            let Some(bytes) = bytes else { break };
+            if !rate.keeps_up(began.elapsed(), bytes.len()) {
+                return Err(too_slow());
             }
-            while !bytes.is_empty() {
-                let piece = bytes.split_to(bytes.len().min(PIECE));
-                if taker.send(Piece::Bytes(piece)).await.is_err() {
-                    return Ok(());
-                }
+            if !send(bytes, &taker).await {
+                return Ok(());
             }
         }
         let _ = taker.send(Piece::End).await;
@@ -128,29 +154,44 @@ impl RowStream {
     }
 
     /// All bytes, at most `most` of them.
-    pub async fn whole(self, most: usize) -> Result<Bytes, Problem> {
-        read_body(self.payload, most).await
+    pub async fn whole(mut self, most: usize) -> Result<Bytes, Problem> {
+        let read = std::mem::take(&mut self.read).into_iter().map(Ok);
+        let rest: Pin<Box<dyn Stream<Item = _>>> = match self.ended {
+            true => Box::pin(stream::empty()),
+            false => Box::pin(self.payload),
+        };
+        let all: Pin<Box<dyn Stream<Item = _>>> = Box::pin(stream::iter(read).chain(rest));
+        read_body(Payload::from(all), most).await
     }
 }
 
-fn trickles(arrived: u64, elapsed: Duration) -> bool {
-    elapsed > TRICKLE && arrived < LEAST_RATE.saturating_mul(elapsed.as_secs())
+/// Whether they were all taken.
+async fn send(mut bytes: Bytes, taker: &Sender<Piece>) -> bool {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        if taker.send(Piece::Bytes(piece)).await.is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+fn too_slow() -> Problem {
+    let detail = Msg::fixed(
+        "Nội dung đến quá chậm, ngừng đến quá lâu, hoặc kéo dài quá 10 phút.",
+        "The body arrives too slowly, stopped for too long, or took longer than 10 minutes.",
+    );
+    Problem::with(Code::MalformedBody, detail)
 }
 
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
-async fn next(payload: &mut Payload, end: Instant) -> Result<Option<Bytes>, Problem> {
-    let limit = end.min(Instant::now() + STALL);
+async fn next(payload: &mut Payload, end: Instant, idle: Duration) -> Result<Option<Bytes>, Problem> {
+    let limit = end.min(Instant::now() + idle);
     match tokio::time::timeout_at(limit, payload.next()).await {
         Ok(None) => Ok(None),
         Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
         Ok(Some(Err(_))) => Err(Problem::new(Code::MalformedBody)),
-        Err(_) => Err(Problem::with(
-            Code::MalformedBody,
-            Msg::fixed(
-                "Nội dung ngừng đến quá 13 giây, hoặc kéo dài quá 10 phút.",
-                "Nothing of the body arrived for 13 seconds, or it took longer than 10 minutes.",
-            ),
-        )),
+        Err(_) => Err(too_slow()),
     }
 }
 
@@ -185,14 +226,47 @@ pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Res
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
-    #[test]
-    fn a_stream_must_come_in_some_haste() {
-        let seconds = Duration::from_secs;
-        assert!(!trickles(1, seconds(30)), "a pause at the beginning is nobody's fault");
-        assert!(trickles(100, seconds(31)));
-        assert!(!trickles(4096 * 31, seconds(31)));
-        assert!(trickles(4096 * 300, seconds(301)));
+    fn stream_of(format: RowFormat, pieces: &[&'static str], then: bool) -> RowStream {
+        let sent: Vec<_> = pieces.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect();
+        let rest: Pin<Box<dyn Stream<Item = _>>> = match then {
+            true => Box::pin(stream::pending()),
+            false => Box::pin(stream::empty()),
+        };
+        let all: Pin<Box<dyn Stream<Item = _>>> = Box::pin(stream::iter(sent).chain(rest));
+        RowStream::new(format, Payload::from(all))
+    }
+
+    #[tokio::test]
+    async fn a_stream_begins_with_its_first_whole_row() {
+        for (format, pieces, begins) in [
+            (RowFormat::Ndjson, vec!["{\"a\":"], false),
+            (RowFormat::Ndjson, vec!["{\"a\":", "1}\n"], true),
+            (RowFormat::Csv, vec!["agency,service\n"], false),
+            (RowFormat::Csv, vec!["agency,service\nSO-YT"], false),
+            (RowFormat::Csv, vec!["agency,service\r\nSO-YT,1", "\r\n"], true),
+        ] {
+            let begun = stream_of(format, &pieces, true).begun().now_or_never();
+            assert_eq!(begun.is_some(), begins, "{format:?} {pieces:?}");
+        }
+        assert!(stream_of(RowFormat::Csv, &["agency"], false).begun().now_or_never().is_some(), "it is over");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_lost_that_was_read_before_it_began() {
+        let pieces = ["agency,service\nSO", "-YT,1\nSO-T", "TTT,2\n"];
+        let begun = stream_of(RowFormat::Csv, &pieces, false).begun().await.unwrap();
+        assert_eq!(begun.whole(1_000).await.unwrap(), pieces.concat());
+        let begun = stream_of(RowFormat::Csv, &pieces, false).begun().await.unwrap();
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(10);
+        begun.send_to(sender).await.unwrap();
+        let mut all = Vec::new();
+        while let Some(Piece::Bytes(piece)) = receiver.recv().await {
+            all.extend_from_slice(&piece);
+        }
+        assert_eq!(all, pieces.concat().into_bytes());
     }
 }

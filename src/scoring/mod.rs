@@ -7,3 +7,4 @@ pub mod frameworks;
 pub mod observations;
 pub mod routes;
 pub mod runs;
+pub mod visible_units;

@@ -16,7 +16,7 @@ use chrono::{DateTime, Utc};
 
 use crate::accounts::rules::{Opaque, hash_of};
 use crate::auth::{Actor, Passwords};
-use crate::db::{Conn, Db, Sight};
+use crate::db::{Caller, Conn, Db, Sight};
 use crate::http::Problem;
 
 /// Loads what is missing of plan 332/KH-UBND; answers what there is in one line.
@@ -70,7 +70,8 @@ pub async fn demo_accounts(
 ) -> Result<usize, Problem> {
     let actor = Actor::system(now);
     // One hash for all: they share the password, and a hash takes its time by design.
-    let hash = passwords.hash(password).await.map_err(|_| Problem::internal("cannot hash"))?;
+    let hash =
+        passwords.hash(&Caller::system(), password).await.map_err(|_| Problem::internal("cannot hash"))?;
     let secret = hash_of(password);
     db.transaction_seeing(Sight::all(), async move |conn: &mut Conn| {
         let people = accounts::people(conn, &hash, &actor).await?;
@@ -89,10 +90,10 @@ async fn renew_passwords(
     let stored =
         db.read(async |conn: &mut Conn| Ok::<_, Problem>(accounts::a_demo_hash(conn).await?)).await?;
     let busy = |_| Problem::internal("cannot hash");
-    if passwords.verify(password, stored).await.map_err(busy)? {
+    if passwords.verify(&Caller::system(), password, stored).await.map_err(busy)? {
         return Ok(0);
     }
-    let hash = passwords.hash(password).await.map_err(busy)?;
+    let hash = passwords.hash(&Caller::system(), password).await.map_err(busy)?;
     let (secret, actor) = (hash_of(password), Actor::system(now));
     let renew = async move |conn: &mut Conn| accounts::renew(conn, hash, secret, &actor).await;
     db.transaction_seeing(Sight::all(), renew).await

@@ -7,7 +7,7 @@ mod period;
 mod rate;
 
 pub use decimal::{Decimal, NumberFault, integer_of, number_of};
-pub use fold::{fold, nfc};
+pub use fold::{fold, has_mixed_scripts, identity_key, invisible_character, look_alike_key, nfc};
 pub use hex::hex;
 pub use period::{Month, Period, is_plausible_day};
 pub use rate::{Bound, Comparator, Rate};

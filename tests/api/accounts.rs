@@ -274,6 +274,7 @@ async fn a_password_that_was_given_out_is_good_for_choosing_another_one_only() {
     let me = service.get("me").as_(token).send().await.expect(200).json();
     assert_eq!(me["must_change_password"], json!(true));
     let reader = service.token("monitor").await;
+    service.settled().await;
     for path in ["agencies", "statistics/service-levels?period=2018-03", "audit-events", "submissions"] {
         service.get(path).as_(&reader).send().await.expect(200);
         if path.starts_with("statistics") {

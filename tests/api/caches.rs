@@ -18,6 +18,7 @@ async fn start() -> (TestService, String, String) {
     add_service(&service, "L4", "Y tế", &[(4, "2017-06-01")], &["SO-YT", "SO-TC"]).await;
     let coordinator = service.token("coordinator").await;
     let portal = service.client_token("portal").await;
+    service.settled().await;
     (service, coordinator, portal)
 }
 
@@ -93,6 +94,7 @@ async fn a_write_that_changes_no_figure_and_a_dry_run_leave_answers_alone() {
     service.put(dry, batch(&rows)).as_(&coordinator).send().await.expect(200);
     let submission = json!({"agency": "SO-KHCN", "period": "2018-01"});
     service.post("submissions", submission).as_(&coordinator).send().await.expect(201);
+    service.settled().await;
     assert_eq!(service.state.db().changes().figures(), before);
 }
 
@@ -116,6 +118,7 @@ async fn who_is_logged_out_disabled_or_demoted_is_so_at_once() {
     let (service, ..) = start().await;
     let admin = service.token("admin").await;
     let monitor = service.token("monitor").await;
+    service.settled().await;
     get(&service, MONTH, &monitor).await;
     let (statements, _) = service.further_statements_of(service.get(MONTH).as_(&monitor).send()).await;
     assert_eq!(statements, 0);
@@ -152,6 +155,7 @@ async fn an_officers_agencies_are_those_of_now() {
     let (service, coordinator, _) = start().await;
     let officer = service.token("officer.so-yt").await;
     let mine = async || service.get("submissions?limit=1").as_(&officer).send().await.expect(200);
+    service.settled().await;
     mine().await;
     let (statements, _) = service.further_statements_of(mine()).await;
     assert_eq!(statements, 1, "the list alone");
@@ -263,6 +267,7 @@ async fn without_a_listener_nothing_old_is_answered() {
     until("the change is answered", async || without_time(&get(&service, LEVELS, &portal).await) != old)
         .await;
     service.await_listening().await;
+    service.settled().await;
     for _ in 0..50 {
         assert_ne!(without_time(&get(&service, LEVELS, &portal).await), old, "the old answer is back");
     }

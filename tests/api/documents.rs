@@ -78,3 +78,51 @@ fn commands_that_documents_name_are_there() {
         }
     }
 }
+
+/// Cells of a table's row; an escaped bar belongs to its cell.
+fn cells(row: &str) -> Vec<String> {
+    let inner = row.trim().trim_start_matches('|').trim_end_matches('|').replace("\\|", "\u{0}");
+    inner.split('|').map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// What a merge that went wrong leaves behind: a heading twice, a row that is cut off, a row that says again what another one says.
+fn merge_damage(document: &str, text: &str) -> Vec<String> {
+    let (mut damage, mut headings, mut columns, mut first_cells) = (Vec::new(), Vec::new(), None, Vec::new());
+    for (number, line) in text.lines().enumerate().map(|(at, line)| (at + 1, line)) {
+        if line.starts_with('#') {
+            if headings.contains(&line) {
+                damage.push(format!("{document}:{number}: the heading stands twice: {line}"));
+            }
+            headings.push(line);
+        }
+        if !line.starts_with('|') {
+            columns = None;
+            continue;
+        }
+        let row = cells(line);
+        if columns.is_none() {
+            first_cells.clear();
+        }
+        if row.len() != *columns.get_or_insert(row.len()) || !line.trim_end().ends_with('|') {
+            damage.push(format!("{document}:{number}: the row has not as many cells as its table's head"));
+        }
+        if first_cells.contains(&row[0]) {
+            damage.push(format!("{document}:{number}: the row stands twice: {}", row[0]));
+        }
+        first_cells.push(row[0].clone());
+    }
+    damage
+}
+
+#[test]
+fn documents_have_no_doubled_section_and_no_cut_row() {
+    let broken = "## A\n| a | b |\n|---|---|\n| x |\n| y | z |\n| y | 1 |\n## A\n";
+    assert_eq!(merge_damage("example", broken).len(), 3, "the check sees what it is for");
+    let mut damage = Vec::new();
+    for document in fs::read_dir("docs").unwrap().map(|entry| entry.unwrap().path()) {
+        if document.extension().is_some_and(|extension| extension == "md") {
+            damage.extend(merge_damage(&document.display().to_string(), &read(&document)));
+        }
+    }
+    assert_eq!(damage, [] as [String; 0]);
+}

@@ -9,7 +9,7 @@ use ict_index::http::Problem;
 use serde_json::{Value, json};
 
 use crate::dossiers::{add_service, batch, row};
-use crate::support::{Answer, TestService};
+use crate::support::{Answer, TestService, until};
 
 const COLUMNS: [&str; 11] = [
     "agency",
@@ -96,23 +96,18 @@ async fn number(service: &TestService, statement: &'static str) -> i64 {
 
 /// Waits until no delivery holds a stage, and answers how many rows there are in all tables that a batch could have touched.
 async fn rest(service: &TestService) -> i64 {
-    for _ in 0..200 {
-        let held = number(
-            service,
-            "select count(*) as value from pg_locks where locktype = 'advisory' and classid = 3323 \
-            and database = (select oid from pg_database where datname = current_database())",
-        )
-        .await;
-        if held == 0 {
-            return number(service, "select sum(n)::bigint as value from (select count(*) as n from dossier_stage_1 \
+    const HELD: &str = "select count(*) as value from pg_locks where locktype = 'advisory' and classid = 3323 \
+        and database = (select oid from pg_database where datname = current_database())";
+    until("no delivery holds a stage", async || number(service, HELD).await == 0).await;
+    number(
+        service,
+        "select sum(n)::bigint as value from (select count(*) as n from dossier_stage_1 \
                 union all select count(*) from dossier_stage_2 union all select count(*) from dossier_stage_3 \
                 union all select count(*) from dossier_stage_4 union all select count(*) from dossier_parked_counts \
                 union all select count(*) from dossier_counts union all select count(*) from dossier_batches \
-                union all select count(*) from dossier_count_history union all select count(*) from dossier_agency_rollups) as t").await;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
-    panic!("a stage is held for ever");
+                union all select count(*) from dossier_count_history union all select count(*) from dossier_agency_rollups) as t",
+    )
+    .await
 }
 
 fn errors(answer: &Answer) -> Vec<(String, String)> {

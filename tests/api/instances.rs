@@ -1,7 +1,5 @@
 //! Several instances on one database: each answers what any of them has written.
 
-use std::time::{Duration, Instant};
-
 use serde_json::{Value, json};
 
 use crate::caches::foreign_write;
@@ -35,20 +33,15 @@ async fn a_write_on_one_is_the_answer_of_both_and_the_old_one_never_comes_back()
         let (writer, reader) = if n % 2 == 0 { (&one, &other) } else { (&other, &one) };
         report(writer, &token, n).await;
         assert_eq!(received(writer, &token).await, json!(n), "the writer's very next answer");
-        let began = Instant::now();
-        until("the other instance answers the new figure", async || {
-            received(reader, &token).await == json!(n)
-        })
-        .await;
-        assert!(
-            began.elapsed() < Duration::from_secs(5),
-            "a second is promised, on a machine that is not loaded"
-        );
+        // How soon that is, is measured by tests/proxy.sh: here the machine may be loaded.
+        reader.settled().await;
         for _ in 0..20 {
             assert_eq!(received(reader, &token).await, json!(n));
             assert_eq!(received(writer, &token).await, json!(n));
         }
     }
+    other.settled().await;
+    received(&other, &token).await;
     let (statements, _) = other.further_statements_of(other.get(MONTH).as_(&token).send()).await;
     assert_eq!(statements, 0, "both answer from memory");
 }

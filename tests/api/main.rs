@@ -42,6 +42,7 @@ mod schema;
 mod second_factor;
 mod services;
 mod sessions;
+mod shares;
 mod statistics;
 mod submissions;
 mod support;

@@ -528,6 +528,7 @@ async fn four_statements_whatever_the_size() {
         .await;
     for username in ["monitor", "officer.so-yt"] {
         let token = service.token(username).await;
+        service.settled().await;
         service.get(PROGRESS).as_(&token).send().await.expect(200);
         for path in [PROGRESS, "statistics/progress?on=2018-01-31"] {
             let (statements, answer) =

@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use actix_http::error::PayloadError;
 use actix_http::{BoxedPayloadStream, Payload, Request};
@@ -103,6 +105,15 @@ pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
     panic!("it did not come about that {what}");
 }
 
+/// An address for a process to listen on. A free port of 127.0.0.1 may be some connection's by the time the process takes it; nobody
+/// connects from an address of this test's own.
+pub fn own_address() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let [.., high, low] = process.to_be_bytes();
+    format!("127.{}.{high}.{low}:{}", 1 + (process >> 16) % 254, 20_000 + next)
+}
+
 fn describe(problem: Problem) -> String {
     format!("{problem:?}")
 }
@@ -135,6 +146,8 @@ fn settings_of(database: &str) -> DbSettings {
     // A loaded machine is not a failing one.
     settings.checkout_timeout_ms = 20_000;
     settings.lock_timeout_ms = 20_000;
+    settings.statement_timeout_ms = 120_000;
+    settings.changes_trusted_ms = 20_000;
     settings
 }
 
@@ -343,6 +356,13 @@ impl TestService {
         until("changes are heard of", async || self.state.db().changes().is_trusted()).await;
     }
 
+    /// Waits until this instance has heard of everything that is committed by now: no notification that is still on its way drops
+    /// what is kept in memory from now on.
+    pub async fn settled(&self) {
+        let now = Instant::now();
+        until("everything committed is heard of", async || self.state.db().changes().has_heard(now)).await;
+    }
+
     pub fn url(&self) -> String {
         url_of(&self.database)
     }
@@ -426,13 +446,16 @@ impl TestService {
             .unwrap()
     }
 
-    /// Statements that `work` sends to the database when nothing is answered from memory.
+    /// Statements that `work` sends to the database when nothing is answered from memory and nobody else commits: a change heard of
+    /// meanwhile has statistics asked again.
     pub async fn statements_of(&self, work: impl Future<Output = Answer>) -> (u64, Answer) {
+        self.settled().await;
         [Kind::Callers, Kind::Figures].into_iter().for_each(|kind| self.state.db().changes().bump(kind));
         self.further_statements_of(work).await
     }
 
-    /// Statements that `work` sends to the database.
+    /// Statements that `work` sends to the database. Where it is to be answered from memory, [`TestService::settled`] belongs before what
+    /// fills the memory.
     pub async fn further_statements_of(&self, work: impl Future<Output = Answer>) -> (u64, Answer) {
         let before = self.state.db().statements();
         let answer = work.await;

@@ -9,7 +9,7 @@ use futures::future::join;
 use serde_json::Value;
 
 use crate::dossiers::{add_service, batch, row};
-use crate::support::TestService;
+use crate::support::{TestService, own_address};
 
 const AGENCIES: [&str; 4] = ["SO-YT", "SO-TC", "SO-XD", "UBND-080"];
 
@@ -113,9 +113,7 @@ struct Process {
 
 impl Process {
     fn start(service: &TestService) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        drop(listener);
+        let address = own_address();
         let child = Command::new(env!("CARGO_BIN_EXE_ict-index"))
             .arg("serve")
             .env("DATABASE_URL", service.url())

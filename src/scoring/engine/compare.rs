@@ -19,6 +19,7 @@ use super::rank::movement;
 use super::readings::{Reading, read};
 use super::score::{Run, climb};
 use super::tree::{Item, Leaf, Rule};
+use super::work::{Cancellation, Cancelled, count};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Comparison {
@@ -62,18 +63,35 @@ const RANGES: usize = 8;
 const ALL: usize = 15;
 
 /// Compares two runs of one framework, or of two editions with common codes.
-pub fn compare(before: &Run, after: &Run) -> Comparison {
+pub fn compare(before: &Run, after: &Run, cancellation: Cancellation<'_>) -> Result<Comparison, Cancelled> {
     let pair = Pair::of(before, after);
     let only = |run: &Run, other: &Run| {
         let codes = run.units.iter().map(|scored| scored.unit.code.clone());
         codes.filter(|code| other.unit(code).is_none()).collect()
     };
-    let both = before.units.iter().filter(|scored| after.unit(&scored.unit.code).is_some());
-    Comparison {
-        entered: only(after, before),
-        left: only(before, after),
-        changes: both.flat_map(|scored| pair.changes(&scored.unit.code)).collect(),
+    let mut changes = Vec::new();
+    for scored in before.units.iter().filter(|scored| after.unit(&scored.unit.code).is_some()) {
+        cancellation.check()?;
+        changes.append(&mut pair.changes(&scored.unit.code));
     }
+    Ok(Comparison { entered: only(after, before), left: only(before, after), changes })
+}
+
+/// Scores that [`compare`] takes: of each mixture those of the run, and for indicators that are measured against all others one for
+/// each hundred figures that are looked at.
+pub fn scores_to_compare(before: &Run, after: &Run) -> u64 {
+    let of = |run: &Run| {
+        let (units, leaves) =
+            (count(run.units.len()), count(run.tree.leaves().filter(|l| relative(l.2)).count()));
+        let looked_at = units.saturating_mul(units).saturating_mul(leaves);
+        run.scores_each().saturating_mul(8).saturating_add(looked_at.saturating_mul(4) / 100)
+    };
+    of(before).saturating_add(of(after))
+}
+
+/// Measured against the figures of all others, not only the best and the worst.
+fn relative(leaf: &Leaf) -> bool {
+    matches!(&leaf.rule, Rule::Normalise(normaliser) if matches!(normaliser.method, Method::ZScore | Method::Rank))
 }
 
 /// The movement of one unit, when it is in both runs.
@@ -124,11 +142,9 @@ impl<'a> Pair<'a> {
         let own = self.side(data).units.binary_search_by(|scored| scored.unit.code.as_str().cmp(unit)).ok();
         let mut theirs =
             sorted.into_iter().flatten().filter(|(_, at)| Some(*at) != own).map(|(figure, _)| figure);
-        match &leaf.rule {
-            Rule::Normalise(normaliser) if matches!(normaliser.method, Method::ZScore | Method::Rank) => {
-                theirs.collect()
-            }
-            _ => theirs.next().into_iter().chain(theirs.next_back()).collect(),
+        match relative(leaf) {
+            true => theirs.collect(),
+            false => theirs.next().into_iter().chain(theirs.next_back()).collect(),
         }
     }
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::fixed::Fixed;
 use super::framework::PointsKind;
 use super::score::{Run, Scored};
-use super::whatif::{FrontierMode, Substitution, simulate};
+use super::whatif::{FrontierMode, Substitution, rescored};
+use super::work::{Cancellation, Cancelled};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -25,7 +26,7 @@ pub enum Inverse {
     /// Not even with every chosen indicator at its best.
     Unreachable {
         best_score: Fixed,
-        best_place: usize,
+        best_place: Option<usize>,
     },
 }
 
@@ -36,7 +37,8 @@ pub struct Reached {
     pub share: Fixed,
     pub figures: Vec<NewFigure>,
     pub score: Fixed,
-    pub place: usize,
+    /// Null for a caller who may not read all units: places that follow from figures of their choice compare them with others'.
+    pub place: Option<usize>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -45,6 +47,16 @@ pub struct NewFigure {
     pub from: Option<Fixed>,
     /// With 6 decimals, rounded towards the better; whole for a count or yes/no.
     pub to: Fixed,
+}
+
+impl Inverse {
+    /// Without the places.
+    pub fn without_places(self) -> Self {
+        match self {
+            Self::Reached(reached) => Self::Reached(Reached { place: None, ..reached }),
+            Self::Unreachable { best_score, .. } => Self::Unreachable { best_score, best_place: None },
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
@@ -60,6 +72,8 @@ pub enum InverseFault {
     NotApplicable,
     #[error("the indicator is the best of several, which have no figure in common")]
     BestOf,
+    #[error("nobody waits for the answer any more")]
+    Cancelled,
 }
 
 /// Places of a stored figure after the point.
@@ -77,6 +91,22 @@ struct Way {
     places: u32,
 }
 
+impl From<Cancelled> for InverseFault {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+/// Scorings of the whole run that [`least_change`] takes at the most: with a live frontier one for each halving, the best and the least.
+pub fn scorings_to_reach(mode: FrontierMode) -> usize {
+    match mode {
+        FrontierMode::Live | FrontierMode::LiveBounds => {
+            usize::try_from(HALVINGS).unwrap_or(usize::MAX).saturating_add(2)
+        }
+        FrontierMode::Frozen => 0,
+    }
+}
+
 /// Searches by bisection, which supposes that better figures do not lower the score: so it is with held bounds. A figure
 /// better than the best known one stays where it is; one that is missing starts at the worst known.
 pub fn least_change(
@@ -85,21 +115,27 @@ pub fn least_change(
     indicators: &[&str],
     goal: &Goal,
     mode: FrontierMode,
+    cancellation: Cancellation<'_>,
 ) -> Result<Inverse, InverseFault> {
     let scored = run.unit(unit).ok_or(InverseFault::UnitUnknown)?;
     let ways = indicators.iter().map(|code| way(run, scored, code)).collect::<Result<Vec<_>, _>>()?;
     let search = Search { run, scored, ways, goal, mode };
     if let Some((score, place)) = search.present().filter(|found| search.meets(found)) {
-        return Ok(Inverse::Reached(Reached { share: Fixed::zero(), figures: Vec::new(), score, place }));
+        return Ok(Inverse::Reached(Reached {
+            share: Fixed::zero(),
+            figures: Vec::new(),
+            score,
+            place: Some(place),
+        }));
     }
     let (best_score, best_place) = search.at(&Fixed::one()).ok_or(InverseFault::UnitUnknown)?;
     if !search.meets(&(best_score.clone(), best_place)) {
-        return Ok(Inverse::Unreachable { best_score, best_place });
+        return Ok(Inverse::Unreachable { best_score, best_place: Some(best_place) });
     }
-    let share = search.least();
+    let share = search.least(cancellation)?;
     let (score, place) = search.at(&share).ok_or(InverseFault::UnitUnknown)?;
     let figures = search.figures(&share);
-    Ok(Inverse::Reached(Reached { share, figures, score, place }))
+    Ok(Inverse::Reached(Reached { share, figures, score, place: Some(place) }))
 }
 
 fn way(run: &Run, scored: &Scored, code: &str) -> Result<Way, InverseFault> {
@@ -141,9 +177,10 @@ impl Search<'_> {
         }
     }
 
-    fn least(&self) -> Fixed {
+    fn least(&self, cancellation: Cancellation<'_>) -> Result<Fixed, Cancelled> {
         let (mut short, mut enough) = (Fixed::zero(), Fixed::one());
         for _ in 0..HALVINGS {
+            cancellation.check()?;
             let middle = (&short + &enough).times(&Fixed::half());
             if self.at(&middle).is_some_and(|found| self.meets(&found)) {
                 enough = middle;
@@ -151,7 +188,7 @@ impl Search<'_> {
                 short = middle;
             }
         }
-        enough
+        Ok(enough)
     }
 
     fn figure(way: &Way, share: &Fixed) -> Fixed {
@@ -180,7 +217,7 @@ impl Search<'_> {
                 let place = self.run.place_of(self.scored, &score);
                 Some((score, place))
             }
-            FrontierMode::Live => {
+            FrontierMode::Live | FrontierMode::LiveBounds => {
                 let unit = &self.scored.unit.code;
                 let change = |way: &Way| Substitution {
                     unit: unit.clone(),
@@ -188,8 +225,8 @@ impl Search<'_> {
                     value: Some(Self::figure(way, share)),
                 };
                 let changes: Vec<Substitution> = self.ways.iter().map(change).collect();
-                let simulated = simulate(self.run, &changes, self.mode).ok()?;
-                let scored = simulated.run.unit(unit)?;
+                let after = rescored(self.run, &changes, self.mode).ok()?;
+                let scored = after.unit(unit)?;
                 Some((scored.cells.first()?.score()?.clone(), scored.ranks.first().copied().flatten()?))
             }
         }

@@ -9,6 +9,7 @@ use super::frontier::Bounds;
 use super::normalise::leaf_score;
 use super::score::{Run, Scored, climb, put};
 use super::tree::{Leaf, Normaliser, Rule};
+use super::work::{Cancellation, Cancelled, count};
 
 /// What could be gained with one indicator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -28,20 +29,58 @@ pub struct Lever {
     pub places_full: Option<usize>,
 }
 
+impl Lever {
+    /// Of which nothing is known.
+    pub fn unknown(indicator: &str) -> Self {
+        Self {
+            indicator: indicator.to_owned(),
+            value: None,
+            best: None,
+            step: None,
+            gain: None,
+            gain_per_unit: None,
+            places: None,
+            gain_full: None,
+            places_full: None,
+        }
+    }
+}
+
+/// By the gain of a step; those without a step by the full gain, after them.
+pub fn sort(levers: &mut [Lever]) {
+    levers.sort_by(|a, b| {
+        b.gain
+            .cmp(&a.gain)
+            .then_with(|| b.gain_full.cmp(&a.gain_full))
+            .then_with(|| a.indicator.cmp(&b.indicator))
+    });
+}
+
 impl Run {
     /// The levers of a unit, by the gain of a step; those without a step by the full gain, after them.
-    pub fn levers(&self, unit: &str) -> Option<Vec<Lever>> {
-        let scored = self.unit(unit)?;
-        let now = scored.cells.first()?.score()?.clone();
-        let mut levers: Vec<Lever> =
-            self.tree.leaves().filter_map(|(index, _, leaf)| self.lever(scored, index, leaf, &now)).collect();
-        levers.sort_by(|a, b| {
-            b.gain
-                .cmp(&a.gain)
-                .then_with(|| b.gain_full.cmp(&a.gain_full))
-                .then_with(|| a.indicator.cmp(&b.indicator))
-        });
-        Some(levers)
+    pub fn levers(
+        &self,
+        unit: &str,
+        cancellation: Cancellation<'_>,
+    ) -> Result<Option<Vec<Lever>>, Cancelled> {
+        let overall = |scored: &Scored| scored.cells.first()?.score().cloned();
+        let Some((scored, now)) = self.unit(unit).and_then(|scored| Some((scored, overall(scored)?))) else {
+            return Ok(None);
+        };
+        let lever = |(index, _, leaf): (usize, _, &Leaf)| {
+            let found = cancellation.check().map(|()| self.lever(scored, index, leaf, &now));
+            found.transpose()
+        };
+        let mut levers = self.tree.leaves().filter_map(lever).collect::<Result<Vec<Lever>, _>>()?;
+        sort(&mut levers);
+        Ok(Some(levers))
+    }
+
+    /// Scores that [`Run::levers`] takes: for each indicator those of one unit thrice, and the others' places four times.
+    pub fn scores_for_levers(&self) -> u64 {
+        let each = count(self.tree.len()).saturating_mul(3);
+        each.saturating_add(count(self.units.len()).saturating_mul(4))
+            .saturating_mul(count(self.tree.leaves().count()))
     }
 
     fn lever(&self, scored: &Scored, index: usize, leaf: &Leaf, now: &Fixed) -> Option<Lever> {

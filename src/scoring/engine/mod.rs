@@ -4,6 +4,7 @@
 pub mod aggregate;
 pub mod catalogue;
 pub mod compare;
+pub mod disclosure;
 pub mod doubts;
 pub mod elementary;
 pub mod explain;
@@ -28,6 +29,7 @@ pub mod tree;
 pub mod validate;
 pub mod validate_leaf;
 pub mod whatif;
+pub mod work;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::input::Input;
 use super::rank::movement;
 use super::score::{Refusal, Run, score};
 use super::sketch::Sketch;
+use super::work::Cancellation;
 
 /// A way of computing that is drawn as often as any other; none of a thing leaves it as the framework has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,16 +59,24 @@ pub struct RankInterval {
 }
 
 /// Rank intervals of all units, by code.
-pub fn rank_intervals(run: &Run, options: &Options) -> Result<Vec<RankInterval>, Refusal> {
+pub fn rank_intervals(
+    run: &Run,
+    options: &Options,
+    cancellation: Cancellation<'_>,
+) -> Result<Vec<RankInterval>, Refusal> {
     let variants =
         if options.variants.is_empty() { vec![Variant::default()] } else { options.variants.clone() };
     // One run after the other: a sketch is a tenth of it.
-    let sketch = |variant: &Variant| Ok(Sketch::of(&varied(run, *variant)?));
+    let sketch = |variant: &Variant| {
+        cancellation.check()?;
+        Ok(Sketch::of(&varied(run, *variant)?))
+    };
     let mut sketches: Vec<Sketch> = variants.iter().map(sketch).collect::<Result<_, Refusal>>()?;
     let mut dice = Dice(options.seed);
     let spread = options.weight_spread.clone().clamped(Fixed::zero_ref(), &Fixed::one()).to_f64();
     let mut drawn: Vec<Vec<usize>> = vec![Vec::new(); run.units.len()];
     for _ in 0..options.draws.min(MAX_DRAWS) {
+        cancellation.check()?;
         let count = u64::try_from(sketches.len()).unwrap_or(1).max(1);
         let choice = usize::try_from(dice.next() % count).unwrap_or(0);
         let Some(sketch) = sketches.get_mut(choice) else { continue };
@@ -146,8 +155,12 @@ pub struct RankShift {
 }
 
 /// Leaves out each indicator in turn, exactly; its weight goes to the others of its group.
-pub fn leave_one_out(run: &Run) -> Result<Vec<LeftOut>, Refusal> {
-    run.tree.leaves().map(|(_, item, _)| left_out(run, &item.code)).collect()
+pub fn leave_one_out(run: &Run, cancellation: Cancellation<'_>) -> Result<Vec<LeftOut>, Refusal> {
+    let without = |indicator: &str| {
+        cancellation.check()?;
+        left_out(run, indicator)
+    };
+    run.tree.leaves().map(|(_, item, _)| without(&item.code)).collect()
 }
 
 fn left_out(run: &Run, indicator: &str) -> Result<LeftOut, Refusal> {
@@ -171,9 +184,15 @@ fn left_out(run: &Run, indicator: &str) -> Result<LeftOut, Refusal> {
             movement: rank.zip(without).map(|(before, after)| movement(before, after)),
         })
         .collect();
-    let largest_shift =
-        moved.iter().filter_map(|shift| shift.movement).map(i64::unsigned_abs).max().unwrap_or(0);
-    Ok(LeftOut { indicator: indicator.to_owned(), moved, largest_shift })
+    Ok(LeftOut::of(indicator.to_owned(), moved))
+}
+
+impl LeftOut {
+    pub fn of(indicator: String, moved: Vec<RankShift>) -> Self {
+        let shifts = moved.iter().filter_map(|shift| shift.movement).map(i64::unsigned_abs);
+        let largest_shift = shifts.max().unwrap_or(0);
+        Self { indicator, moved, largest_shift }
+    }
 }
 
 /// SplitMix64: a generator that is the same in every version of every library.

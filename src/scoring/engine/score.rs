@@ -13,6 +13,7 @@ use super::rank::places;
 use super::readings::{Reading, read};
 use super::tree::{Group, Item, Leaf, Tree};
 use super::validate::validate;
+use super::work::Cancelled;
 
 /// Why nothing was computed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,6 +22,8 @@ pub enum Refusal {
     Framework(Report),
     #[error("the input has faults")]
     Input(Vec<InputFault>),
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 /// One unit of a run; the lists go by item of the tree.

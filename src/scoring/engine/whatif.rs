@@ -9,6 +9,7 @@ use super::frontier::Frontier;
 use super::input::{Input, Observation};
 use super::rank::movement;
 use super::score::{Refusal, Run, Scored, score};
+use super::work::count;
 
 /// Another figure; none takes the figure away.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -26,6 +27,9 @@ pub enum FrontierMode {
     Live,
     /// Bounds stay as they were in the run.
     Frozen,
+    /// Bounds of figures follow, ranges of re-normalised nodes stay as they were in the run.
+    #[serde(skip)]
+    LiveBounds,
 }
 
 #[derive(Clone, Debug)]
@@ -53,15 +57,30 @@ pub struct Moved {
 
 /// Recomputes a run with other figures. Of several changes of one figure the last counts.
 pub fn simulate(run: &Run, changes: &[Substitution], mode: FrontierMode) -> Result<Simulation, Refusal> {
-    let frontier: Option<Frontier> = match mode {
-        FrontierMode::Frozen => Some(run.frontier.clone()),
-        FrontierMode::Live => run.input.frontier.clone(),
-    };
-    let input = Input { frontier, ..substituted(&run.input, changes) };
-    let after = score(&run.framework, &input)?;
+    let after = rescored(run, changes, mode)?;
     let moved =
         run.units.iter().zip(&after.units).filter_map(|(old, new)| moved(run, &after, old, new)).collect();
     Ok(Simulation { run: after, moved })
+}
+
+/// Scores that [`simulate`] takes: those of the run, and a sixteenth of one for each pair of units that may have changed places.
+pub fn scores_to_simulate(run: &Run) -> u64 {
+    let units = count(run.units.len());
+    run.scores_each().saturating_add(units.saturating_mul(units) / 16)
+}
+
+/// The run with other figures, without who moves.
+pub fn rescored(run: &Run, changes: &[Substitution], mode: FrontierMode) -> Result<Run, Refusal> {
+    let frontier: Option<Frontier> = match mode {
+        FrontierMode::Frozen => Some(run.frontier.clone()),
+        FrontierMode::Live => run.input.frontier.clone(),
+        FrontierMode::LiveBounds => Some(Frontier {
+            leaves: run.input.frontier.clone().unwrap_or_default().leaves,
+            nodes: run.frontier.nodes.clone(),
+        }),
+    };
+    let input = Input { frontier, ..substituted(&run.input, changes) };
+    score(&run.framework, &input)
 }
 
 /// The input with some figures replaced, added or taken away.

@@ -1,6 +1,6 @@
 //! Observations over HTTP.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 
 use actix_web::{get, put};
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -25,6 +25,7 @@ use crate::scoring::engine::doubts::figures_out_of_range;
 use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::tree::Tree;
 use crate::scoring::frameworks::model as frameworks;
+use crate::scoring::visible_units::VisibleUnits;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -88,18 +89,14 @@ impl Sight {
         Self { scope: access.scope(), words: matches!(access.identity(), Identity::User { .. }) }
     }
 
-    /// Takes out of a set what is hidden, whatever the framework calls its units.
-    async fn narrow(&self, conn: &mut Conn, set: &mut Set) -> Result<(), Problem> {
-        if self.scope == Scope::All {
-            return Ok(());
-        }
-        let mut codes: BTreeSet<&str> = set.unit_codes();
-        codes.extend(set.rows.iter().flat_map(|row| row.source.named()));
-        let codes = codes.into_iter().map(str::to_owned).collect();
-        let hidden: HashSet<String> = agencies::hidden(conn, codes, &self.scope).await?.into_iter().collect();
-        set.rows.retain(|row| !hidden.contains(&row.unit));
-        set.units.retain(|unit| !hidden.contains(&unit.code));
-        set.rows.iter_mut().for_each(|row| row.source.retain(|name| !hidden.contains(name)));
+    /// Leaves in a set what the caller is proven to be allowed to read.
+    async fn narrow(&self, conn: &mut Conn, framework: &str, set: &mut Set) -> Result<(), Problem> {
+        let Some(visible) = VisibleUnits::of(conn, &self.scope).await? else { return Ok(()) };
+        let row = frameworks::find(conn, framework).await?.ok_or_else(Problem::not_found)?;
+        let unit_type = frameworks::read(row.definition)?.unit_type;
+        set.rows.retain(|row| visible.shows(&row.unit, &unit_type));
+        set.units.retain(|unit| visible.shows(&unit.code, &unit_type));
+        set.rows.iter_mut().for_each(|row| row.source.retain(|name| visible.shows_source(name)));
         Ok(())
     }
 }
@@ -129,7 +126,7 @@ async fn view(
     let mut set = stored.ok_or_else(Problem::not_found)?.set()?;
     set.rows.retain(|row| filter.keeps(row));
     set.units.retain(|unit| filter.keeps_unit(&unit.code));
-    sight.narrow(conn, &mut set).await?;
+    sight.narrow(conn, &framework, &mut set).await?;
     let Set { mut rows, units } = set;
     if !sight.words {
         rows.iter_mut().for_each(|row| row.note = None);

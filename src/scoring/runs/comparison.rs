@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
+use super::faults::{departed, too_much};
 use super::kept::{rows_of, run_of};
 use super::model::RunRow;
 use super::wire::{IndexRun, units_asked};
@@ -15,7 +16,8 @@ use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{ListParams, Listing, Msg, Page, PageInfo, PathOf, Problem, Reply};
-use crate::scoring::engine::compare::{Change, Comparison, compare};
+use crate::scoring::engine::compare::{Change, Comparison, compare, scores_to_compare};
+use crate::scoring::engine::work::{Cancellation, within};
 use crate::state::State;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -94,7 +96,8 @@ impl CsvRow for ScoreMove {
 /// `own` figures, the movement of the `frontier` that the others draw, the framework's `weights` and rules, and the `residual` of
 /// re-normalised nodes. The parts add up to the difference exactly; they are averaged over every order in which the changes could have
 /// come. `parts` is null where a score is missing in one of the runs or on the way. Units and nodes that only one run has cannot be
-/// compared, nor can a run with itself. In pages; an officer reads the items of their own agencies alone. As CSV the items alone.
+/// compared, nor can a run with itself. In pages; an officer reads the items of their own agencies alone,
+/// and no score that was measured against the figures of fewer than five others. As CSV the items alone.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ComparisonFilter, ListParams),
@@ -123,22 +126,45 @@ pub async fn compare_runs(
     let seen = |change: &&Change| before.explains(&change.unit) && after.explains(&change.unit);
     let units = list.filter.unit.as_deref().map(units_asked);
     let takes = |change: &&Change| list.filter.takes(units.as_deref(), change);
-    let taken = compared.changes.iter().filter(takes).filter(seen);
-    let items = taken.cloned().map(ScoreMove).collect();
+    let taken = compared.changes.iter().filter(takes).filter(seen).cloned();
+    let items = told(&access, &state, (before, after), taken.collect()).await?;
+    let items = items.into_iter().map(ScoreMove).collect();
     let Page { items, page } =
         list.page_of(items, |item: &ScoreMove| format!("{}\n{}", item.0.node, item.0.unit))?;
     if list.format == Format::Csv {
         return Reply::page(&access.conditions, list.format, &Page { items, page });
     }
     let whole = RunComparison {
-        before: before.clone().into(),
-        after: after.clone().into(),
+        before: IndexRun::of(before.clone(), &access.scope()),
+        after: IndexRun::of(after.clone(), &access.scope()),
         entered: compared.entered.clone(),
         left: compared.left.clone(),
         items,
         page,
     };
     Reply::collection::<_, ScoreMove>(&access.conditions, list.format, &whole, &[])
+}
+
+/// The changes without scores that are withheld from the reader in either run.
+async fn told(
+    access: &Access<ReadStatistics>,
+    state: &State,
+    (before, after): (&RunRow, &RunRow),
+    mut changes: Vec<Change>,
+) -> Result<Vec<Change>, Problem> {
+    for (row, is_before) in [(before, true), (after, false)] {
+        if row.own.is_none() {
+            continue;
+        }
+        let run = run_of(access, state, row).await?;
+        let Some(disclosure) = row.disclosure(&run.run) else { continue };
+        for change in changes.iter_mut().filter(|c| disclosure.score(&c.unit, &c.node).is_some()) {
+            let score = if is_before { &mut change.before } else { &mut change.after };
+            *score = None;
+            (change.difference, change.parts) = (None, None);
+        }
+    }
+    Ok(changes)
 }
 
 /// The one order there is.
@@ -175,17 +201,20 @@ async fn comparison_of(
     let key = format!("comparison/{}/{}", before.id, after.id);
     state
         .computed()
-        .get(key, async || {
+        .get(access.caller(), key, async |flight| {
             let (earlier, later) =
                 (run_of(access, state, before).await?, run_of(access, state, after).await?);
-            let done = state.computed().work(move || {
-                let mut done = compare(&earlier.run, &later.run);
+            within(scores_to_compare(&earlier.run, &later.run)).map_err(too_much)?;
+            access.release_permit();
+            let done = flight.work(move |token| {
+                let departed = || token.is_cancelled();
+                let mut done = compare(&earlier.run, &later.run, Cancellation::when(&departed))?;
                 let place = |node: &str| later.run.tree.index_of(node);
                 // Within a node they stay in the order of the units.
                 done.changes.sort_by_cached_key(|change| place(&change.node));
-                done
+                Ok(done)
             });
-            let done = done.await?;
+            let done = done.await?.map_err(departed)?;
             let weight = done.changes.len() * 600;
             Ok((done, weight))
         })

@@ -4,6 +4,7 @@ use crate::http::{Code, Msg, Problem, Violations};
 use crate::scoring::engine::input::{InputFault, InputFaultCode, MAX_SCORES};
 use crate::scoring::engine::inverse::InverseFault;
 use crate::scoring::engine::score::Refusal;
+use crate::scoring::engine::work::{Cancelled, MAX_SCORED, TooMuchWork};
 use crate::scoring::frameworks::faults as told;
 
 /// Why a run could not be computed. What is stored was checked when it came, so this names what has been changed since.
@@ -14,8 +15,24 @@ pub fn refused(refusal: Refusal) -> Problem {
             report.faults.iter().for_each(|fault| told::add(fault, &mut faults));
         }
         Refusal::Input(input) => input.iter().for_each(|fault| add_input(&mut faults, fault)),
+        Refusal::Cancelled(cancelled) => return departed(cancelled),
     }
     faults.into_result().err().unwrap_or_else(|| Problem::internal("a run was refused without a fault"))
+}
+
+/// The caller is gone, so nobody reads it.
+pub fn departed(_: Cancelled) -> Problem {
+    Problem::new(Code::Unavailable).retry_after(1)
+}
+
+/// Told before anything is computed.
+pub fn too_much(work: TooMuchWork) -> Problem {
+    let scores = work.scores;
+    let detail = msg!(
+        "Yêu cầu này cần tính {scores} điểm (số lần tính × số đơn vị × số nút); tối đa {MAX_SCORED}. Hãy dùng một lần tính nhỏ hơn hoặc ít phương án hơn.",
+        "This request takes {scores} scores (scorings × units × nodes); at most {MAX_SCORED} are computed. Use a smaller run or fewer alternatives."
+    );
+    Problem::with(Code::WorkTooLarge, detail)
 }
 
 fn add_input(faults: &mut Violations, fault: &InputFault) {
@@ -66,6 +83,7 @@ pub fn unknown_indicator(indicator: &str) -> Msg {
 /// Why no least change could be looked for.
 pub fn no_way(fault: InverseFault) -> Problem {
     let (code, pointer, detail) = match fault {
+        InverseFault::Cancelled => return departed(Cancelled),
         InverseFault::UnitUnknown => (
             Code::MissingData,
             "/goal/unit",

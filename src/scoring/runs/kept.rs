@@ -11,6 +11,7 @@ use super::model::{self, InputRow, RunRow, WholeRow};
 use super::rules::{Computation, compute};
 use crate::auth::Access;
 use crate::http::Problem;
+use crate::http::computed::Flight;
 use crate::scoring::frameworks;
 use crate::scoring::observations::model::set_of;
 use crate::state::State;
@@ -43,15 +44,18 @@ pub async fn rows_of<P>(access: &Access<P>, ids: Vec<Uuid>) -> Result<Vec<RunRow
 /// The run of the path, computed: its row and its inputs are read together where it is not kept.
 pub async fn both_of<P>(access: &Access<P>, state: &State, id: Uuid) -> Result<(RunRow, Arc<Kept>), Problem> {
     let mut read = None;
-    let make = async || {
+    let make = async |flight: &Flight<'_>| {
         let scope = access.scope();
         // Long results would keep others waiting on a shared connection.
         let whole = access.read(async move |conn| Ok(model::whole(conn, id, &scope).await?)).await?;
         let WholeRow { run, input } = whole.ok_or_else(Problem::not_found)?;
         read = Some(run);
-        work(state, input).await
+        access.release_permit();
+        let kept = flight.work(move |_| kept_of(input)).await??;
+        let weight = kept.weight();
+        Ok((kept, weight))
     };
-    let run = state.computed().get(key(id), make).await?;
+    let run = state.computed().get(access.caller(), key(id), make).await?;
     match read {
         Some(row) => Ok((row, run)),
         None => Ok((row_of(access, id).await?, run)),
@@ -65,12 +69,6 @@ pub async fn run_of<P>(access: &Access<P>, state: &State, row: &RunRow) -> Resul
 
 fn key(id: Uuid) -> String {
     format!("run/{id}")
-}
-
-async fn work(state: &State, input: InputRow) -> Result<(Kept, usize), Problem> {
-    let done = state.computed().work(move || kept_of(input)).await??;
-    let weight = done.weight();
-    Ok((done, weight))
 }
 
 /// Reads what is stored and computes.

@@ -4,15 +4,20 @@ use std::collections::BTreeSet;
 
 use actix_web::{get, web};
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::faults::{departed, too_much};
+use super::redaction;
 use super::units::unit_of;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::db::list::Order;
 use crate::http::{PathOf, Problem, Reply};
+use crate::scoring::engine::disclosure::Withheld;
 use crate::scoring::engine::levers::Lever;
+use crate::scoring::engine::work::{Cancellation, Cancelled, within};
 use crate::state::State;
 use crate::tasks::model::{self as tasks, TaskQuery, progress};
 use crate::tasks::rules::TaskStatus;
@@ -60,6 +65,10 @@ pub struct UnitLevers {
     #[schema(example = "SO-YT")]
     pub unit: String,
     pub items: Vec<UnitLever>,
+    /// Levers that are told to this caller with their figure alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub withheld: Vec<Withheld>,
 }
 
 /// List a unit's levers
@@ -68,7 +77,7 @@ pub struct UnitLevers {
 /// best one, or one more of what is counted; the others and the frontier stay as they are. `gain_per_unit` is per 1 of the figure,
 /// `gain_full` for going all the way, `places` the ranks gained. A unit without an overall score has none. With each indicator the
 /// tasks of the plans that are linked to it, or to the indicator that its figures were collected from. An officer reads no agencies of
-/// others; those are 404.
+/// others; those are 404. Where the figures of fewer than five other agencies stand behind a lever they read their own figure alone.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ("unit" = String, Path, description = "Code of the unit, percent-encoded", example = "SO-YT")),
@@ -85,8 +94,15 @@ pub async fn list_levers(
     let leaves = now.run.tree.leaves().map(|(_, item, _)| &item.code);
     let codes = leaves.chain(now.fed.iter().map(|(_, indicator)| indicator)).cloned().collect();
     let tasks = tasks_of(&access, codes).await?;
-    let work = move || {
-        let levers = now.run.levers(&unit).unwrap_or_default();
+    within(now.run.scores_for_levers()).map_err(too_much)?;
+    access.release_permit();
+    let work = move |token: &CancellationToken| {
+        let is_cancelled = || token.is_cancelled();
+        let mut levers = now.run.levers(&unit, Cancellation::when(&is_cancelled))?.unwrap_or_default();
+        let disclosure = row.disclosure(&now.run);
+        let withheld = disclosure
+            .map(|disclosure| redaction::levers(&disclosure, &unit, &mut levers))
+            .unwrap_or_default();
         let item = |lever: Lever| {
             let index = now.run.tree.index_of(&lever.indicator);
             let item = index.and_then(|index| now.run.tree.item(index));
@@ -100,9 +116,10 @@ pub async fn list_levers(
                 lever,
             }
         };
-        UnitLevers { run: row.id, items: levers.into_iter().map(item).collect(), unit }
+        let items = levers.into_iter().map(item).collect();
+        Ok::<_, Cancelled>(UnitLevers { run: row.id, items, withheld, unit })
     };
-    let body = state.computed().work(work).await?;
+    let body = state.computed().work(access.caller(), work).await?.map_err(departed)?;
     let bytes =
         serde_json::to_vec(&body).map_err(|e| Problem::internal(format!("cannot write JSON: {e}")))?;
     Reply::resource(&access.conditions, &crate::http::EntityTag::of_bytes(&bytes), || body)

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::auth::{Actor, Scope};
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, Connected, QueryResult, sql};
+use crate::scoring::visible_units::VisibleUnits;
 
 row! {
     #[derive(Clone, Debug, Serialize)]
@@ -32,7 +33,7 @@ row! {
         pub created_by: String,
         pub superseded_by: Option<Uuid>,
         pub superseded_at: Option<DateTime<Utc>>,
-        /// Where units are hidden from the reader, because they are agencies of others: the other units, by code.
+        /// Of a reader from whom some units are hidden: the units that are not.
         #[serde(skip)]
         pub own: Option<Vec<String>>,
     }
@@ -108,40 +109,56 @@ pub async fn list(
     list.page(conn, order, window).await
 }
 
-/// The columns with the units that the reader, whose agencies are bound as `$2`, is not kept from. A unit is hidden when it is an
-/// agency of others, whatever the framework calls its units.
-fn seen() -> String {
-    const UNITS: &str = "index_run_scores s left join agencies a on a.code = s.unit and a.id <> all($2) \
-        where s.run_id = r.id and s.position = 0";
-    let own = format!(
-        "case when $2::int[] is not null and exists (select 1 from {UNITS} and a.id is not null) \
-         then array(select s.unit from {UNITS} and a.id is null order by s.unit) end as own"
+/// The columns with all units of the run, where the condition holds.
+fn with_units(condition: &str) -> String {
+    let units = format!(
+        "case when {condition} then array(select s.unit from index_run_scores s where s.run_id = r.id and s.position = 0 order by s.unit) end as own"
     );
-    COLUMNS.replace("null::text[] as own", &own)
+    COLUMNS.replace("null::text[] as own", &units)
+}
+
+impl RunRow {
+    /// Leaves of the units those that the reader sees; of a run where that is every one, nothing is hidden.
+    fn narrow(&mut self, visible: Option<&VisibleUnits>) {
+        let Some(units) = self.own.take() else { return };
+        let all = units.len();
+        let is_shown = |unit: &String| visible.is_none_or(|visible| visible.shows(unit, &self.unit_type));
+        let shown: Vec<String> = units.into_iter().filter(is_shown).collect();
+        self.own = (shown.len() < all).then_some(shown);
+    }
 }
 
 /// The runs of these ids, with the units that the reader is not kept from.
 pub async fn find(conn: &mut impl Connected, ids: Vec<Uuid>, scope: &Scope) -> QueryResult<Vec<RunRow>> {
-    sql(format!("select {} from {FROM} where r.id = any($1)", seen()))
+    let visible = VisibleUnits::of(conn, scope).await?;
+    let columns = with_units("$2");
+    let mut rows: Vec<RunRow> = sql(format!("select {columns} from {FROM} where r.id = any($1)"))
         .bind(ids)
-        .bind(scope.ids())
+        .bind(visible.is_some())
         .rows(conn)
-        .await
+        .await?;
+    rows.iter_mut().for_each(|row| row.narrow(visible.as_ref()));
+    Ok(rows)
 }
 
 /// As [`find`], with what the run is computed from.
 pub async fn whole(conn: &mut impl Connected, id: Uuid, scope: &Scope) -> QueryResult<Option<WholeRow>> {
-    sql(format!(
-        "select {}, f.definition, s.rows as figures, s.units as named from {FROM} \
+    let visible = VisibleUnits::of(conn, scope).await?;
+    let columns = with_units("$2");
+    let mut whole: Option<WholeRow> = sql(format!(
+        "select {columns}, f.definition, s.rows as figures, s.units as named from {FROM} \
          join observation_sets s on s.framework_code = r.framework_code and s.data_year = r.data_year \
            and s.revision = r.observations_revision \
-         where r.id = $1",
-        seen()
+         where r.id = $1"
     ))
     .bind(id)
-    .bind(scope.ids())
+    .bind(visible.is_some())
     .maybe(conn)
-    .await
+    .await?;
+    if let Some(whole) = &mut whole {
+        whole.run.narrow(visible.as_ref());
+    }
+    Ok(whole)
 }
 
 /// Makes official runs of one framework's index year wait for each other until the transaction ends.

@@ -1,12 +1,13 @@
 //! Published national results beside what was computed, over HTTP. Never mixed: each figure says which it is.
 
-use actix_web::get;
+use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::kept::row_of;
+use super::kept::both_of;
 use super::model;
+use super::redaction;
 use super::score_model::{self, BesideRow};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
@@ -14,6 +15,7 @@ use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::invalid;
 use crate::http::{Listing, Msg, PathOf, Problem, Reply};
 use crate::indicators::rules::rank_change;
+use crate::state::State;
 use crate::values::{Decimal, nfc};
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -135,8 +137,8 @@ fn needed() -> Msg {
 /// Compare with published national results
 ///
 /// For one unit and every node: score and rank as published for the run's `index_year` and as computed by the run, their difference, and
-/// the places gained since the year before by both. What was published is never mixed into what is computed. Indicators of a unit that
-/// is an agency of others are not computed for an officer.
+/// the places gained since the year before by both. What was published is never mixed into what is computed. Of a unit that is an agency
+/// of others an officer reads the computed ranks at groups alone.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), BesideQuery, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
@@ -148,21 +150,27 @@ pub async fn compare_with_published(
     access: Access<ReadStatistics>,
     id: PathOf<Uuid>,
     query: Listing<BesideQuery>,
+    state: web::Data<State>,
 ) -> Result<Reply, Problem> {
-    let row = row_of(&access, id.0).await?;
+    let (row, run) = both_of(&access, &state, id.0).await?;
     let Some(unit) = query.filter.unit.as_deref().map(nfc) else {
         return Err(invalid("unit", needed()));
     };
-    let scope = access.scope();
-    let (before, rows) = access
+    // Of others the ranks, and nothing of indicators.
+    let hidden_nodes = if row.explains(&unit) { vec![] } else { redaction::leaf_like(&run.run.tree) };
+    let (before, mut rows) = access
         .fetch(async |conn| {
             let before = model::of_year(conn, &row.framework, row.index_year - 1).await?.map(|run| run.id);
-            Ok((before, score_model::beside(conn, &row, before, &unit, &scope).await?))
+            Ok((before, score_model::beside(conn, &row, before, &unit, hidden_nodes.clone()).await?))
         })
         .await?;
     if rows.iter().all(|beside| beside.position.is_none()) {
         let detail = super::faults::unknown_unit(&unit);
         return Err(invalid("unit", detail));
+    }
+    if let Some(disclosure) = row.disclosure(&run.run) {
+        let withheld = rows.iter_mut().filter(|beside| disclosure.score(&unit, &beside.node).is_some());
+        withheld.for_each(|beside| (beside.score, beside.rounded) = (None, None));
     }
     let items: Vec<NodeComparison> = rows.into_iter().map(NodeComparison::from).collect();
     let whole =

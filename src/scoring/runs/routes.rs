@@ -1,19 +1,20 @@
 //! Index runs over HTTP: computing, finding and reading them. The files beside this one hold the handlers of what follows from one.
 
 use actix_web::{get, post, web};
+use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::kept::{both_of, of_input};
 use super::model::{self, InputRow, RunRow, RunWrite};
 use super::rules::{Computation, Verification, verify};
-use super::seen::warnings_seen;
-use super::warnings::warnings;
+use super::score_model::ScoreRow;
+use super::warnings::{RunWarning, warnings};
 use super::wire::{IndexRun, IndexRunDetail, Kind, NewIndexRun, RunFilter};
-use super::{comparison, levers, national, robustness, score_model, scores, simulations, units};
+use super::{comparison, levers, national, redaction, robustness, score_model, scores, simulations, units};
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadStatistics, WriteIndexRuns};
-use crate::auth::{Access, Actor};
+use crate::auth::{Access, Actor, Scope};
 use crate::db::Conn;
 use crate::db::list::Order;
 use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
@@ -49,10 +50,17 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     security(("bearer" = ["index_runs:write"]))
 )]
 #[post("/index-runs")]
-async fn create_run(access: Access<WriteIndexRuns>, body: ValidJson<NewIndexRun>) -> Result<Reply, Problem> {
+async fn create_run(
+    access: Access<WriteIndexRuns>,
+    body: ValidJson<NewIndexRun>,
+    state: web::Data<State>,
+) -> Result<Reply, Problem> {
     let (actor, new) = (access.actor(), body.value);
+    // Before the transaction: who waits for it holds no connection.
+    let permit = state.computed().permit(access.caller()).await?;
     access
         .post(&body.digest, async move |conn| {
+            let _until_stored = permit;
             if new.kind == Kind::Official {
                 model::lock_official(conn, &new.framework, new.index_year).await?;
             }
@@ -132,7 +140,8 @@ async fn store(
     audit::record(conn, actor, Event::create("index_run", id.to_string(), &row)).await?;
     let verification = Verification::of_new(&done);
     let tag = tag_of(&row, verification.matches);
-    let detail = IndexRunDetail { run: IndexRun::from(row), warnings: warnings(&done.run), verification };
+    let detail =
+        IndexRunDetail { run: IndexRun::of(row, &Scope::All), warnings: warnings(&done.run), verification };
     Ok(Reply::created(format!("/api/v1/index-runs/{id}"), &detail)?.tagged(&tag))
 }
 
@@ -161,14 +170,15 @@ async fn list_runs(access: Access<ReadStatistics>, list: Listing<RunFilter>) -> 
     let slice = access
         .fetch(async |conn| Ok(model::list(conn, list.filter.query()?, &order, window.clone()).await?))
         .await?;
-    Reply::page(&access.conditions, list.format, &list.page(slice, IndexRun::from))
+    let scope = access.scope();
+    Reply::page(&access.conditions, list.format, &list.page(slice, |row| IndexRun::of(row, &scope)))
 }
 
 /// Read an index run
 ///
 /// With `verification`: the run is computed again from its framework and observations and held against what is stored, score by
 /// score. `warnings` say what a reader of the scores should know; to an officer they name no agency of others, and no nodes where
-/// one of those is concerned too.
+/// one of those is concerned too, and `input_hash` is null.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path)),
@@ -185,12 +195,22 @@ async fn get_run(
     // Long results would keep others waiting on a shared connection.
     let stored = access.read(async move |conn| Ok(score_model::all_scores(conn, id.0).await?)).await?;
     let (run, told) = (now.clone(), row.clone());
-    let found = move || (verify(&told, &stored, &run), warnings_seen(&told, warnings(&run.run)));
-    let (verification, warnings) = state.computed().work(found).await?;
+    access.release_permit();
+    let found = move |_: &CancellationToken| checked(&told, &run, &stored);
+    let (verification, warnings) = state.computed().work(access.caller(), found).await?;
     let tag = tag_of(&row, verification.matches);
-    Reply::resource(&access.conditions, &tag, || IndexRunDetail {
-        run: IndexRun::from(row),
-        warnings,
-        verification,
-    })
+    let run = IndexRun::of(row, &access.scope());
+    Reply::resource(&access.conditions, &tag, || IndexRunDetail { run, warnings, verification })
+}
+
+/// The run compared with what is stored, and its warnings, as the reader of the row is told of them.
+fn checked(row: &RunRow, now: &Computation, stored: &[ScoreRow]) -> (Verification, Vec<RunWarning>) {
+    let (mut verification, warnings) = (verify(row, stored, now), warnings(&now.run));
+    match row.disclosure(&now.run) {
+        None => (verification, warnings),
+        Some(disclosure) => {
+            redaction::verification(row, &mut verification);
+            (verification, redaction::warnings(&disclosure, warnings))
+        }
+    }
 }

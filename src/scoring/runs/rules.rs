@@ -49,8 +49,8 @@ impl RunRow {
 pub struct Verification {
     /// The same scores came out, and of the same engine also the same hash of the inputs.
     pub matches: bool,
-    /// Of the inputs as they are now, by the engine of now.
-    pub input_hash: String,
+    /// Of the inputs as they are now, by the engine of now; null for a caller who may not read all units.
+    pub input_hash: Option<String>,
     /// Of now.
     pub engine_version: String,
     /// The run was made by another version of the engine: the hash, which covers the version, is another by that alone.
@@ -76,7 +76,7 @@ impl Verification {
     pub fn of_new(done: &Computation) -> Self {
         Self {
             matches: true,
-            input_hash: done.input_hash.clone(),
+            input_hash: Some(done.input_hash.clone()),
             engine_version: ENGINE_VERSION.to_owned(),
             engine_differs: false,
             difference_count: 0,
@@ -109,7 +109,7 @@ pub fn verify(row: &RunRow, stored: &[ScoreRow], now: &Computation) -> Verificat
     differences.truncate(MOST_DIFFERENCES);
     Verification {
         matches: difference_count == 0 && same_input,
-        input_hash: now.input_hash.clone(),
+        input_hash: Some(now.input_hash.clone()),
         engine_version: ENGINE_VERSION.to_owned(),
         engine_differs,
         difference_count,

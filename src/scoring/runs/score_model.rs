@@ -4,26 +4,22 @@ use bigdecimal::BigDecimal;
 use uuid::Uuid;
 
 use super::model::RunRow;
-use crate::auth::Scope;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::scoring::engine::outcome::ScoreItem;
 
 const SCORES: &str = "s.node, s.unit, s.position, s.score, s.rounded, s.rank, s.band, s.tied_with, s.missing";
 
-/// To a reader of some agencies: of `hidden` units not what is missing, and beside one's own indicator not who has the same score.
+/// To a reader of some units, which are `shown`: of others not what is missing, and beside one's own indicator not who has the same score.
 const SEEN: &str = "s.node, s.unit, s.position, s.score, s.rounded, s.rank, s.band, \
     case when s.node in (select code from leaves) then array(select t.unit from unnest(s.tied_with) with ordinality t(unit, place) \
-      where t.unit not in (select code from hidden) order by t.place) else s.tied_with end as tied_with, \
-    case when s.unit in (select code from hidden) then '{}' else s.missing end as missing";
-const HIDDEN: &str = "select a.code from agencies a where a.id <> all({}::int[])";
-/// Nodes that are scored by a figure, alone or as the best of alternatives.
-const LEAVES: &str = "select n.code from index_runs r join framework_nodes n on n.framework_code = r.framework_code where r.id = {} and n.is_leaf \
-    union select jsonb_array_elements_text(jsonb_path_query_array(f.definition, 'strict $.root.** ? (@.points.kind == \"best_of\").code')) \
-      from index_runs r join frameworks f on f.code = r.framework_code where r.id = {}";
+      where t.unit in (select code from shown) order by t.place) else s.tied_with end as tied_with, \
+    case when s.unit in (select code from shown) then s.missing else '{}' end as missing";
+const SHOWN: &str = "select unnest({}::text[]) as code";
+const LEAVES: &str = "select unnest({}::text[]) as code";
 /// The score of an indicator is its figure by another name.
 const NO_HIDDEN_LEAF: &str =
-    "(s.node not in (select code from leaves) or s.unit not in (select code from hidden))";
+    "(s.node not in (select code from leaves) or s.unit in (select code from shown))";
 
 row! {
     /// One unit at one node, as stored.
@@ -101,22 +97,22 @@ pub struct ScoreQuery {
 
 pub async fn scores(
     conn: &mut impl Connected,
-    (run, scope): (Uuid, &Scope),
+    (run, leaves): (&RunRow, Vec<String>),
     query: ScoreQuery,
     order: &[Order],
     window: Window,
 ) -> QueryResult<Slice<ScoreRow>> {
-    let mut list = match scope.ids() {
+    let mut list = match run.own.clone() {
         None => List::new(SCORES, "index_run_scores s"),
-        Some(ids) => {
+        Some(own) => {
             let mut list = List::new(SEEN, "index_run_scores s");
-            list.with("hidden", HIDDEN, ids);
-            list.with("leaves", LEAVES, run);
+            list.with("shown", SHOWN, own);
+            list.with("leaves", LEAVES, leaves);
             list.only(NO_HIDDEN_LEAF);
             list
         }
     };
-    list.filter("s.run_id = {}", run);
+    list.filter("s.run_id = {}", run.id);
     if query.root_only && query.nodes.is_none() {
         list.only("s.position = 0");
     }
@@ -151,31 +147,29 @@ row! {
     }
 }
 
-/// Every node of the run or of the published results of its year, from the root down.
+/// Every node of the run, but `hidden_nodes`, or of the published results of its year, from the root down.
 pub async fn beside(
     conn: &mut impl Connected,
     run: &RunRow,
     before: Option<Uuid>,
     unit: &str,
-    scope: &Scope,
+    hidden_nodes: Vec<String>,
 ) -> QueryResult<Vec<BesideRow>> {
-    let leaves = LEAVES.replace("{}", "$1");
-    sql(format!("with leaves as ({leaves}) select coalesce(s.node, n.node) as node, s.position, n.score as published_score, n.rank as published_rank, \
+    sql("select coalesce(s.node, n.node) as node, s.position, n.score as published_score, n.rank as published_rank, \
            n.units as published_units, n.source, p.rank as published_before, s.score, s.rounded, s.rank, \
            (select count(*) from index_run_scores o where o.run_id = $1 and o.position = s.position and o.rank is not null) as ranked, \
            b.rank as rank_before \
-         from (select s.* from index_run_scores s where s.run_id = $1 and s.unit = $3 and ($5::int[] is null \
-             or not exists (select 1 from agencies a where a.code = s.unit and a.id <> all($5)) \
-             or s.node not in (select code from leaves))) s \
+         from (select s.* from index_run_scores s where s.run_id = $1 and s.unit = $3 \
+             and s.node <> all($5)) s \
          full join (select * from national_results where index_year = $4) n on n.node = s.node \
          left join national_results p on p.index_year = $4 - 1 and p.node = coalesce(s.node, n.node) \
          left join index_run_scores b on b.run_id = $2 and b.unit = $3 and b.node = coalesce(s.node, n.node) \
-         order by s.position nulls last, 1"))
+         order by s.position nulls last, 1")
     .bind(run.id)
     .bind(before)
     .bind(unit.to_owned())
     .bind(run.index_year)
-    .bind(scope.ids())
+    .bind(hidden_nodes)
     .rows(conn)
     .await
 }

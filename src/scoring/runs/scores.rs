@@ -1,21 +1,23 @@
 //! Scores and ranks of a run over HTTP.
 
-use actix_web::get;
+use actix_web::{get, web};
 use uuid::Uuid;
 
-use super::kept::row_of;
+use super::kept::{both_of, row_of};
+use super::redaction;
 use super::score_model as model;
 use super::wire::{IndexScore, ScoreFilter};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::db::list::{Order, SortKey};
 use crate::http::{ListParams, Listing, Page, PathOf, Problem, Reply};
+use crate::state::State;
 
 /// List the scores of a run
 ///
 /// Every unit at every node, nodes from the root down. Scores are exact; `rounded` is what is ranked. Sort keys: `node` (place in
-/// the tree), `unit`, `rank`. Of units that are agencies of others an officer reads the whole and the groups, no indicators and
-/// nothing of what is missing: the score of an indicator gives its figure away.
+/// the tree), `unit`, `rank`. Of units that are agencies of others an officer reads the ranks at the whole and the groups, and nothing at
+/// indicators. A score of their own that was measured against the figures of fewer than five other agencies is `withheld`.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ScoreFilter, ListParams),
@@ -27,14 +29,15 @@ pub async fn list_scores(
     access: Access<ReadStatistics>,
     id: PathOf<Uuid>,
     list: Listing<ScoreFilter>,
+    state: web::Data<State>,
 ) -> Result<Reply, Problem> {
-    page(&access, id.0, &list, &[model::POSITION, model::UNIT], false).await
+    page((&access, &state), id.0, &list, &[model::POSITION, model::UNIT], false).await
 }
 
 /// List the ranks of a run
 ///
 /// As the scores, best first; without `node` those of the whole (the root) alone. Those without a rank come last. Sort keys: `rank`,
-/// `node`, `unit`. Of others' agencies an officer reads no indicators.
+/// `node`, `unit`. Of others' agencies an officer reads the ranks alone, and no indicators.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ScoreFilter, ListParams),
@@ -46,12 +49,13 @@ pub async fn list_ranks(
     access: Access<ReadStatistics>,
     id: PathOf<Uuid>,
     list: Listing<ScoreFilter>,
+    state: web::Data<State>,
 ) -> Result<Reply, Problem> {
-    page(&access, id.0, &list, &[model::POSITION, model::RANK, model::UNIT], true).await
+    page((&access, &state), id.0, &list, &[model::POSITION, model::RANK, model::UNIT], true).await
 }
 
 async fn page(
-    access: &Access<ReadStatistics>,
+    (access, state): (&Access<ReadStatistics>, &State),
     id: Uuid,
     list: &Listing<ScoreFilter>,
     default: &[SortKey],
@@ -66,12 +70,21 @@ async fn page(
         order.push(by(model::POSITION));
     }
     let window = list.window(&order)?;
-    row_of(access, id).await?;
-    let (query, scope) = (list.filter.query(root_only), access.scope());
+    let row = row_of(access, id).await?;
+    let run = if row.own.is_some() { Some(both_of(access, state, id).await?.1) } else { None };
+    let leaves = run.as_ref().map(|run| redaction::leaf_like(&run.run.tree)).unwrap_or_default();
+    let query = list.filter.query(root_only);
     let slice = access
         .fetch(async |conn| {
-            Ok(model::scores(conn, (id, &scope), query.clone(), &order, window.clone()).await?)
+            let run = (&row, leaves.clone());
+            Ok(model::scores(conn, run, query.clone(), &order, window.clone()).await?)
         })
         .await?;
-    Reply::page(&access.conditions, list.format, &list.page(slice, IndexScore::from))
+    let disclosure = run.as_ref().and_then(|run| row.disclosure(&run.run));
+    let told = |row| {
+        let mut item = IndexScore::from(row);
+        disclosure.iter().for_each(|disclosure| redaction::score(disclosure, &mut item));
+        item
+    };
+    Reply::page(&access.conditions, list.format, &list.page(slice, told))
 }

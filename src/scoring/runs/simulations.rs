@@ -4,23 +4,26 @@ use std::collections::HashSet;
 
 use actix_web::{post, web};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::faults::{no_way, refused, unknown_indicator, unknown_unit};
+use super::faults::{departed, no_way, refused, too_much, unknown_indicator, unknown_unit};
 use super::kept::both_of;
+use super::limited_simulation as limited;
 use super::model::RunRow;
-use super::seen::scores_seen;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::json::at_most;
 use crate::http::{Check, Code, Msg, PathOf, Problem, Reply, ValidJson, Violations};
+use crate::scoring::engine::disclosure::Withheld;
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::observed_codes;
-use crate::scoring::engine::inverse::{Goal, Inverse, least_change};
+use crate::scoring::engine::inverse::{Goal, Inverse, least_change, scorings_to_reach};
 use crate::scoring::engine::outcome::ScoreItem;
 use crate::scoring::engine::score::Run;
-use crate::scoring::engine::whatif::{FrontierMode, Moved, Substitution, simulate};
+use crate::scoring::engine::whatif::{FrontierMode, Moved, Substitution, scores_to_simulate, simulate};
+use crate::scoring::engine::work::{Cancellation, TooMuchWork, count, within};
 use crate::state::State;
 
 const MOST_CHANGES: usize = 2_000;
@@ -117,19 +120,25 @@ impl NewSimulation {
 pub struct SimulationAnswer {
     pub run: Uuid,
     pub frontier: FrontierMode,
-    /// Every unit at the root, or at `nodes`.
+    /// Every unit that the caller may read at the root, or at `nodes`.
     pub scores: Vec<ScoreItem>,
     /// Units whose overall score or rank would be another.
     pub moved: Vec<Moved>,
     /// Answer to `goal`, when one was asked for.
     pub inverse: Option<Inverse>,
+    /// What is not told to this caller; without unit and node the ranks, of every unit at every node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub withheld: Vec<Withheld>,
 }
 
 /// Simulate other figures
 ///
 /// Computes the run with some figures replaced, added or taken away: new scores and ranks, who moves, who is overtaken. Nothing is
 /// stored; without changes the scores are those of the run. With `goal` also the least change that reaches a score or a place. All that
-/// is wrong is named at once. An officer may change figures of, and ask for the goals of, their own agencies alone.
+/// is wrong is named at once. An officer may change figures of, and ask for the goals of, their own agencies alone, and reads their own
+/// scores alone: no ranks that follow from changes, and no score that was measured against the figures of fewer than five other agencies
+/// (both are named in `withheld`). A goal that could not be answered otherwise (a `place`, such a score) is 403 `WITHHELD`.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path)),
@@ -147,8 +156,19 @@ pub async fn simulate_run(
     let (row, now) = both_of(&access, &state, id.0).await?;
     let asked = body.value;
     check_names(&row, &now.run, &asked)?;
-    let answer = state.computed().work(move || answer(&row, &now.run, asked)).await??;
-    Reply::ok(&answer)
+    check_work(&now.run, &asked).map_err(too_much)?;
+    access.release_permit();
+    let work = move |token: &CancellationToken| {
+        let departed = || token.is_cancelled();
+        answer(&row, &now.run, asked, Cancellation::when(&departed))
+    };
+    Reply::ok(&state.computed().work(access.caller(), work).await??)
+}
+
+fn check_work(run: &Run, asked: &NewSimulation) -> Result<(), TooMuchWork> {
+    let to_reach = asked.goal.as_ref().map_or(0, |_| scorings_to_reach(asked.frontier));
+    let of_goal = run.scores_each().saturating_mul(count(to_reach));
+    within(scores_to_simulate(run).saturating_add(of_goal))
 }
 
 /// Every name that the run does not know, or that is not the caller's.
@@ -206,24 +226,44 @@ fn repeated(asked: &NewSimulation, faults: &mut Violations) {
     }
 }
 
-fn answer(row: &RunRow, run: &Run, asked: NewSimulation) -> Result<SimulationAnswer, Problem> {
-    let change = |new: NewFigure| Substitution { unit: new.unit, indicator: new.indicator, value: new.value };
-    let changes: Vec<Substitution> = asked.changes.into_iter().map(change).collect();
-    let after = simulate(run, &changes, asked.frontier).map_err(refused)?;
-    let inverse = asked.goal.map(|goal| reach(&after.run, &goal, asked.frontier)).transpose()?;
+fn answer(
+    row: &RunRow,
+    run: &Run,
+    asked: NewSimulation,
+    cancellation: Cancellation<'_>,
+) -> Result<SimulationAnswer, Problem> {
+    let change = |new: &NewFigure| Substitution {
+        unit: new.unit.clone(),
+        indicator: new.indicator.clone(),
+        value: new.value.clone(),
+    };
+    let changes: Vec<Substitution> = asked.changes.iter().map(change).collect();
+    let is_limited = row.own.is_some();
+    let mode = if is_limited { limited::mode(asked.frontier) } else { asked.frontier };
+    cancellation.check().map_err(departed)?;
+    let after = simulate(run, &changes, mode).map_err(refused)?;
     let scores = match asked.nodes.as_slice() {
         [] => after.run.overall(),
         nodes => nodes.iter().flat_map(|node| after.run.scores_of(node)).collect(),
     };
-    let scores = scores_seen(row, &run.tree, scores);
-    Ok(SimulationAnswer { run: row.id, frontier: asked.frontier, scores, moved: after.moved, inverse })
+    if is_limited {
+        return limited::answer(row, run, after, &asked, scores, cancellation);
+    }
+    let inverse = asked.goal.map(|goal| reach(&after.run, &goal, mode, cancellation)).transpose()?;
+    let (frontier, moved) = (asked.frontier, after.moved);
+    Ok(SimulationAnswer { run: row.id, frontier, scores, moved, inverse, withheld: Vec::new() })
 }
 
-fn reach(run: &Run, new: &NewGoal, mode: FrontierMode) -> Result<Inverse, Problem> {
+pub fn reach(
+    run: &Run,
+    new: &NewGoal,
+    mode: FrontierMode,
+    cancellation: Cancellation<'_>,
+) -> Result<Inverse, Problem> {
     let goal = match (&new.score, new.place) {
         (Some(score), _) => Goal::Score(score.clone()),
         (None, place) => Goal::Place(place.and_then(|place| usize::try_from(place).ok()).unwrap_or(1)),
     };
     let indicators: Vec<&str> = new.indicators.iter().map(String::as_str).collect();
-    least_change(run, &new.unit, &indicators, &goal, mode).map_err(no_way)
+    least_change(run, &new.unit, &indicators, &goal, mode, cancellation).map_err(no_way)
 }

@@ -2,16 +2,19 @@
 
 use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::kept::{Kept, both_of};
 use super::model::RunRow;
+use super::redaction;
 use super::rules::Computation;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::listing::invalid;
 use crate::http::{EntityTag, Listing, Msg, PathOf, Problem, Reply};
+use crate::scoring::engine::disclosure::Withheld;
 use crate::scoring::engine::explain::Explanation;
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::gap::Gap;
@@ -39,11 +42,14 @@ pub struct UnitExplanation {
     /// The root of the framework with everything below it. At every node the contributions of the children and the `residual` add up to
     /// its own; the root's contribution is the score.
     pub tree: Explanation,
-    /// To the best of those it is ranked among. Where the reader may not be told why that one stands where it does, `parts` is empty and
-    /// the whole gap is `residual`.
+    /// To the best of those it is ranked among. Null where the caller may not read the scores of that one.
     pub gap_to_leader: Option<Gap>,
     /// To `target`, where there is one.
     pub gap_to_target: Option<Gap>,
+    /// Scores that are not told to this caller, and what follows from them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub withheld: Vec<Withheld>,
 }
 
 /// Explain a unit's score
@@ -51,6 +57,7 @@ pub struct UnitExplanation {
 /// The whole tree for one unit: raw figure, bounds it was measured against, normalised value, weight (stated, and in force after missing
 /// ones are left out), contribution to the overall score, what is lost, and the rank at each node; and the gap to the leader and to
 /// `target`. `{unit}` is percent-encoded (`A%2FB` for `A/B`). An officer reads their own agencies alone; others are 404.
+/// What was measured against the figures of fewer than five other agencies is null to them and named in `withheld`.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ("unit" = String, Path, description = "Code of the unit, percent-encoded", example = "SO-YT"), ExplanationQuery),
@@ -72,8 +79,9 @@ pub async fn explain_unit(
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
-    let work = move || explanation(&row, &now, unit, target.as_ref());
-    let body = state.computed().work(work).await?.ok_or_else(Problem::not_found)?;
+    access.release_permit();
+    let work = move |_: &CancellationToken| explanation(&row, &now, unit, target.as_ref());
+    let body = state.computed().work(access.caller(), work).await?.ok_or_else(Problem::not_found)?;
     Reply::resource(&access.conditions, &tag, || body)
 }
 
@@ -105,13 +113,17 @@ fn explanation(
     unit: String,
     target: Option<&Fixed>,
 ) -> Option<UnitExplanation> {
-    let tree = now.run.explain(&unit)?;
-    let mut gap_to_leader = now.run.gap_to_leader(&unit);
-    if let Some(gap) = &mut gap_to_leader
-        && gap.other.as_ref().is_some_and(|leader| !row.explains(leader))
-    {
-        gap.parts.clear();
-        gap.residual = gap.gap.clone();
+    let mut tree = now.run.explain(&unit)?;
+    let mut withheld = Vec::new();
+    let mut is_told = |gap: &Gap| gap.other.as_ref().is_none_or(|leader| row.explains(leader));
+    let mut gap_to_leader = now.run.gap_to_leader(&unit).filter(&mut is_told);
+    let mut gap_to_target = target.and_then(|target| now.run.gap_to_target(&unit, target));
+    if let Some(disclosure) = row.disclosure(&now.run) {
+        redaction::explanation(&disclosure, &unit, &mut tree, &mut withheld);
+        let both = |gap: &Gap| disclosure.overall(gap.other.as_ref().unwrap_or(&unit)).is_none();
+        let is_told = |gap: &Gap| disclosure.overall(&unit).is_none() && both(gap);
+        gap_to_leader = gap_to_leader.filter(is_told);
+        gap_to_target = gap_to_target.filter(is_told);
     }
     Some(UnitExplanation {
         run: row.id,
@@ -119,7 +131,8 @@ fn explanation(
         rank: tree.rank,
         tree,
         gap_to_leader,
-        gap_to_target: target.and_then(|target| now.run.gap_to_target(&unit, target)),
+        gap_to_target,
+        withheld,
         unit,
     })
 }

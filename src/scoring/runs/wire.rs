@@ -9,9 +9,11 @@ use super::model::{RunQuery, RunRow};
 use super::rules::Verification;
 use super::score_model::{ScoreQuery, ScoreRow};
 use super::warnings::RunWarning;
+use crate::auth::Scope;
 use crate::http::csv::CsvRow;
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Check, Code, Msg, Problem, Violations};
+use crate::scoring::engine::disclosure::WithheldReason;
 use crate::values::Decimal;
 
 /// Whether a run counts as the result of its index year.
@@ -87,8 +89,9 @@ pub struct IndexRun {
     /// Revision of the observations it was computed from.
     pub observations_revision: i32,
     pub engine_version: String,
-    /// SHA-256 over engine version, framework and input, whatever their order.
-    pub input_hash: String,
+    /// SHA-256 over engine version, framework and input, whatever their order. Null for a caller who may not read all units: figures
+    /// could be tried against it.
+    pub input_hash: Option<String>,
     /// How many units were scored.
     pub units: i32,
     /// Nothing has superseded it.
@@ -100,8 +103,9 @@ pub struct IndexRun {
     pub version: i32,
 }
 
-impl From<RunRow> for IndexRun {
-    fn from(row: RunRow) -> Self {
+impl IndexRun {
+    /// As a caller of this scope is told of it.
+    pub fn of(row: RunRow, scope: &Scope) -> Self {
         Self {
             id: row.id,
             framework: row.framework,
@@ -112,7 +116,7 @@ impl From<RunRow> for IndexRun {
             label: row.label,
             observations_revision: row.observations_revision,
             engine_version: row.engine_version,
-            input_hash: row.input_hash,
+            input_hash: (*scope == Scope::All).then_some(row.input_hash),
             units: row.units,
             current: row.superseded_by.is_none(),
             superseded_by: row.superseded_by,
@@ -227,7 +231,7 @@ pub struct IndexScore {
     pub unit: String,
     #[schema(example = "HT")]
     pub node: String,
-    /// Unrounded; null where there is none.
+    /// Unrounded; null where there is none, or where it is withheld.
     #[schema(example = 0.4873)]
     pub score: Option<Decimal>,
     /// As it is ranked: half up to the framework's decimals.
@@ -241,6 +245,10 @@ pub struct IndexScore {
     pub missing: Vec<String>,
     /// Of the whole alone, where the framework has bands.
     pub band: Option<String>,
+    /// Why the score is not told to this caller.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub withheld: Option<WithheldReason>,
 }
 
 impl From<ScoreRow> for IndexScore {
@@ -254,6 +262,7 @@ impl From<ScoreRow> for IndexScore {
             tied_with: row.tied_with,
             missing: row.missing,
             band: row.band,
+            withheld: None,
         }
     }
 }

@@ -135,15 +135,15 @@ async fn upload(
     params: &BatchParams,
     body: Upload<DossierBatch>,
 ) -> Result<(Uploaded, Reason), Problem> {
+    let (staging, unknown) = (access.staging().delivering_for(source), params.unknown_services);
     let (source, reach) = (source.to_owned(), reach(access));
     let lookup = async move |conn: &mut Conn| Ok(intake_model::known(conn, &source, &reach).await?);
-    let (staging, unknown) = (access.staging(), params.unknown_services);
     match body {
         Upload::Whole(ValidJson { value: DossierBatch { control, rows, reason }, .. }) => {
             params.of_json()?;
             let known = access.read(lookup).await?.ok_or_else(Problem::not_found)?;
-            // Deliveries have places of their own.
-            access.give_way();
+            // Deliveries have permits of their own.
+            access.release_permit();
             let totals = Totals { control, place: ControlPlace::BODY };
             let uploaded = upload::whole(staging, rows, Checker::new(known, unknown), totals).await?;
             Ok((uploaded, (reason, "/reason")))
@@ -151,7 +151,7 @@ async fn upload(
         Upload::Rows(rows) => {
             let (control, reason) = params.of_stream()?;
             let known = access.read(lookup).await?.ok_or_else(Problem::not_found)?;
-            access.give_way();
+            access.release_permit();
             let totals = Totals { control, place: ControlPlace::QUERY };
             let uploaded = upload::stream(staging, rows, Checker::new(known, unknown), totals).await?;
             Ok((uploaded, (reason, "?reason")))

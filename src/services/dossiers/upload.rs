@@ -59,8 +59,7 @@ pub async fn whole(
 ) -> Result<Uploaded, Problem> {
     let home = staging.clone();
     let work = async move {
-        let stage = home.claim(&STAGES).await?;
-        let mut copied = stage.copy().await?;
+        let (stage, mut copied) = claim(&home).await?;
         for (at, row) in rows.into_iter().enumerate() {
             if let Some(row) = checker.row(&row, None)
                 && checker.is_clean()
@@ -99,10 +98,9 @@ async fn take(
     mut checker: Checker,
     totals: Totals,
 ) -> Result<Uploaded, Problem> {
-    let stage = home.claim(&STAGES).await?;
-    let mut copied = stage.copy().await?;
     let mut reader = RowReader::<RawRow>::new(format);
     let mut rows = Vec::new();
+    let mut table = None;
     loop {
         let ended = match pieces.recv().await {
             // Nobody is there to be told.
@@ -110,13 +108,24 @@ async fn take(
             Some(Piece::Bytes(bytes)) => reader.read(&bytes, &mut rows).map(|()| false)?,
             Some(Piece::End) => reader.end(&mut rows).map(|()| true)?,
         };
-        for row in rows.drain(..) {
-            take_row(row, &mut checker, &mut copied).await?;
+        // Claimed when the first row is read, not when the request begins: a client that sends nothing holds no table.
+        if table.is_none() && (ended || !rows.is_empty()) {
+            table = Some(claim(&home).await?);
         }
-        if ended {
+        let Some((_, copied)) = table.as_mut() else { continue };
+        for row in rows.drain(..) {
+            take_row(row, &mut checker, copied).await?;
+        }
+        if ended && let Some((stage, copied)) = table.take() {
             return finish(stage, copied, checker, totals).await;
         }
     }
+}
+
+async fn claim(home: &Staging) -> Result<(Stage, CopiedRows), Problem> {
+    let stage = home.claim(&STAGES).await?;
+    let copied = stage.copy().await?;
+    Ok((stage, copied))
 }
 
 async fn take_row(row: Row<RawRow>, checker: &mut Checker, copied: &mut CopiedRows) -> Result<(), Problem> {

@@ -50,6 +50,7 @@ async fn many_first_readers_have_it_computed_once() {
     let other = service.beside().await;
     let token = other.token("monitor").await;
     let path = format!("index-runs/{id}/units/SO-YT/explanation");
+    other.settled().await;
     let before = other.state.db().statements();
     let answers = join_all((0..8).map(|_| other.get(&path).as_(&token).send())).await;
     answers.into_iter().for_each(|answer| {

@@ -9,6 +9,7 @@ use super::super::framework::Framework;
 use super::super::input::{Input, Observation};
 use super::super::validate::validate;
 use super::super::whatif::{FrontierMode, Substitution, simulate};
+use super::super::work::Cancellation;
 use super::{fixed, framework, framework_with, group, input, leaf, run, score_of, units};
 
 fn named(units: &[&str], nodes: &[&str]) -> Vec<(Vec<String>, Vec<String>)> {
@@ -159,7 +160,13 @@ fn levers_of_missing_figures_promise_nothing_that_is_not_known() {
             vec![leaf("a", "goalposts_of_1"), leaf("b", method)].into_iter().map(bounded).collect(),
         ));
         let alone = run(&framework, &input(&[("u", "a", "0.5")]));
-        let lever = alone.levers("u").unwrap().into_iter().find(|lever| lever.indicator == "b").unwrap();
+        let lever = alone
+            .levers("u", Cancellation::NEVER)
+            .unwrap()
+            .unwrap()
+            .into_iter()
+            .find(|lever| lever.indicator == "b")
+            .unwrap();
         assert_eq!(
             (lever.best, lever.gain_full, lever.places_full),
             (None, None, None),
@@ -167,7 +174,13 @@ fn levers_of_missing_figures_promise_nothing_that_is_not_known() {
         );
 
         let two = run(&framework, &input(&[("u", "a", "0.5"), ("v", "a", "0.5"), ("v", "b", "8")]));
-        let lever = two.levers("u").unwrap().into_iter().find(|lever| lever.indicator == "b").unwrap();
+        let lever = two
+            .levers("u", Cancellation::NEVER)
+            .unwrap()
+            .unwrap()
+            .into_iter()
+            .find(|lever| lever.indicator == "b")
+            .unwrap();
         let best = lever.best.clone().unwrap();
         let change = Substitution { unit: "u".into(), indicator: "b".into(), value: Some(best) };
         let after = simulate(&two, &[change], FrontierMode::Frozen).unwrap().run;

@@ -6,6 +6,7 @@ mod faults;
 mod properties;
 mod published;
 mod simulations;
+mod work;
 mod world;
 
 use serde_json::{Value, json};

@@ -15,6 +15,7 @@ use super::super::robust::{Options, most_draws, rank_intervals, sketched_ranks};
 use super::super::score::Run;
 use super::super::validate::validate;
 use super::super::whatif::{FrontierMode, Substitution, simulate};
+use super::super::work::Cancellation;
 use super::world::{Random, World, world};
 use super::{fixed, framework_with, group, input, leaf, run, score_of};
 
@@ -155,7 +156,7 @@ proptest! {
             child.weight = Some(fixed("2.5"));
         }
         let (before, after) = (run(&a.framework, &a.input), run(&framework, &input));
-        for change in compare(&before, &after).changes {
+        for change in compare(&before, &after, Cancellation::NEVER).unwrap().changes {
             let Some(parts) = change.parts else { continue };
             let sum: Fixed = [&parts.own, &parts.frontier, &parts.weights, &parts.residual].into_iter().sum();
             prop_assert_eq!(Some(sum), change.difference);
@@ -163,7 +164,7 @@ proptest! {
                 prop_assert!(parts.residual.is_zero());
             }
         }
-        for change in compare(&before, &before).changes {
+        for change in compare(&before, &before, Cancellation::NEVER).unwrap().changes {
             let nothing = change.parts.is_none_or(|parts| parts.own.is_zero() && parts.frontier.is_zero() && parts.weights.is_zero() && parts.residual.is_zero());
             prop_assert!(nothing, "a run compared with itself");
         }
@@ -175,12 +176,12 @@ proptest! {
         let _ = run.scores();
         for unit in &run.units {
             let code = unit.unit.code.as_str();
-            let _ = (run.levers(code), run.gap_to_leader(code), run.gap_to_target(code, &fixed("0.9")));
+            let _ = (run.levers(code, Cancellation::NEVER), run.gap_to_leader(code), run.gap_to_target(code, &fixed("0.9")));
             for (_, item, _) in run.tree.leaves() {
                 let goal = if seed % 2 == 0 { Goal::Place(1) } else { Goal::Score(fixed("0.6")) };
-                if let Ok(Inverse::Reached(reached)) = least_change(&run, code, &[&item.code], &goal, FrontierMode::Frozen) {
+                if let Ok(Inverse::Reached(reached)) = least_change(&run, code, &[&item.code], &goal, FrontierMode::Frozen, Cancellation::NEVER) {
                     let met = match &goal {
-                        Goal::Place(place) => reached.place <= *place,
+                        Goal::Place(place) => reached.place.unwrap() <= *place,
                         Goal::Score(score) => reached.score >= *score,
                     };
                     prop_assert!(met, "what is said to be reached is reached");
@@ -188,7 +189,7 @@ proptest! {
             }
         }
         let options = Options { seed, draws: 20, weight_spread: fixed("0.3"), variants: vec![] };
-        prop_assert_eq!(rank_intervals(&run, &options).unwrap(), rank_intervals(&run, &options).unwrap());
+        prop_assert_eq!(rank_intervals(&run, &options, Cancellation::NEVER).unwrap(), rank_intervals(&run, &options, Cancellation::NEVER).unwrap());
     }
 }
 
@@ -201,7 +202,7 @@ fn the_largest_world_answers() {
     assert_eq!(run.tree.leaves().count(), 100);
     for code in ["u0", "u150", "u299"] {
         assert_adds_up(&run.explain(code).unwrap());
-        let _ = run.levers(code);
+        let _ = run.levers(code, Cancellation::NEVER);
     }
 }
 

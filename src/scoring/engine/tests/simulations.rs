@@ -8,6 +8,7 @@ use super::super::inverse::{Goal, Inverse, InverseFault, least_change};
 use super::super::robust::{Options, Variant, leave_one_out, rank_intervals};
 use super::super::score::Run;
 use super::super::whatif::{FrontierMode, Substitution, simulate};
+use super::super::work::Cancellation;
 use super::{fixed, framework, group, input, leaf, rank_of, run, score_of};
 
 fn three() -> Run {
@@ -66,7 +67,7 @@ fn the_parts_of_a_movement_are_laid_at_the_right_door() {
 
 #[test]
 fn levers_are_sorted_by_what_a_step_gains() {
-    let levers = three().levers("u").unwrap();
+    let levers = three().levers("u", Cancellation::NEVER).unwrap().unwrap();
     let first = &levers[0];
     assert_eq!(
         (first.indicator.as_str(), &first.best, &first.step),
@@ -80,24 +81,28 @@ fn levers_are_sorted_by_what_a_step_gains() {
 fn the_least_change_reaches_and_no_less_does() {
     let run = three();
     let goal = Goal::Place(2);
-    let Ok(Inverse::Reached(reached)) = least_change(&run, "u", &["a"], &goal, FrontierMode::Frozen) else {
+    let Ok(Inverse::Reached(reached)) =
+        least_change(&run, "u", &["a"], &goal, FrontierMode::Frozen, Cancellation::NEVER)
+    else {
         panic!("second place is within reach")
     };
     // 0.2995 rounds to 0.300, level with v; both are second.
     assert_eq!(reached.figures[0].to, fixed("9.9"));
-    assert_eq!(reached.place, 2);
+    assert_eq!(reached.place, Some(2));
     let short = simulate(&run, &[change("u", "a", "9.899999")], FrontierMode::Frozen).unwrap().run;
     assert_eq!(rank_of(&short, "u"), Some(3));
-    let unreachable = least_change(&run, "u", &["a"], &Goal::Score(fixed("0.9")), FrontierMode::Live);
+    let unreachable =
+        least_change(&run, "u", &["a"], &Goal::Score(fixed("0.9")), FrontierMode::Live, Cancellation::NEVER);
     assert_eq!(unreachable, Ok(Inverse::Unreachable { best_score: fixed("0.75"), best_place: 2 }));
     // Live, the lowest figure of `a` is the own one until it passes v's 60.
     for (mode, wanted) in [(FrontierMode::Frozen, ["50", "75"]), (FrontierMode::Live, ["75", "87.5"])] {
-        let both = least_change(&run, "u", &["a", "b"], &Goal::Score(fixed("0.625")), mode);
+        let both =
+            least_change(&run, "u", &["a", "b"], &Goal::Score(fixed("0.625")), mode, Cancellation::NEVER);
         let Ok(Inverse::Reached(both)) = both else { panic!("{mode:?}: within reach") };
         let figures: Vec<Fixed> = both.figures.into_iter().map(|figure| figure.to).collect();
         assert_eq!(figures, wanted.map(fixed), "{mode:?}");
     }
-    let unknown = least_change(&run, "u", &["zz"], &goal, FrontierMode::Live);
+    let unknown = least_change(&run, "u", &["zz"], &goal, FrontierMode::Live, Cancellation::NEVER);
     assert_eq!(unknown, Err(InverseFault::IndicatorUnknown));
 }
 
@@ -137,19 +142,19 @@ fn intervals_are_the_same_for_the_same_seed_and_hold_the_rank() {
         Variant { method: Some(super::super::framework::Method::Rank), aggregate: None },
     ];
     let options = Options { seed: 42, draws: 200, weight_spread: fixed("0.25"), variants };
-    let first = rank_intervals(&run, &options).unwrap();
-    assert_eq!(first, rank_intervals(&run, &options).unwrap());
+    let first = rank_intervals(&run, &options, Cancellation::NEVER).unwrap();
+    assert_eq!(first, rank_intervals(&run, &options, Cancellation::NEVER).unwrap());
     let best = first.iter().find(|interval| interval.unit == "w").unwrap();
     assert_eq!((best.p05, best.rank, best.p95), (Some(1), Some(1), Some(1)));
     let still = Options { weight_spread: Fixed::zero(), variants: vec![], ..options };
-    for interval in rank_intervals(&run, &still).unwrap() {
+    for interval in rank_intervals(&run, &still, Cancellation::NEVER).unwrap() {
         assert_eq!((interval.p05, interval.p95), (interval.rank, interval.rank), "nothing was perturbed");
     }
 }
 
 #[test]
 fn leaving_an_indicator_out_shows_who_depends_on_it() {
-    let left = leave_one_out(&three()).unwrap();
+    let left = leave_one_out(&three(), Cancellation::NEVER).unwrap();
     let without_a = left.iter().find(|left| left.indicator == "a").unwrap();
     assert_eq!(without_a.largest_shift, 1);
     let moved: Vec<&str> = without_a.moved.iter().map(|shift| shift.unit.as_str()).collect();
@@ -165,7 +170,7 @@ fn among_the_others_a_unit_does_not_meet_its_own_old_figure() {
         let of = |mode| score_of(&simulate(&run, &[change("u", "a", to)], mode).unwrap().run, "u");
         assert_eq!(of(FrontierMode::Frozen), of(FrontierMode::Live), "{to}");
     }
-    let lever = run.levers("u").unwrap().remove(0);
+    let lever = run.levers("u", Cancellation::NEVER).unwrap().unwrap().remove(0);
     assert_eq!(lever.gain_full, Some(fixed("0.75")), "level with w: better than v, half of w");
 }
 
@@ -180,10 +185,23 @@ fn a_renormalised_node_stays_within_its_scale_and_promises_nothing_beyond() {
     );
     let frozen = simulate(&run, &[change("v", "a", "100")], FrontierMode::Frozen).unwrap().run;
     assert_eq!(score_of(&frozen, "v"), Some(Fixed::one()));
-    assert!(run.levers("v").unwrap().iter().all(|lever| lever.gain_full == Some(Fixed::zero())));
+    assert!(
+        run.levers("v", Cancellation::NEVER)
+            .unwrap()
+            .unwrap()
+            .iter()
+            .all(|lever| lever.gain_full == Some(Fixed::zero()))
+    );
     let explained = run.explain("v").unwrap();
     assert!(explained.children.iter().all(|leaf| leaf.lost == Some(Fixed::zero())), "{explained:?}");
-    let goal = least_change(&run, "v", &["a"], &Goal::Score(fixed("1.4")), FrontierMode::Frozen);
+    let goal = least_change(
+        &run,
+        "v",
+        &["a"],
+        &Goal::Score(fixed("1.4")),
+        FrontierMode::Frozen,
+        Cancellation::NEVER,
+    );
     assert!(matches!(goal, Ok(Inverse::Unreachable { .. })), "{goal:?}");
 }
 
@@ -202,7 +220,7 @@ fn a_goal_is_reached_by_figures_that_there_can_be() {
     for mode in [FrontierMode::Frozen, FrontierMode::Live] {
         for (code, score, wanted) in [("y", "4", "1"), ("n", "3", "2"), ("n", "4.5", "3")] {
             let Ok(Inverse::Reached(reached)) =
-                least_change(&run, "u", &[code], &Goal::Score(fixed(score)), mode)
+                least_change(&run, "u", &[code], &Goal::Score(fixed(score)), mode, Cancellation::NEVER)
             else {
                 panic!("{code}: within reach")
             };
@@ -217,6 +235,6 @@ fn what_does_not_apply_reaches_nothing() {
     let mut input = input(&[("u", "a", "1"), ("v", "a", "2"), ("v", "b", "2"), ("w", "b", "1")]);
     input.units[0].not_applicable.insert("b".into());
     let run = run(&framework, &input);
-    let goal = least_change(&run, "u", &["b"], &Goal::Place(1), FrontierMode::Frozen);
+    let goal = least_change(&run, "u", &["b"], &Goal::Place(1), FrontierMode::Frozen, Cancellation::NEVER);
     assert_eq!(goal, Err(InverseFault::NotApplicable));
 }
