@@ -49,6 +49,9 @@ login-times: ## whether refused logins tell accounts apart by their times, and w
 oidc: ## single sign-on against a real OpenID provider from npm, on loopback; make oidc ARGS=--short as CI runs it
 	@scripts/oidc.sh $(ARGS)
 
+edge-times: ## what the largest requests do to memory and to /readyz meanwhile; SERVICE=target/release/ict-index
+	@scripts/edge-times.sh $(ARGS)
+
 bench: ## measure against limits and rivals, in at most 5 minutes after the builds; make bench ARGS='--only cached,batch'
 	@python3 benches/run.py $(ARGS)
 

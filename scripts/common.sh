@@ -56,3 +56,22 @@ guarded() {
   trap - INT TERM HUP
   return "$status"
 }
+
+# hide_password URL: prints nothing; sets `url` to the URL without its password and PGPASSWORD to the password, so that no program is started
+# with it among its arguments, where everybody on the machine can read it. Without one, PGPASSFILE and PGPASSWORD stay as they are.
+hide_password() {
+  local scheme credentials place password
+  [[ $1 =~ ^(postgres(ql)?://)(.*)$ ]] || die "expected a URL that begins with postgres://"
+  scheme=${BASH_REMATCH[1]} place=${BASH_REMATCH[3]}
+  [[ ! $1 =~ [?\&]password= ]] || die "a password belongs before the @ of a URL, or into PGPASSFILE"
+  url=$1
+  [[ $place =~ ^([^@/]*)@(.*)$ ]] || return 0
+  credentials=${BASH_REMATCH[1]} place=${BASH_REMATCH[2]}
+  [[ $credentials == *:* ]] || return 0
+  password=${credentials#*:}
+  password=${password//\\/\\\\}
+  printf -v PGPASSWORD '%b' "${password//%/\\x}"
+  export PGPASSWORD
+  # shellcheck disable=SC2034
+  url=$scheme${credentials%%:*}@$place
+}

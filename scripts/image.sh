@@ -89,7 +89,7 @@ make_rust() {
   rm -rf "$context"
   mkdir -p "$context/toolchain/lib" "$context/cargo"
   cp -r "$toolchain/bin" "$context/toolchain/"
-  cp -r "$toolchain"/lib/*.so "$toolchain/lib/rustlib" "$context/toolchain/lib/"
+  cp -r "$toolchain"/lib/*.so* "$toolchain/lib/rustlib" "$context/toolchain/lib/"
   cp /etc/ssl/certs/ca-certificates.crt "$context/certificates.crt"
   # How this machine reaches its registry; into this base alone, which nothing is shipped on.
   [[ ! -e ${CARGO_HOME:-$HOME/.cargo}/config.toml ]] || cp "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$context/cargo/"

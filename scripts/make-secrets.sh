@@ -21,7 +21,10 @@ make() {
   echo "secrets/$1 made"
 }
 
+# One for each login of the database (scripts/database-roles.sql): the administrator's, the owner's of the tables, the service's.
 make postgres_password "$(random 24 | tr '+/' '-_')"
+make owner_password "$(random 24 | tr '+/' '-_')"
+make service_password "$(random 24 | tr '+/' '-_')"
 key_file() {
   printf '{"keys":[{"kid":"%s","secret":"%s","not_before":"%s"}]}' \
     "$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')" "$(random 32)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"

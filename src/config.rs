@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use crate::auth::PasswordCost;
 use crate::auth::oidc::OidcSettings;
 use crate::db::{DbSettings, check_url, split_query};
+use crate::http::bodies;
 use crate::http::client_address::TrustedProxies;
 
 pub use second_factor::SecondFactorSettings;
@@ -21,6 +22,8 @@ pub struct Config {
     pub bind_address: String,
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// `host:port` where the metrics are served instead of on `bind_address`.
+    pub metrics_address: Option<String>,
     pub token_key_file: PathBuf,
     pub password_cost: PasswordCost,
     pub second_factor: SecondFactorSettings,
@@ -28,6 +31,8 @@ pub struct Config {
     pub oidc: Option<OidcSettings>,
     /// Answers of statistics kept in memory; 0: none.
     pub answer_cache_mib: u64,
+    /// Request bodies held in memory at the same time.
+    pub body_memory_mib: usize,
     /// `DATABASE_UNSAFE=allow`: the database may lose what it has acknowledged. For tests.
     pub unsafe_database: bool,
 }
@@ -66,10 +71,13 @@ impl Config {
             String::new()
         });
         let bind_address = env.get("BIND_ADDRESS").unwrap_or("127.0.0.1:8080").to_owned();
-        if bind_address.parse::<std::net::SocketAddr>().is_err() {
-            faults.push(format!(
-                "BIND_ADDRESS: expected an address such as 127.0.0.1:8080, got {bind_address:?}"
-            ));
+        faults.extend(address_fault("BIND_ADDRESS", &bind_address));
+        let metrics_address = env.get("METRICS_ADDRESS").map(str::to_owned);
+        faults.extend(metrics_address.as_deref().and_then(|text| address_fault("METRICS_ADDRESS", text)));
+        if metrics_address.as_ref() == Some(&bind_address) {
+            faults.push(
+                "METRICS_ADDRESS: must not be BIND_ADDRESS; leave it out to serve /metrics there".into(),
+            );
         }
         let trusted_proxies = trusted_proxies(env).unwrap_or_else(|fault| {
             faults.push(fault);
@@ -96,6 +104,8 @@ impl Config {
         });
         let answer_cache_mib =
             number(env, "ANSWER_CACHE_MIB", crate::http::answers::DEFAULT_MIB, 0..=65_536, &mut faults);
+        let body_memory_mib =
+            number(env, "BODY_MEMORY_MIB", bodies::DEFAULT_MIB, bodies::LEAST_MIB..=65_536, &mut faults);
         faults.extend(env.get("RUST_LOG").and_then(log_filter_fault));
         if let Some(other) = env.get(UNSAFE).filter(|value| *value != "allow") {
             faults.push(format!("{UNSAFE}: expected `allow` or nothing, got {other:?}"));
@@ -119,12 +129,14 @@ impl Config {
             Ok(Self {
                 db,
                 bind_address,
+                metrics_address,
                 trusted_proxies,
                 token_key_file,
                 password_cost,
                 second_factor,
                 oidc,
                 answer_cache_mib,
+                body_memory_mib,
                 unsafe_database,
             })
         } else {
@@ -136,6 +148,11 @@ impl Config {
 fn trusted_proxies(env: &Environment) -> Result<TrustedProxies, String> {
     let Some(text) = env.get("TRUSTED_PROXIES") else { return Ok(TrustedProxies::default()) };
     TrustedProxies::parse(text).map_err(|fault| format!("TRUSTED_PROXIES: {fault}"))
+}
+
+fn address_fault(name: &str, text: &str) -> Option<String> {
+    let read = text.parse::<std::net::SocketAddr>();
+    read.is_err().then(|| format!("{name}: expected an address such as 127.0.0.1:8080, got {text:?}"))
 }
 
 fn log_filter_fault(text: &str) -> Option<String> {
@@ -293,6 +310,8 @@ mod tests {
             ("DATABASE_MAX_CONNECTIONS", "many"),
             ("DATABASE_REPLICA_URL", "mysql://x"),
             ("ANSWER_CACHE_MIB", "-1"),
+            ("BODY_MEMORY_MIB", "32"),
+            ("METRICS_ADDRESS", "9090"),
             ("DATABASE_UNSAFE", "yes"),
             ("RUST_LOG", "serve=loud"),
         ]);
@@ -306,6 +325,8 @@ mod tests {
             "DATABASE_MAX_CONNECTIONS",
             "DATABASE_REPLICA_URL",
             "ANSWER_CACHE_MIB",
+            "BODY_MEMORY_MIB",
+            "METRICS_ADDRESS",
             "DATABASE_UNSAFE",
             "RUST_LOG",
         ] {

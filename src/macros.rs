@@ -1,4 +1,4 @@
-//! The two macros that every room uses.
+//! The macros that every room uses.
 
 /// `msg!("tiếng Việt {x}", "English {x}")`: a formatted text in both languages.
 macro_rules! msg {
@@ -21,4 +21,22 @@ macro_rules! row {
             }
         }
     };
+}
+
+/// Lets types with a closed list of spellings (`parse`) be columns of a [`row!`]. A text that is none of them is a fault of the row, and
+/// of the request that reads it: nothing is taken for something else.
+macro_rules! stored_as_text {
+    ($($ty:ty),+ $(,)?) => { $(
+        impl diesel::deserialize::FromSql<diesel::sql_types::Text, diesel::pg::Pg> for $ty {
+            fn from_sql(bytes: diesel::pg::PgValue<'_>) -> diesel::deserialize::Result<Self> {
+                let text =
+                    <String as diesel::deserialize::FromSql<diesel::sql_types::Text, diesel::pg::Pg>>::from_sql(bytes)?;
+                <$ty>::parse(&text).ok_or_else(|| format!("{} in the database: `{text}`", stringify!($ty)).into())
+            }
+        }
+
+        impl $crate::db::Bindable for $ty {
+            type St = diesel::sql_types::Text;
+        }
+    )+ };
 }

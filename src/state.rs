@@ -4,14 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::auth::oidc::Oidc;
-use crate::auth::{KeyRing, Passwords, SecondFactor, Tokens};
+use crate::auth::{KeyRing, Passwords, Permission, SecondFactor, SecondFactorPolicy, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
+use crate::http::bodies::BodyMemory;
 use crate::http::client_address::{ClientAddress, TrustedProxies};
 use crate::http::computed::Computed;
 use crate::http::describe::Description;
 use crate::http::metrics::Metrics;
+use crate::http::offload::Offload;
 
 /// What all requests share. Cheap to clone.
 #[derive(Clone)]
@@ -24,12 +26,17 @@ struct Inner {
     clock: Clock,
     keys: KeyRing,
     passwords: Passwords,
-    second_factor: SecondFactor,
+    second_factor: OnceLock<SecondFactor>,
     metrics: Metrics,
     description: Description,
     tokens: Tokens,
     answers: Answers,
     computed: Computed,
+    bodies: BodyMemory,
+    offload: Offload,
+    /// Paths whose answers the response cache keeps, and what their operations ask of a caller.
+    response_cached: Box<[(Box<str>, Permission)]>,
+    metrics_apart: AtomicBool,
     stopping: AtomicBool,
     trusted_proxies: OnceLock<TrustedProxies>,
     identity_provider: OnceLock<Oidc>,
@@ -41,21 +48,26 @@ impl State {
         clock: Clock,
         keys: KeyRing,
         passwords: Passwords,
-        second_factor: SecondFactor,
         description: Description,
         answers: Answers,
+        bodies: BodyMemory,
     ) -> Self {
+        let response_cached = response_cached(&description);
         let inner = Inner {
             db,
             clock,
             keys,
             passwords,
-            second_factor,
+            second_factor: OnceLock::new(),
             metrics: Metrics::default(),
             description,
             tokens: Tokens::default(),
             answers,
             computed: Computed::default(),
+            bodies,
+            offload: Offload::default(),
+            response_cached,
+            metrics_apart: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             trusted_proxies: OnceLock::new(),
             identity_provider: OnceLock::new(),
@@ -80,9 +92,14 @@ impl State {
         &self.inner.passwords
     }
 
+    /// Said once, before serving (`serve` always does). Otherwise nobody needs a second factor and nobody can enrol one.
+    pub fn apply_second_factor(&self, second_factor: SecondFactor) {
+        let _ = self.inner.second_factor.set(second_factor);
+    }
+
     /// Who needs a second factor, and the keys that encrypt its secrets.
     pub fn second_factor(&self) -> &SecondFactor {
-        &self.inner.second_factor
+        self.inner.second_factor.get_or_init(|| SecondFactor::new(SecondFactorPolicy::Optional, None))
     }
 
     pub fn metrics(&self) -> &Metrics {
@@ -127,10 +144,38 @@ impl State {
         &self.inner.computed
     }
 
+    /// Memory for request bodies.
+    pub fn bodies(&self) -> &BodyMemory {
+        &self.inner.bodies
+    }
+
+    /// Where work goes that would hold a worker.
+    pub fn offload(&self) -> &Offload {
+        &self.inner.offload
+    }
+
+    /// What a caller needs for the kept answers of this path; `None`: its operation did not opt into the response cache.
+    pub fn response_cached(&self, path: &str) -> Option<Permission> {
+        self.inner
+            .response_cached
+            .iter()
+            .find(|(cached, _)| **cached == *path)
+            .map(|(_, permission)| *permission)
+    }
+
     /// The exposition format of all metrics.
     pub fn render_metrics(&self) -> String {
         let inner = &self.inner;
-        inner.metrics.render(&inner.db, inner.answers.counts(), inner.tokens.counts())
+        inner.metrics.render(&inner.db, inner.answers.counts(), inner.tokens.counts(), inner.bodies.counts())
+    }
+
+    /// Metrics have a listener of their own from now on: `/metrics` of the API is 404.
+    pub fn serve_metrics_apart(&self) {
+        self.inner.metrics_apart.store(true, Ordering::Relaxed);
+    }
+
+    pub fn are_metrics_apart(&self) -> bool {
+        self.inner.metrics_apart.load(Ordering::Relaxed)
     }
 
     /// Readiness goes first: from now on `/readyz` answers 503.
@@ -141,4 +186,11 @@ impl State {
     pub fn is_stopping(&self) -> bool {
         self.inner.stopping.load(Ordering::Relaxed)
     }
+}
+
+/// An operation whose permission is not known is not cached; `tests/api/caches.rs` lists those that are.
+fn response_cached(description: &Description) -> Box<[(Box<str>, Permission)]> {
+    let permission = |name: &str| Permission::ALL.iter().copied().find(|one| one.as_str() == name);
+    let cached = description.response_cached().iter();
+    cached.filter_map(|one| Some((one.path.as_str().into(), permission(&one.permission)?))).collect()
 }

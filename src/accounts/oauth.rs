@@ -16,8 +16,9 @@ use super::sessions::{anonymous, token_answer};
 use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
 use crate::db::Conn;
 use crate::http::Problem;
-use crate::http::json::read_body;
+use crate::http::json::{claim_of, read_body};
 use crate::http::listing::{from_pairs, pairs};
+use crate::http::target::MOST_PARAMETERS;
 use crate::ids::is_code;
 use crate::state::State;
 
@@ -117,7 +118,7 @@ pub async fn token(
 }
 
 async fn grant(request: &HttpRequest, state: &State, payload: web::Payload) -> Result<ClientToken, Refusal> {
-    let form = form(request, payload).await?;
+    let form = form(request, state, payload).await?;
     let (client_id, secret) = credentials(request, &form)?;
     if !is_code(&client_id) {
         return Err(invalid_client());
@@ -135,15 +136,19 @@ async fn grant(request: &HttpRequest, state: &State, payload: web::Payload) -> R
     Ok(ClientToken { access_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_SECONDS, scope })
 }
 
-async fn form(request: &HttpRequest, payload: web::Payload) -> Result<TokenRequest, Refusal> {
+async fn form(request: &HttpRequest, state: &State, payload: web::Payload) -> Result<TokenRequest, Refusal> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(Problem::new(crate::http::Code::UnsupportedMediaType).into());
     }
-    let body = read_body(payload.into_inner(), MOST_BYTES).await?;
+    let body = read_body(payload.into_inner(), MOST_BYTES, claim_of(request)).await?;
+    let (body, _claim) = body.parse(state.offload(), |bytes| Ok(bytes.to_vec())).await?;
     let text = std::str::from_utf8(&body).map_err(|_| bad("invalid_request", "the form is not UTF-8"))?;
     let malformed = |_| bad("invalid_request", "the form is malformed or names a parameter twice");
+    if text.bytes().filter(|byte| *byte == b'&').count() >= MOST_PARAMETERS {
+        return Err(malformed(Problem::new(crate::http::Code::TooManyParameters)));
+    }
     from_pairs(&pairs(text).map_err(malformed)?).map_err(malformed)
 }
 

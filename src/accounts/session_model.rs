@@ -63,7 +63,8 @@ row! {
     }
 }
 
-/// The token's row, locked; `alive` when its session and account are in force and it was not left lying for too long. One that was
+/// The token's row, locked; `alive` when its session and account are in force and it was not left lying for too long, nor issued by a
+/// clock that was ahead (its session would end as much too late). One that was
 /// used stays alive in this sense: whoever shows it again is found out, however late.
 pub async fn lock_refresh_token(
     conn: &mut Conn,
@@ -72,7 +73,8 @@ pub async fn lock_refresh_token(
 ) -> QueryResult<Option<RefreshRow>> {
     sql("select t.session_id, s.user_id, u.username, u.epoch, t.used_at, \
                 (s.revoked_at is null and s.expires_at > $2 \
-                 and (t.used_at is not null or t.issued_at > $3) and u.disabled_at is null) as alive \
+                 and (t.used_at is not null or t.issued_at > $3) and t.issued_at <= $2 + interval '5 minutes' \
+                 and u.disabled_at is null) as alive \
          from refresh_tokens t join sessions s on s.id = t.session_id join users u on u.id = s.user_id \
          where t.hash = $1 for update of t, s")
     .bind(hash)

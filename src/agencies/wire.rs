@@ -100,6 +100,7 @@ pub struct AgencyFilter {
     #[param(example = "CQNN")]
     pub group: Option<String>,
     /// Only agencies that exist on this day.
+    #[serde(default, deserialize_with = "crate::http::dates::day")]
     pub active_on: Option<NaiveDate>,
 }
 
@@ -264,5 +265,6 @@ impl CsvRow for AgencyGroup {
 #[into_params(parameter_in = Query)]
 pub struct GroupFilter {
     /// Members on this day; today when absent.
+    #[serde(default, deserialize_with = "crate::http::dates::day")]
     pub active_on: Option<NaiveDate>,
 }

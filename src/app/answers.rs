@@ -9,7 +9,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
-use crate::auth::{Permission, Principal, ReplicaLag};
+use crate::auth::{Principal, ReplicaLag};
 use crate::http::answers::{Answer, Key, Turn, Waited};
 use crate::http::csv::Format;
 use crate::http::encoding::Coding;
@@ -17,9 +17,6 @@ use crate::http::{Preconditions, Problem};
 use crate::state::State;
 
 const STATISTICS: &str = "/api/v1/statistics/";
-/// Never kept: it is made of submissions and tasks too, which count no generation up, changes at midnight, and is another for
-/// each officer.
-const PROGRESS: &str = "/api/v1/statistics/progress";
 
 /// What is asked for, where it can be answered from memory.
 struct Wish {
@@ -28,7 +25,8 @@ struct Wish {
     coding: Coding,
 }
 
-/// Whether this request's answer passes through here.
+/// Whether this request's answer passes through here. Only operations that opted in (`x-response-cache` of their declaration) are
+/// also kept; the path is canonical by now, so the one that is compared is the one that is routed.
 pub fn concerns(request: &ServiceRequest) -> bool {
     request.method() == Method::GET && request.path().starts_with(STATISTICS)
 }
@@ -39,7 +37,7 @@ pub async fn kept(
     state: &State,
     principal: &Principal,
 ) -> Option<(Arc<Answer>, actix_web::HttpResponse)> {
-    if !concerns(request) || !principal.holds(Permission::ReadStatistics) {
+    if !may_read_kept(request, state, Some(principal)) {
         return None;
     }
     let generation = state.db().changes().figures()?;
@@ -49,6 +47,12 @@ pub async fn kept(
     Some((answer, response))
 }
 
+/// The request is for an operation that opted into the cache, and its caller may read what that operation answers.
+fn may_read_kept(request: &ServiceRequest, state: &State, principal: Option<&Principal>) -> bool {
+    let needed = (request.method() == Method::GET).then(|| state.response_cached(request.path())).flatten();
+    needed.is_some_and(|needed| principal.is_some_and(|principal| principal.holds(needed)))
+}
+
 /// The way of a statistic that is not kept: one request makes it for all who ask at the same time.
 pub async fn through(
     mut request: ServiceRequest,
@@ -56,10 +60,9 @@ pub async fn through(
     state: &State,
     principal: Option<&Principal>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let wish = Wish::of(&request);
-    let may = principal.is_some_and(|principal| principal.holds(Permission::ReadStatistics));
-    let (Some(wish), true) = (wish, may) else {
-        // Conditions or formats that are the handler's to judge.
+    let wish = if may_read_kept(&request, state, principal) { Wish::of(&request) } else { None };
+    let Some(wish) = wish else {
+        // Not kept, or conditions and formats that are the handler's to judge.
         let coding = Coding::negotiate(request.headers());
         return Ok(shaped(next.call(request).await?, &Preconditions::default(), coding).await.0);
     };
@@ -102,10 +105,7 @@ impl Wish {
     /// `None`: the request has something that its handler has to judge.
     fn of(request: &ServiceRequest) -> Option<Self> {
         let headers = request.headers();
-        if request.path() == PROGRESS
-            || headers.contains_key(IF_MATCH)
-            || headers.contains_key("idempotency-key")
-        {
+        if headers.contains_key(IF_MATCH) || headers.contains_key("idempotency-key") {
             return None;
         }
         let plain = headers.get(ACCEPT).is_none_or(|accept| accept == "application/json" || accept == "*/*");

@@ -8,23 +8,26 @@ use actix_http::ConnectionType;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap,
-    HeaderName, HeaderValue, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY, TRANSFER_ENCODING, VARY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
+use log::Level;
 use uuid::{Builder, NoContext, Timestamp, Uuid};
 
-use super::answers;
+use super::{answers, not_an_operation};
 use crate::auth::{Principal, authenticate, leave};
-use crate::http::connection;
 use crate::http::pieces::in_pieces;
-use crate::http::request::RequestId;
-use crate::http::{Code, Locale, Problem};
+use crate::http::request::{CallerName, RequestId};
+use crate::http::{Code, Locale, Problem, connection, methods, target};
 use crate::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+/// Of a refused request a longer `Accept-Language` is not read: it may be what is refused.
+const MOST_LANGUAGES: usize = 1024;
 /// For everything but Swagger UI and the landing page: data needs no scripts and styles.
 const DATA_ONLY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 const OWN_PAGES: HeaderValue = HeaderValue::from_static(
@@ -41,8 +44,8 @@ pub async fn edge(
         return Err(Problem::internal("no state in the application").into());
     };
     let request_id = request_id(request.headers());
-    if !connection::begins(request.request()) {
-        return Ok(refused(request, &state, started, &request_id));
+    if let Err(problem) = admissible(&request, &state) {
+        return Ok(refused(request, &state, started, &request_id, problem));
     }
     let caller = match request.path().starts_with("/api/") {
         true => Some(authenticate(request.request(), &state).await),
@@ -67,17 +70,33 @@ pub async fn edge(
     Ok(response)
 }
 
-/// The answer to a request that could be read two ways; the last one of its connection.
+/// Whether the request has one end, one path, a method that HTTP defines, and no more of anything than is ever meant.
+fn admissible(request: &ServiceRequest, state: &State) -> Result<(), Problem> {
+    if !connection::begins(request.request()) {
+        return Err(Problem::new(Code::MalformedBody));
+    }
+    target::check(request.request().head())?;
+    if methods::is_defined(request.method()) {
+        return Ok(());
+    }
+    Err(not_an_operation(request.path(), state))
+}
+
+/// The answer to a request that is looked at no further. One that could be read two ways is the last of its connection.
 fn refused(
     request: ServiceRequest,
     state: &State,
     started: Instant,
     request_id: &Arc<str>,
+    problem: Problem,
 ) -> ServiceResponse<BoxBody> {
-    let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
-    let answer = request.into_response(Problem::new(Code::MalformedBody).error_response());
-    let mut response = render(answer, locale, request_id);
-    response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    let language = request.headers().get(ACCEPT_LANGUAGE).filter(|value| value.len() <= MOST_LANGUAGES);
+    let locale = Locale::negotiate(language.and_then(|value| value.to_str().ok()));
+    let last = problem.code == Code::MalformedBody;
+    let mut response = render(request.into_response(problem.error_response()), locale, request_id);
+    if last {
+        response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
     Done { state, started, request_id, caller: None }.finish(&mut response, "-");
     response
 }
@@ -91,6 +110,9 @@ async fn handled(
     principal: Option<&Principal>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     request.extensions_mut().insert(RequestId(request_id.clone()));
+    if let Some(principal) = principal.filter(|_| has_body(request.headers())) {
+        request.extensions_mut().insert(CallerName(principal.name_ref().into()));
+    }
     let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
     // Handlers' and extractors' errors are answers by now; an `Err` could only come from another middleware.
     let response = match answers::concerns(&request) {
@@ -117,13 +139,19 @@ impl Done<'_> {
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
         }
         let elapsed = self.started.elapsed();
-        let (method, status) = (response.request().method().as_str(), response.status().as_u16());
-        self.state.metrics().observe(method, route, status, elapsed);
+        let (method, status) = (methods::label(response.request().method()), response.status().as_u16());
+        // What is no operation shares one series: a caller can try every method on every route.
+        let known = method == "GET" || self.state.description().names(route, method);
+        self.state.metrics().observe(method, if known { route } else { "-" }, status, elapsed);
         let caller = self.caller.map_or("-", |principal| principal.name_ref());
         // Microseconds are exact enough, and shorter to write.
         let duration_ms = f64::from(u32::try_from(elapsed.as_micros()).unwrap_or(u32::MAX)) / 1000.0;
         log::info!(target: "access", method, route, status, duration_ms, request_id = self.request_id, caller; "request");
     }
+}
+
+fn has_body(headers: &HeaderMap) -> bool {
+    headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING)
 }
 
 /// A client's id is kept when it is short and plain, so that it cannot forge log lines.
@@ -160,7 +188,9 @@ fn render(response: ServiceResponse<BoxBody>, locale: Locale, request_id: &str) 
         None => return response,
     };
     if let Some(cause) = problem.internal_cause() {
-        log::error!(target: "failure", request_id, code = problem.code.as_str(), cause; "request failed");
+        // What is the caller's doing needs nobody's attention, however often it is sent.
+        let level = if problem.code.status().is_server_error() { Level::Error } else { Level::Info };
+        log::log!(target: "failure", level, request_id, code = problem.code.as_str(), cause; "request failed");
     }
     let instance = response.request().path().to_owned();
     let body = serde_json::to_vec(&problem.body(locale, &instance, request_id)).unwrap_or_default();

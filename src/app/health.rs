@@ -59,10 +59,26 @@ pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, 
 }
 
 /// Metrics for Prometheus
-#[utoipa::path(tag = "health", responses((status = 200, description = "Prometheus exposition format", body = String, content_type = "application/openmetrics-text")), security(()))]
+///
+/// 404 where the operator gave the metrics a listener of their own (`METRICS_ADDRESS`).
+#[utoipa::path(tag = "health", responses((status = 200, description = "Prometheus exposition format", body = String, content_type = "application/openmetrics-text"), (status = 404, description = "They have a listener of their own", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")), security(()))]
 #[get("/metrics")]
-pub async fn metrics(_: Public, state: web::Data<State>) -> HttpResponse {
-    HttpResponse::Ok()
+pub async fn metrics(_: Public, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    if state.are_metrics_apart() {
+        return Err(Problem::not_found());
+    }
+    rendered(&state).await
+}
+
+/// The metrics on the listener of `METRICS_ADDRESS`.
+pub async fn metrics_apart(state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    rendered(&state).await
+}
+
+async fn rendered(state: &State) -> Result<HttpResponse, Problem> {
+    let all = state.clone();
+    let text = state.offload().run(move || all.render_metrics()).await?;
+    Ok(HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
-        .body(state.render_metrics())
+        .body(text))
 }

@@ -1,6 +1,7 @@
 //! Composition: the one list of routes, which is the description of the API, and the edge around it.
 
 mod answers;
+mod document;
 mod edge;
 mod frame;
 mod health;
@@ -13,10 +14,11 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, web};
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use crate::auth::{KeyRing, Passwords, SecondFactor, SecondFactorPolicy};
+use crate::auth::{KeyRing, Passwords};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
+use crate::http::bodies::BodyMemory;
 use crate::http::describe::Description;
 use crate::http::{Code, Problem};
 use crate::state::State;
@@ -46,11 +48,13 @@ pub fn build(
             .filter(true)
             .validator_url("none"),
     );
-    app.app_data(web::Data::new(state))
+    app.app_data(state.bodies().clone())
+        .app_data(state.offload().clone())
+        .app_data(web::Data::new(state))
         .app_data(web::PathConfig::default().error_handler(|_, _| Problem::not_found().into()))
         .route("/", web::get().to(landing))
         .route("/docs", web::get().to(docs_redirect))
-        .route("/openapi.json", web::get().to(openapi))
+        .route("/openapi.json", web::get().to(document::openapi))
         .service(swagger)
         .default_service(web::to(unrouted))
         .wrap(from_fn(edge::edge))
@@ -58,21 +62,35 @@ pub fn build(
 
 /// The state of a service with these parts and this API, in which nobody needs a second factor; it listens for changes from now on.
 pub fn state(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<State, String> {
-    let second_factor = SecondFactor::new(SecondFactorPolicy::Optional, None);
-    state_with(db, clock, keys, passwords, second_factor, crate::http::answers::DEFAULT_MIB)
+    state_with(db, clock, keys, passwords, Memory::default())
 }
 
-/// As [`state`], with this rule for second factors, keeping so many MiB of answers; 0: none.
+/// MiB of memory that an operator may set.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Of answers kept; 0: none.
+    pub answers_mib: u64,
+    /// Of request bodies held at the same time.
+    pub bodies_mib: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { answers_mib: crate::http::answers::DEFAULT_MIB, bodies_mib: crate::http::bodies::DEFAULT_MIB }
+    }
+}
+
+/// As [`state`], with so much memory.
 pub fn state_with(
     db: Db,
     clock: Clock,
     keys: KeyRing,
     passwords: Passwords,
-    second_factor: SecondFactor,
-    answers_mib: u64,
+    memory: Memory,
 ) -> Result<State, String> {
     db.listen();
-    Ok(State::new(db, clock, keys, passwords, second_factor, description()?, Answers::new(answers_mib)))
+    let (answers, bodies) = (Answers::new(memory.answers_mib), BodyMemory::new(memory.bodies_mib));
+    Ok(State::new(db, clock, keys, passwords, description()?, answers, bodies))
 }
 
 /// The description of the API, complete.
@@ -123,15 +141,34 @@ async fn docs_redirect() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header(("location", "/docs/")).finish()
 }
 
-async fn openapi(state: web::Data<State>) -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(state.description().text().to_owned())
-}
-
 /// No operation took the request: the path is unknown (404), or known for other methods (405).
 async fn unrouted(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    let methods = state.description().methods_at(request.path()).join(", ");
+    Err(not_an_operation(request.path(), &state))
+}
+
+fn not_an_operation(path: &str, state: &State) -> Problem {
+    let methods = state.description().methods_at(path).join(", ");
     match HeaderValue::from_str(&methods) {
-        Ok(allow) if !methods.is_empty() => Err(Problem::new(Code::MethodNotAllowed).header(ALLOW, allow)),
-        _ => Err(Problem::not_found()),
+        Ok(allow) if !methods.is_empty() => Problem::new(Code::MethodNotAllowed).header(ALLOW, allow),
+        _ => Problem::not_found(),
     }
+}
+
+/// What listens on `METRICS_ADDRESS`: the metrics and nothing else.
+pub fn build_metrics(
+    state: State,
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody + use<>>,
+        Error = Error,
+        InitError = (),
+    > + use<>,
+> {
+    App::new()
+        .app_data(web::Data::new(state))
+        .route("/metrics", web::get().to(health::metrics_apart))
+        .default_service(web::to(async || Err::<HttpResponse, _>(Problem::not_found())))
+        .wrap(from_fn(edge::edge))
 }

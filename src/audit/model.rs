@@ -209,7 +209,7 @@ mod tests {
             let text = export_statement(&query, ndjson);
             assert!(
                 text.contains(
-                    "entity in ('user', 'x'') or (''1''=''1') and entity_key = '\\''; drop table users; --'"
+                    "entity in ('user', 'x'') or (''1''=''1') and entity_key = E'\\\\''; drop table users; --'"
                 ),
                 "{text}"
             );

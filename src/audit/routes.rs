@@ -79,8 +79,10 @@ pub struct AuditFilter {
     #[param(value_type = Option<String>)]
     action: Option<AnyOf<String>>,
     /// First business day.
+    #[serde(default, deserialize_with = "crate::http::dates::day")]
     from: Option<NaiveDate>,
     /// Last business day.
+    #[serde(default, deserialize_with = "crate::http::dates::day")]
     to: Option<NaiveDate>,
 }
 

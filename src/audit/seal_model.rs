@@ -52,17 +52,27 @@ pub async fn all(conn: &mut Conn) -> QueryResult<Vec<SealRow>> {
     sql("select number, sealed_at, covers_until, hash from audit_seals order by number").rows(conn).await
 }
 
-/// Events that are under no seal, the oldest first, from an instant on.
+/// How far the seals reach that were made until an instant. None reaches further than the instant it was made at.
+pub async fn covered(conn: &mut Conn, until: DateTime<Utc>) -> QueryResult<Option<DateTime<Utc>>> {
+    sql("select max(least(covers_until, sealed_at)) as value from audit_seals where sealed_at <= $1")
+        .bind(until)
+        .value(conn)
+        .await
+}
+
+/// Events that are under no seal, the oldest first, from one instant to another.
 pub async fn open_events(
     conn: &mut Conn,
     from: Option<DateTime<Utc>>,
+    until: DateTime<Utc>,
     most: i64,
 ) -> QueryResult<Vec<OpenRow>> {
     sql(format!(
-        "select e.id, e.at, {EVENT_HASH} as hash from audit_events e where ($1::timestamptz is null or e.at >= $1) \
-         and not exists (select 1 from audit_sealed_events s where s.event_id = e.id) order by e.at, e.id limit $2"
+        "select e.id, e.at, {EVENT_HASH} as hash from audit_events e where ($1::timestamptz is null or e.at >= $1) and e.at <= $2 \
+         and not exists (select 1 from audit_sealed_events s where s.event_id = e.id) order by e.at, e.id limit $3"
     ))
     .bind(from)
+    .bind(until)
     .bind(most)
     .planned_each_time()
     .rows(conn)
@@ -157,6 +167,25 @@ pub async fn strays(conn: &mut Conn, before: DateTime<Utc>, most: i64) -> QueryR
          and not exists (select 1 from audit_sealed_events s where s.event_id = e.id) order by e.at, e.id limit $2"
     ))
     .bind(before)
+    .bind(most)
+    .planned_each_time()
+    .rows(conn)
+    .await
+}
+
+/// Events dated later than `after`, the earliest first.
+pub async fn later_than(
+    conn: &mut Conn,
+    after: DateTime<Utc>,
+    open_only: bool,
+    most: i64,
+) -> QueryResult<Vec<StrayRow>> {
+    sql(format!(
+        "select e.id, e.at, {TOLD} as told from audit_events e where e.at > $1 \
+         and not ($2 and exists (select 1 from audit_sealed_events s where s.event_id = e.id)) order by e.at, e.id limit $3"
+    ))
+    .bind(after)
+    .bind(open_only)
     .bind(most)
     .planned_each_time()
     .rows(conn)

@@ -16,6 +16,8 @@ const MOST_EVENTS: usize = 10_000;
 /// An event bears the time its request began, and a batch may come in for eleven minutes before it is stored: so much later than a
 /// seal of its time an event may appear.
 const LATEST_MINUTES: i64 = 15;
+/// Clocks of instances may differ by so much. What is dated later is not of this time.
+const SKEW_MINUTES: i64 = 5;
 /// Stray events that are named.
 const MOST_NAMED: i64 = 20;
 
@@ -28,16 +30,17 @@ pub struct Sealed {
 }
 
 /// Seals the oldest events that are under no seal; `None` when there are none. Belongs into a transaction; to be called until there
-/// are none left.
+/// are none left. No date that was stored reaches further than `now`: an event or a seal of a later time seals nothing.
 pub async fn seal(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Option<Sealed>> {
     model::lock(conn).await?;
-    let last = model::last(conn).await?;
-    let from = last.as_ref().map(settled);
-    let open = model::open_events(conn, from, i64::try_from(MOST_EVENTS).unwrap_or(i64::MAX)).await?;
-    let Some(newest) = open.last().map(|event| event.at) else { return Ok(None) };
     let now = now.trunc_subsecs(6);
-    let reached = if open.len() == MOST_EVENTS { newest } else { now.max(newest) };
-    let covers_until = last.as_ref().map_or(reached, |last| reached.max(last.covers_until));
+    let last = model::last(conn).await?;
+    let covered = model::covered(conn, latest_plausible(now)).await?;
+    let from = covered.map(settled);
+    let open = model::open_events(conn, from, now, i64::try_from(MOST_EVENTS).unwrap_or(i64::MAX)).await?;
+    let Some(newest) = open.last().map(|event| event.at) else { return Ok(None) };
+    let reached = if open.len() == MOST_EVENTS { newest } else { now };
+    let covers_until = covered.map_or(reached, |covered| reached.max(covered)).min(now);
     let number = last.as_ref().map_or(1, |last| last.number.saturating_add(1));
     let head = Head { number, sealed_at: now, covers_until };
     let leaves: Vec<Leaf> = open.into_iter().map(|row| Leaf { event: row.id, hash: row.hash }).collect();
@@ -46,20 +49,81 @@ pub async fn seal(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Option<Sea
     Ok(Some(Sealed { head, hash, leaves }))
 }
 
-/// Before this instant no event appears any more that is not under the seal or one before.
-fn settled(seal: &SealRow) -> DateTime<Utc> {
-    seal.covers_until - Duration::minutes(LATEST_MINUTES)
+/// Events that [`seal`] leaves open for good: dated in the future, or before what is sealed. Some of them, if there are many.
+pub async fn unsealable(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<Vec<Finding>> {
+    let mut findings = future_events(conn, now, true).await?;
+    if let Some(covered) = model::covered(conn, latest_plausible(now)).await? {
+        let strays = model::strays(conn, settled(covered), MOST_NAMED).await?;
+        findings.extend(strays.into_iter().map(inserted));
+    }
+    Ok(findings)
+}
+
+async fn future_events(conn: &mut Conn, now: DateTime<Utc>, open_only: bool) -> QueryResult<Vec<Finding>> {
+    let rows = model::later_than(conn, latest_plausible(now), open_only, MOST_NAMED).await?;
+    Ok(rows.into_iter().map(|StrayRow { id, at, told }| Finding::Future { event: id, at, told }).collect())
+}
+
+/// Whatever is dated later is dated wrongly.
+fn latest_plausible(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + Duration::minutes(SKEW_MINUTES)
+}
+
+/// Before this instant no event appears any more that is not under a seal that covers so much.
+fn settled(covered: DateTime<Utc>) -> DateTime<Utc> {
+    covered - Duration::minutes(LATEST_MINUTES)
+}
+
+/// How far a seal reaches: no further than the day it was made, whatever the events under it say.
+fn reach(seal: &SealRow) -> DateTime<Utc> {
+    seal.covers_until.min(seal.sealed_at)
 }
 
 /// Something that was done to the trail.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Finding {
-    Changed { event: Uuid, seal: i32, told: String },
-    Removed { event: Uuid, seal: i32 },
-    Inserted { event: Uuid, at: DateTime<Utc>, told: String },
-    SealMissing { seal: i32 },
-    SealBroken { seal: i32 },
-    SealDiffers { seal: i32, kept: String, here: String },
+    Changed {
+        event: Uuid,
+        seal: i32,
+        told: String,
+    },
+    Removed {
+        event: Uuid,
+        seal: i32,
+    },
+    Inserted {
+        event: Uuid,
+        at: DateTime<Utc>,
+        told: String,
+    },
+    /// Dated later than any clock may be. Not sealed: its time says nothing.
+    Future {
+        event: Uuid,
+        at: DateTime<Utc>,
+        told: String,
+    },
+    SealInFuture {
+        seal: i32,
+        at: DateTime<Utc>,
+    },
+    SealMissing {
+        seal: i32,
+    },
+    SealBroken {
+        seal: i32,
+    },
+    SealDiffers {
+        seal: i32,
+        kept: String,
+        here: String,
+    },
+}
+
+impl Finding {
+    /// Whether a clock that was wrong explains it.
+    pub fn is_of_the_future(&self) -> bool {
+        matches!(self, Self::Future { .. } | Self::SealInFuture { .. })
+    }
 }
 
 impl fmt::Display for Finding {
@@ -75,6 +139,12 @@ impl fmt::Display for Finding {
                     "inserted: event {event} dated {}, under no seal of its time: {told}",
                     at.to_rfc3339()
                 )
+            }
+            Self::Future { event, at, told } => {
+                write!(f, "dated in the future: event {event} dated {}: {told}", at.to_rfc3339())
+            }
+            Self::SealInFuture { seal, at } => {
+                write!(f, "dated in the future: seal {seal}, made at {}", at.to_rfc3339())
             }
             Self::SealMissing { seal } => write!(f, "seal {seal} is missing"),
             Self::SealBroken { seal } => {
@@ -103,7 +173,7 @@ pub struct Verdict {
 }
 
 /// Compares all events with their seals, and those with what was kept elsewhere.
-pub async fn verify(conn: &mut Conn, kept: &Kept) -> QueryResult<Verdict> {
+pub async fn verify(conn: &mut Conn, kept: &Kept, now: DateTime<Utc>) -> QueryResult<Verdict> {
     let seals = model::all(conn).await?;
     let mut verdict =
         Verdict { seals: seals.len(), open: model::count_open(conn).await?, ..Verdict::default() };
@@ -122,11 +192,17 @@ pub async fn verify(conn: &mut Conn, kept: &Kept) -> QueryResult<Verdict> {
     let mut gone: Vec<i32> = kept.seals.keys().copied().filter(|number| *number > newest).collect();
     gone.sort_unstable();
     verdict.findings.extend(gone.into_iter().map(|seal| Finding::SealMissing { seal }));
-    if let Some(last) = previous {
-        for stray in model::strays(conn, last.covers_until, MOST_NAMED).await? {
-            judge(&mut verdict, stray, settled(last));
+    let plausible = seals.iter().filter(|seal| seal.sealed_at <= latest_plausible(now));
+    if let Some(covered) = plausible.map(reach).max() {
+        for stray in model::strays(conn, covered, MOST_NAMED).await? {
+            judge(&mut verdict, stray, settled(covered));
         }
     }
+    let early = seals.iter().filter(|seal| seal.sealed_at > latest_plausible(now));
+    verdict
+        .findings
+        .extend(early.map(|seal| Finding::SealInFuture { seal: seal.number, at: seal.sealed_at }));
+    verdict.findings.extend(future_events(conn, now, false).await?);
     Ok(verdict)
 }
 
@@ -172,7 +248,7 @@ fn compare(
                 told: row.told.clone().unwrap_or_default(),
             }),
             Some(_) => {
-                let late = row.at.zip(previous).is_some_and(|(at, previous)| at < previous.covers_until);
+                let late = row.at.zip(previous).is_some_and(|(at, previous)| at < reach(previous));
                 verdict.late.extend(late.then(|| told_late(row.event_id, row.told.as_deref())));
             }
         }
@@ -191,11 +267,14 @@ fn compare(
 
 fn judge(verdict: &mut Verdict, stray: StrayRow, settled: DateTime<Utc>) {
     if stray.at < settled {
-        let StrayRow { id, at, told } = stray;
-        verdict.findings.push(Finding::Inserted { event: id, at, told });
+        verdict.findings.push(inserted(stray));
     } else {
         verdict.late.push(told_late(stray.id, Some(&stray.told)));
     }
+}
+
+fn inserted(StrayRow { id, at, told }: StrayRow) -> Finding {
+    Finding::Inserted { event: id, at, told }
 }
 
 fn told_late(event: Uuid, told: Option<&str>) -> String {

@@ -1,9 +1,10 @@
 //! What is asked of every operation alike, held against the description.
 
 use actix_web::HttpRequest;
+use serde_json::Map;
 
 use crate::http::describe::Operation;
-use crate::http::{Code, Msg, Problem, csv, listing};
+use crate::http::{Code, Problem, Violation, csv, listing};
 use crate::state::State;
 
 /// What every operation refuses alike: parameters it does not know, formats it does not speak.
@@ -24,17 +25,16 @@ pub(super) fn known_parameters(request: &HttpRequest, state: &State) -> Result<(
     }
     let pairs = listing::pairs(request.query_string())?;
     let operation = state.description().operation(request);
-    let mut faults: Vec<_> = pairs
-        .iter()
-        .filter(|(name, _)| !operation.is_some_and(|operation| operation.knows_parameter(name)))
-        .map(|(name, _)| {
-            let detail: Msg = msg!("Tham số `{name}` không tồn tại.", "There is no parameter `{name}`.");
-            Problem::at(Code::UnknownParameter, format!("?{name}"), detail)
-        })
-        .collect();
-    let Some(mut first) = faults.pop() else { return Ok(()) };
-    for other in faults {
-        first.errors.splice(0..0, other.errors);
+    let unknown =
+        pairs.iter().filter(|(name, _)| !operation.is_some_and(|operation| operation.knows_parameter(name)));
+    let faults = unknown.map(|(name, _)| Violation {
+        code: Code::UnknownParameter,
+        pointer: format!("?{name}"),
+        detail: msg!("Tham số `{name}` không tồn tại.", "There is no parameter `{name}`."),
+        extra: Map::new(),
+    });
+    match faults.collect::<Vec<_>>() {
+        errors if errors.is_empty() => Ok(()),
+        errors => Err(Problem::of_all(Code::UnknownParameter, errors)),
     }
-    Err(first)
 }

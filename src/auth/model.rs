@@ -10,7 +10,7 @@ use crate::ids::AgencyId;
 row! {
     struct UserRow {
         username: String,
-        role: String,
+        role: Role,
         agency: Option<String>,
         scope_ids: Vec<i32>,
         must_change_password: bool,
@@ -21,7 +21,7 @@ row! {
 
 row! {
     struct ClientRow {
-        scopes: Vec<String>,
+        scopes: Vec<ClientScope>,
     }
 }
 
@@ -66,8 +66,8 @@ async fn user(
     .bind(now)
     .maybe(conn)
     .await?;
-    Ok(row.and_then(|row| {
-        let role = Role::parse(&row.role)?;
+    Ok(row.map(|row| {
+        let role = row.role;
         let scope = scope_of(role, row.scope_ids);
         let identity =
             Identity::User { id, username: row.username, role, agency: row.agency, session: Some(session) };
@@ -75,7 +75,7 @@ async fn user(
         let principal = if row.must_change_password { principal.with_first_password() } else { principal };
         let enrolled = row.second_factor || !policy.requires(role);
         let principal = if enrolled { principal } else { principal.with_enrolment_required() };
-        Some((principal, Some(row.session_ends)))
+        (principal, Some(row.session_ends))
     }))
 }
 
@@ -83,7 +83,7 @@ row! {
     struct ExternalRow {
         id: Uuid,
         username: String,
-        role: String,
+        role: Role,
         agency: Option<String>,
         scope_ids: Vec<i32>,
         must_change_password: bool,
@@ -108,13 +108,13 @@ pub async fn external(
     .bind(subject.to_owned())
     .maybe(conn)
     .await?;
-    Ok(row.and_then(|row| {
-        let role = Role::parse(&row.role)?;
+    Ok(row.map(|row| {
+        let role = row.role;
         let identity =
             Identity::User { id: row.id, username: row.username, role, agency: row.agency, session: None };
         let principal = Principal::new(identity, scope_of(role, row.scope_ids));
         let principal = if row.must_change_password { principal.with_first_password() } else { principal };
-        Some((principal, row.second_factor || policy.requires(role)))
+        (principal, row.second_factor || policy.requires(role))
     }))
 }
 
@@ -122,7 +122,7 @@ pub async fn external(
 fn scope_of(role: Role, ids: Vec<i32>) -> Scope {
     match role {
         Role::Officer => Scope::Agencies(ids.into_iter().map(AgencyId).collect()),
-        _ => Scope::All,
+        Role::Admin | Role::Coordinator | Role::Monitor => Scope::All,
     }
 }
 
@@ -134,11 +134,8 @@ async fn client(conn: &mut Reader<'_>, claims: &Claims, granted: &str) -> QueryR
             .maybe(conn)
             .await?;
     Ok(row.map(|row| {
-        let scopes = granted
-            .split(' ')
-            .filter(|scope| row.scopes.iter().any(|held| held == scope))
-            .filter_map(ClientScope::parse)
-            .collect();
+        let held = |scope: &ClientScope| granted.split(' ').any(|text| text == scope.as_str());
+        let scopes = row.scopes.into_iter().filter(held).collect();
         let identity = Identity::Client { client_id: claims.sub.clone(), scopes };
         (Principal::new(identity, Scope::All), None)
     }))

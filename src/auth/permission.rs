@@ -74,6 +74,12 @@ impl ClientScope {
     }
 }
 
+stored_as_text!(Role, ClientScope);
+
+impl crate::db::Bindable for Vec<ClientScope> {
+    type St = diesel::sql_types::Array<diesel::sql_types::Text>;
+}
+
 /// A permission as a type: `Access<ReadTasks>` asks for it in a handler's signature.
 pub trait Asks: Send + Sync + 'static {
     const PERMISSION: Permission;

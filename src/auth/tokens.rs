@@ -67,6 +67,16 @@ impl Tokens {
         self.kept.insert(token.into(), Arc::new(Kept { principal, generations, from, until }));
     }
 
+    /// Tokens kept.
+    pub fn len(&self) -> u64 {
+        self.kept.run_pending_tasks();
+        self.kept.entry_count()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// (found, not found)
     pub fn counts(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::{Outcome, block_on, one, open_db, plain};
-use crate::audit::sealing::{self, Sealed, Verdict};
+use crate::audit::sealing::{self, Finding, Sealed, Verdict};
 use crate::audit::seals::{Kept, event_line, seal_line};
 use crate::clock::Clock;
 use crate::config::Environment;
@@ -47,8 +47,22 @@ fn seal(env: &Environment, events: bool) -> Outcome {
                 sealed.leaves.iter().for_each(|leaf| println!("{}", event_line(sealed.head.number, leaf)));
             }
         }
-        Ok(())
+        refuse_unsealable(&db).await
     })
+}
+
+/// What stays open for good is named, and fails: a timer's mail is read, a file without lines is not.
+async fn refuse_unsealable(db: &Db) -> Outcome {
+    let now = Clock::System.now();
+    let left = db
+        .read(async move |conn: &mut Conn| Ok::<_, Problem>(sealing::unsealable(conn, now).await?))
+        .await
+        .map_err(plain)?;
+    if left.is_empty() {
+        return Ok(());
+    }
+    let faults = left.iter().take(MOST_SHOWN).map(|finding| format!("cannot be sealed: {finding}"));
+    Err(faults.collect())
 }
 
 async fn seal_some(db: &Db) -> Result<Option<Sealed>, Vec<String>> {
@@ -62,15 +76,16 @@ fn verify(env: &Environment, against: Option<&Path>) -> Outcome {
     let kept = against.map_or_else(|| Ok(Kept::default()), read_kept)?;
     let db = open_db(env)?;
     let verdict = block_on(async move {
-        db.read(async move |conn: &mut Conn| Ok::<_, Problem>(sealing::verify(conn, &kept).await?))
+        let now = Clock::System.now();
+        db.read(async move |conn: &mut Conn| Ok::<_, Problem>(sealing::verify(conn, &kept, now).await?))
             .await
             .map_err(plain)
     })?;
     tell(&verdict);
-    match verdict.findings.first() {
-        None => Ok(()),
-        Some(first) => Err(one(format!("the audit trail was tampered with; first found: {first}"))),
-    }
+    let Some(first) = verdict.findings.first() else { return Ok(()) };
+    let only_dates = verdict.findings.iter().all(Finding::is_of_the_future);
+    let what = if only_dates { "holds what is dated in the future" } else { "was tampered with" };
+    Err(one(format!("the audit trail {what}; first found: {first}")))
 }
 
 fn read_kept(path: &Path) -> Result<Kept, Vec<String>> {

@@ -1,16 +1,31 @@
-//! Why `serve` does not start: everything that is wrong, at once.
+//! Why `serve` does not start, or does not go on: everything that is wrong, at once.
 
 use crate::config::{Config, Environment, database_url};
-use crate::db::{Conn, Db, DbSettings, migrations, safety};
-use crate::http::Problem;
+use crate::db::safety::{Inspection, Schema};
+use crate::db::{Db, DbSettings, Fault};
 
 /// What the database was found to be.
+#[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     Fit,
-    /// Each fault, with what to do about it.
-    Refused(Vec<String>),
+    Refused(Refusal),
     /// It may come up after the service: `/readyz` says 503 until it does.
     Silent(String),
+}
+
+/// What is wrong, with what to do about it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Refusal {
+    /// What no migration changes.
+    pub lasting: Vec<String>,
+    /// What `ict-index migrate` may be about to change.
+    pub unmigrated: Vec<String>,
+}
+
+impl Refusal {
+    pub fn all(self) -> Vec<String> {
+        self.unmigrated.into_iter().chain(self.lasting).collect()
+    }
 }
 
 /// The configuration, or all that is wrong with it and with the database that it names.
@@ -23,54 +38,90 @@ pub async fn load(env: &Environment) -> Result<Config, Vec<String>> {
         && let Ok(db) = Db::new(&DbSettings::new(url))
         && let Verdict::Refused(others) = examine(&db, Config::allows_unsafe_database(env)).await
     {
-        faults.extend(others);
+        faults.extend(others.all());
     }
     Err(faults)
 }
 
-const PAST_THE_WALL: &str = "the database's user sees past row-level security: run `select grant_service_roles()` as the \
-    owner of the tables, and connect as a member of ict_index_app";
-
-const WITHOUT_RIGHTS: &str =
-    "the database's user may not do what the service does: connect as a member of ict_index_app";
-const EMPTY: &str = "the database is empty, or its user may not read it: run `ict-index migrate` as its owner, and connect as a \
-    member of ict_index_app";
+const WITHOUT_RIGHTS: &str = "the database's user may not do what the service does: run `select grant_service_roles()` as the owner \
+    of the tables, and connect as a member of ict_index_app";
+const EMPTY: &str =
+    "the database is empty: run `ict-index migrate` as its owner, and connect as a member of ict_index_app";
 
 /// Whether this binary may serve from the database.
 pub async fn examine(db: &Db, unsafe_allowed: bool) -> Verdict {
-    let found = db
-        .read(async |conn: &mut Conn| {
-            let (dangers, walled) = (safety::dangers(conn).await?, safety::is_walled(conn).await?);
-            let may_write = safety::may_write(conn).await?;
-            Ok::<_, Problem>((dangers, walled, may_write, migrations::pending(conn).await))
-        })
-        .await;
-    let (dangers, walled, may_write, pending) = match found {
-        Ok(found) => found,
-        Err(problem) => return Verdict::Silent(problem.internal_cause().unwrap_or("no answer").to_owned()),
-    };
-    let mut faults = Vec::new();
-    match pending {
-        Ok(pending) if pending.is_empty() => {
-            faults.extend((!may_write).then(|| WITHOUT_RIGHTS.to_owned()));
-            faults.extend((!walled).then(|| PAST_THE_WALL.to_owned()));
-        }
-        // A schema this binary does not know would give wrong answers: better none.
-        Ok(pending) => {
-            faults.push(format!("migrations are pending ({}): run `ict-index migrate`", pending.join(", ")));
-        }
-        Err(error) if error.to_string().contains("__diesel_schema_migrations") => {
-            faults.push(EMPTY.into());
-        }
-        Err(error) => return Verdict::Silent(error.to_string()),
+    match db.inspect().await {
+        Ok(found) => judge(found, unsafe_allowed),
+        Err(Fault::Unavailable(cause) | Fault::Internal(cause)) => Verdict::Silent(cause),
+        Err(fault) => Verdict::Silent(format!("{fault:?}")),
     }
+}
+
+fn judge(found: Inspection, unsafe_allowed: bool) -> Verdict {
+    let mut refusal = Refusal::default();
+    match found.schema {
+        Schema::Ready => {}
+        Schema::Empty => refusal.unmigrated.push(EMPTY.into()),
+        // A schema this binary does not know would give wrong answers: better none.
+        Schema::Pending(pending) => refusal
+            .unmigrated
+            .push(format!("migrations are pending ({}): run `ict-index migrate`", pending.join(", "))),
+        Schema::WithoutRights => refusal.lasting.push(WITHOUT_RIGHTS.into()),
+        Schema::NotSetUp(why) => refusal.lasting.push(format!(
+            "no connection can be made as the service needs it ({why}): connect as a member of ict_index_app, a role without \
+             superuser, BYPASSRLS and tables of its own; settings that only a superuser may change are put right by `alter role … set …`"
+        )),
+        Schema::Unguarded(relations) => refusal.lasting.push(format!(
+            "the application may read past row-level security by {}: run `select grant_service_roles()` as the owner of the tables",
+            relations.join(", ")
+        )),
+    }
+    refusal.lasting.extend(found.meanings.iter().map(|setting| {
+        format!(
+            "the server, the database or its user has {setting}, under which statements mean something else: take that back"
+        )
+    }));
     if !unsafe_allowed {
-        faults.extend(dangers.iter().map(|setting| {
+        refusal.lasting.extend(found.dangers.iter().map(|setting| {
             format!(
                 "the database runs with {setting}: what it acknowledges may be lost or wrong; change that, \
                  or set DATABASE_UNSAFE=allow where nothing will be missed"
             )
         }));
     }
-    if faults.is_empty() { Verdict::Fit } else { Verdict::Refused(faults) }
+    if refusal == Refusal::default() { Verdict::Fit } else { Verdict::Refused(refusal) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_migrations_change_is_waited_for() {
+        let refusal = |schema| match judge(Inspection { schema, ..Inspection::default() }, false) {
+            Verdict::Refused(refusal) => refusal,
+            other => panic!("{other:?}"),
+        };
+        for schema in [Schema::Empty, Schema::Pending(vec!["1".into()])] {
+            assert!(refusal(schema).lasting.is_empty());
+        }
+        for schema in [
+            Schema::WithoutRights,
+            Schema::NotSetUp("permission denied".into()),
+            Schema::Unguarded(vec!["v".into()]),
+        ] {
+            let refusal = refusal(schema);
+            assert_eq!((refusal.lasting.len(), refusal.unmigrated.len()), (1, 0));
+        }
+        let ready = |unsafe_allowed| {
+            let (dangers, meanings) =
+                (vec!["fsync=off".into()], vec!["standard_conforming_strings=off".into()]);
+            match judge(Inspection { dangers, meanings, schema: Schema::Ready }, unsafe_allowed) {
+                Verdict::Refused(refusal) => refusal.all(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(ready(false).len(), 2);
+        assert_eq!(ready(true).len(), 1, "what statements mean is never left to a setting");
+    }
 }

@@ -11,7 +11,7 @@ use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::connections::{self, Connections};
-use super::refusals::{self, Verdict};
+use super::refusals::{self, Refusal, Verdict};
 use super::{one, report};
 use crate::app;
 use crate::auth::oidc::Oidc;
@@ -32,6 +32,8 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSED: u8 = 2;
 /// Between looks at a database that did not answer at the start.
 const EXAMINE: Duration = Duration::from_secs(1);
+/// Scrapers at the same time.
+const METRICS_CONNECTIONS: usize = 64;
 const KEY_RELOAD: Duration = Duration::from_secs(5);
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
 
@@ -74,10 +76,10 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     }
     let examined = refuse_unfit(&db, config.unsafe_database).await?;
     let passwords = Passwords::new(config.password_cost).map_err(failed)?;
-    let second_factor = second_factor(&config.second_factor).map_err(failed)?;
-    let state = app::state_with(db, Clock::System, ring, passwords, second_factor, config.answer_cache_mib)
-        .map_err(failed)?;
+    let memory = app::Memory { answers_mib: config.answer_cache_mib, bodies_mib: config.body_memory_mib };
+    let state = app::state_with(db, Clock::System, ring, passwords, memory).map_err(failed)?;
     state.trust_proxies(config.trusted_proxies);
+    state.apply_second_factor(second_factor(&config.second_factor).map_err(failed)?);
     if let Some(settings) = config.oidc {
         state.accept_identities_of(Oidc::new(settings, state.keys().clone()).map_err(refused_setting)?);
     }
@@ -100,6 +102,9 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
         .bind(&config.bind_address)
         .map_err(|e| failed(format!("cannot listen on {}: {e}", config.bind_address)))?
         .run();
+    if let Some(address) = &config.metrics_address {
+        serve_metrics(&state, address)?;
+    }
     log::info!(target: "serve", address = config.bind_address.as_str(); "serving");
     let refused = Refused::default();
     if !examined {
@@ -124,11 +129,29 @@ fn second_factor(settings: &SecondFactorSettings) -> Result<SecondFactor, String
     Ok(SecondFactor::new(settings.policy, ring))
 }
 
+/// Metrics on a listener of their own, for as long as the process runs: also while the API's is closing.
+fn serve_metrics(state: &State, address: &str) -> Result<(), Ended> {
+    let served = state.clone();
+    let server = HttpServer::new(move || app::build_metrics(served.clone()))
+        .workers(1)
+        .max_connections(METRICS_CONNECTIONS)
+        .client_request_timeout(CLIENT_TIMEOUT)
+        .keep_alive(connections::IDLE)
+        .disable_signals()
+        .bind(address)
+        .map_err(|e| failed(format!("METRICS_ADDRESS: cannot listen on {address}: {e}")))?
+        .run();
+    state.serve_metrics_apart();
+    log::info!(target: "serve", address; "serving metrics");
+    actix_web::rt::spawn(server);
+    Ok(())
+}
+
 /// Whether the database was there to be examined; what is wrong with it ends the start.
 async fn refuse_unfit(db: &Db, unsafe_allowed: bool) -> Result<bool, Ended> {
     match refusals::examine(db, unsafe_allowed).await {
         Verdict::Fit => Ok(true),
-        Verdict::Refused(faults) => Err(Ended::Refused(faults)),
+        Verdict::Refused(refusal) => Err(Ended::Refused(refusal.all())),
         Verdict::Silent(cause) => {
             log::warn!(target: "serve", cause = cause.as_str(); "the database does not answer yet");
             Ok(false)
@@ -146,23 +169,31 @@ impl Refused {
     }
 }
 
-/// Examines the database once it answers. Migrations may still be under way: `/readyz` waits for them, and nothing ends for them.
+/// Examines the database once it answers: what would have refused the start ends the service. Migrations may still be under way:
+/// `/readyz` waits for them, and nothing ends for them. Twice in a row, because a restore gives rights a moment after tables.
 async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, server: ServerHandle) {
+    let mut before = Refusal::default();
     loop {
         actix_web::rt::time::sleep(EXAMINE).await;
-        match refusals::examine(state.db(), unsafe_allowed).await {
-            Verdict::Fit => return,
-            Verdict::Silent(_) => {}
-            Verdict::Refused(faults) => {
-                let lasting: Vec<String> =
-                    faults.into_iter().filter(|fault| fault.contains("DATABASE_UNSAFE")).collect();
-                if !lasting.is_empty() {
-                    *refused.0.borrow_mut() = lasting;
-                    state.begin_stopping();
-                    return server.stop(true).await;
-                }
+        let refusal = match refusals::examine(state.db(), unsafe_allowed).await {
+            Verdict::Fit => {
+                log::info!(target: "serve", "the database is fit to be served from");
+                return;
             }
+            Verdict::Silent(_) => continue,
+            Verdict::Refused(refusal) => refusal,
+        };
+        if !refusal.lasting.is_empty() && refusal == before {
+            *refused.0.borrow_mut() = refusal.all();
+            state.begin_stopping();
+            return server.stop(true).await;
         }
+        if refusal != before {
+            let reasons = refusal.unmigrated.iter().chain(&refusal.lasting).map(String::as_str);
+            let reasons = reasons.collect::<Vec<_>>().join("; ");
+            log::warn!(target: "serve", reasons = reasons.as_str(); "not ready to serve from the database");
+        }
+        before = refusal;
     }
 }
 

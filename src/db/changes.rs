@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use diesel::connection::{Instrumentation, InstrumentationEvent};
 use tokio_postgres::AsyncMessage;
 
+use super::lifetime::Lifetime;
+use super::settings::Setup;
 use super::{Fault, connect};
 
 const CHANNEL: &str = "ict_index_changes";
@@ -175,9 +177,10 @@ impl Changes {
     async fn session(&self, url: &str) -> Result<std::convert::Infallible, Fault> {
         let passing = |error: tokio_postgres::Error| Fault::Unavailable(connect::told(&error));
         let heard = self.clone();
-        let opened = connect::open(url, CONNECTING, None, move |message| heard.hear(&message)).await?;
-        let begin = format!("set application_name = 'ict-index changes'; listen {CHANNEL}");
-        opened.client.batch_execute(&begin).await.map_err(passing)?;
+        let setup = Setup::application()
+            .with(&format!("set application_name = 'ict-index changes'; listen {CHANNEL}"));
+        let opened =
+            connect::open(url, &setup, CONNECTING, None, move |message| heard.hear(&message)).await?;
         // Who did not listen knows nothing of the time before.
         self.bump_bits(u8::MAX);
         loop {
@@ -218,6 +221,7 @@ pub(super) struct Watch {
     pub told: Told,
     pub changes: Changes,
     pub place: Place,
+    pub lifetime: Lifetime,
 }
 
 /// Where a connection stands.
@@ -232,8 +236,14 @@ pub(super) enum Place {
 
 impl Watch {
     /// Of a connection that only reads.
-    pub(super) fn of_reads(statements: Arc<AtomicU64>) -> Self {
-        Self { statements, told: Told::default(), changes: Changes::default(), place: Place::Outside }
+    pub(super) fn of_reads(statements: Arc<AtomicU64>, lifetime: Lifetime) -> Self {
+        Self {
+            statements,
+            told: Told::default(),
+            changes: Changes::default(),
+            place: Place::Outside,
+            lifetime,
+        }
     }
 
     /// A commit whose answer was lost counts as one: the caller cannot know better.
@@ -255,6 +265,7 @@ impl Instrumentation for Watch {
                 self.statements.fetch_add(1, Ordering::Relaxed);
                 return;
             }
+            InstrumentationEvent::CacheQuery { .. } => return self.lifetime.statement_prepared(),
             InstrumentationEvent::FinishQuery { .. } => return self.finished(),
             InstrumentationEvent::BeginTransaction { depth, .. } => (depth, Place::Inside),
             InstrumentationEvent::CommitTransaction { depth, .. } => (depth, Place::Committing),
@@ -278,6 +289,7 @@ mod tests {
             told: Told::default(),
             changes: Changes::default(),
             place: Place::Outside,
+            lifetime: Lifetime::within(Duration::from_secs(60)),
         }
     }
 

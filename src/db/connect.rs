@@ -1,4 +1,6 @@
-//! Opens a connection and drives it in a task of its own, so that what the server says unasked is heard.
+//! Opens a connection, sets it up, and drives it in a task of its own, so that what the server says unasked is heard.
+//!
+//! There is no other way to a connection: each has its settings pinned and its role taken on, or is none.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, Socket};
 
 use super::Fault;
 use super::address::Address;
+use super::settings::Setup;
 
 /// What is sent and not acknowledged for this long has gone nowhere: the connection ends.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
@@ -25,9 +28,25 @@ pub(super) struct Opened {
     pub ended: Arc<AtomicBool>,
 }
 
-/// Connects within a time. `hear` gets notices and notifications before the statement that caused them is answered.
+/// Connects and sets up within a time. `hear` gets notices and notifications before the statement that caused them is answered.
 /// The connection ends with `open`'s sender too, where there is one, whoever still holds its client.
 pub(super) async fn open(
+    url: &str,
+    setup: &Setup,
+    within: Duration,
+    until: Option<watch::Receiver<()>>,
+    hear: impl FnMut(AsyncMessage) + Send + 'static,
+) -> Result<Opened, Fault> {
+    let opened = open_bare(url, within, until, hear).await?;
+    tokio::select! {
+        done = setup.apply(&opened.client) => done?,
+        () = tokio::time::sleep(within) => return Err(Fault::Unavailable("setting a connection up took too long".into())),
+    }
+    Ok(opened)
+}
+
+/// As [`open`], with the settings and the role that the server gives it: to look at those.
+pub(super) async fn open_bare(
     url: &str,
     within: Duration,
     until: Option<watch::Receiver<()>>,

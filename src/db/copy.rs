@@ -4,6 +4,7 @@
 //! table is claimed by an advisory lock of the session: a connection that dies gives its claim back by itself.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,8 +22,9 @@ use tokio_postgres::{Client, CopyOutStream};
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
 use super::admission::{AdmissionControl, Caller, Charged, Limits, Permit};
+use super::lifetime::Lifetime;
 use super::minimum_rate::{IDLE_TIMEOUT, MinimumRate};
-use super::settings::session_settings;
+use super::settings::Setup;
 use super::{Conn, DbSettings, Fault, Sight, connect, sql};
 
 /// How long a delivery waits for a free table, and how often it asks.
@@ -40,9 +42,12 @@ const EXPORTS: Limits = Limits { permits: 4, per_free: 1, queue: 0 };
 /// Deliveries at a time, likewise. Excess ones wait, with the little of their body that has been read, for [`CLAIM_WAIT`].
 const DELIVERIES: Limits = Limits { permits: 4, per_free: 1, queue: 64 };
 
-/// A text as SQL writes it; nothing ends it but its own closing quote. For `copy … to`, which takes no parameters.
+/// A text as SQL writes it; nothing ends it but its own closing quote, whatever `standard_conforming_strings` is. For `copy … to`
+/// and `set`, which take no parameters.
 pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''").replace('\0', ""))
+    let quoted = text.replace('\'', "''").replace('\0', "");
+    // Only what holds a backslash could mean two things: this form of it means one.
+    if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
 }
 
 /// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
@@ -64,8 +69,9 @@ pub struct Staging {
 struct Inner {
     url: String,
     connecting: Duration,
-    setup: String,
-    idle: Mutex<Vec<Client>>,
+    setup: Setup,
+    max_age: Duration,
+    idle: Mutex<Vec<Connection>>,
     exports: AdmissionControl,
     deliveries: AdmissionControl,
     runtime: Handle,
@@ -79,10 +85,10 @@ impl Staging {
         runtime: Handle,
         statements: Arc<AtomicU64>,
     ) -> Self {
-        let setup = format!("{}; set statement_timeout = {COPY_TIMEOUT_MS}", session_settings(settings));
-        let (url, idle) = (settings.url.clone(), Mutex::default());
+        let setup = Setup::of(settings).with(&format!("set statement_timeout = {COPY_TIMEOUT_MS}"));
+        let (url, idle, max_age) = (settings.url.clone(), Mutex::default(), settings.max_connection_age);
         let (exports, deliveries) = (AdmissionControl::new(EXPORTS), AdmissionControl::new(DELIVERIES));
-        let inner = Inner { url, connecting, setup, idle, exports, deliveries, runtime, statements };
+        let inner = Inner { url, connecting, setup, max_age, idle, exports, deliveries, runtime, statements };
         let charged = Caller::system().into();
         Self { inner: Arc::new(inner), sight: Sight::default(), charged }
     }
@@ -264,33 +270,46 @@ async fn try_claim(
 }
 
 impl Inner {
-    async fn connection(&self) -> Result<Client, Fault> {
-        while let Some(client) = self.take() {
-            if !client.is_closed() {
-                return Ok(client);
+    async fn connection(&self) -> Result<Connection, Fault> {
+        while let Some(connection) = self.take() {
+            if !connection.is_closed() && !connection.lifetime.is_over() {
+                return Ok(connection);
             }
         }
-        let (url, connecting) = (self.url.clone(), self.connecting);
-        let opening = self.runtime.spawn(async move { connect::open(&url, connecting, None, |_| ()).await });
+        let (url, setup, connecting) = (self.url.clone(), self.setup.clone(), self.connecting);
+        let opening =
+            self.runtime.spawn(async move { connect::open(&url, &setup, connecting, None, |_| ()).await });
         let opened =
             opening.await.map_err(|error| Fault::Internal(format!("connecting ended early: {error}")))?;
-        let client = opened?.client;
-        client.batch_execute(&self.setup).await?;
-        Ok(client)
+        Ok(Connection { client: opened?.client, lifetime: Lifetime::within(self.max_age) })
     }
 
-    fn take(&self) -> Option<Client> {
+    fn take(&self) -> Option<Connection> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    fn keep(&self, client: Client) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(client);
+    fn keep(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+    }
+}
+
+/// One of these few connections.
+struct Connection {
+    client: Client,
+    lifetime: Lifetime,
+}
+
+impl Deref for Connection {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }
 
 /// A table that is the holder's until this is dropped; then it is emptied and free.
 pub struct Stage {
-    client: Option<Client>,
+    client: Option<Connection>,
     layout: &'static Layout,
     slot: i32,
     relation: &'static str,

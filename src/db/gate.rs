@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use deadpool::managed::Pool;
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use tokio::runtime::Runtime;
 
 use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Changes;
 use super::copy::Staging;
 use super::replica::Replica;
-use super::session::{Sessions, manager_config};
-use super::settings::{DbSettings, session_settings};
+use super::safety::{self, Inspection};
+use super::session::Sessions;
+use super::settings::{DbSettings, Setup};
 use super::shared::{Reader, Server, Use};
 use super::waiting::Waited;
 use super::{Fault, Sight};
@@ -63,6 +63,7 @@ struct Inner {
     replica: Option<Replica>,
     changes: Changes,
     url: String,
+    setup: Setup,
     statements: Arc<AtomicU64>,
     staging: Staging,
     runtime: Option<Runtime>,
@@ -101,14 +102,17 @@ impl Db {
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
         let changes = Changes::new(Duration::from_millis(settings.changes_trusted_ms));
-        let setup = session_settings(settings);
+        let setup = Setup::of(settings);
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
-        let connections = AsyncDieselConnectionManager::new_with_config(
-            &settings.url,
-            manager_config(setup.clone(), connecting, statements.clone(), changes.clone()),
-        );
-        let manager = Sessions { connections, statements: statements.clone() };
+        let manager = Sessions {
+            url: settings.url.clone(),
+            setup: setup.clone(),
+            connecting,
+            max_age: settings.max_connection_age,
+            statements: statements.clone(),
+            changes: changes.clone(),
+        };
         let pool = Pool::builder(manager)
             .max_size(settings.max_connections)
             .wait_timeout(Some(waiting))
@@ -117,7 +121,8 @@ impl Db {
             .runtime(deadpool::Runtime::Tokio1)
             .build()
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
-        let server = |url: &str| Server::new(url, &setup, connecting, statements.clone());
+        let max_age = settings.max_connection_age;
+        let server = |url: &str| Server::new(url, &setup, connecting, max_age, statements.clone());
         let inner = Inner {
             pool: Waited::new(pool, settings.max_connections),
             requests: AdmissionControl::new(request_limits(settings.max_connections)),
@@ -126,6 +131,7 @@ impl Db {
             replica: settings.replica_url.as_deref().map(|url| Replica::new(url, server(url))),
             changes,
             url: settings.url.clone(),
+            setup: setup.clone(),
             staging: Staging::new(settings, connecting, runtime.handle().clone(), statements.clone()),
             statements: statements.clone(),
             runtime: Some(runtime),
@@ -144,6 +150,12 @@ impl Db {
         if let Some(replica) = &self.inner.replica {
             runtime.spawn(replica.follow(self.inner.url.clone(), self.inner.changes.clone()));
         }
+    }
+
+    /// What a connection of its own finds the database and its login to be.
+    pub async fn inspect(&self) -> Result<Inspection, Fault> {
+        let (url, setup) = (self.inner.url.clone(), self.inner.setup.clone());
+        self.spawn(async move { safety::inspect(&url, &setup).await }).await
     }
 
     /// Generations of what is kept in memory.

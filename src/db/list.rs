@@ -10,6 +10,7 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::HasSqlType;
 
 use super::{Bindable, Connected, Sql, sql};
+use crate::values::is_plausible_day;
 
 /// A column (or expression, never null) that a list can be sorted by.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +30,7 @@ impl SortKey {
             "int" | "integer" => text.parse::<i32>().is_ok(),
             "smallint" => text.parse::<i16>().is_ok(),
             "uuid" => text.parse::<uuid::Uuid>().is_ok(),
-            "date" => text.parse::<chrono::NaiveDate>().is_ok(),
+            "date" => text.parse().is_ok_and(is_plausible_day),
             "timestamptz" => {
                 text.parse::<chrono::DateTime<chrono::FixedOffset>>().is_ok() || looks_like_time(text)
             }
@@ -120,7 +121,7 @@ impl List {
     }
 
     /// Every word of `folded` (see [`crate::values::fold`]) must occur in the column. One condition for any number of words:
-    /// the statement's text, under which it stays prepared, does not grow with what is searched for.
+    /// the statement's text does not grow with what is searched for.
     pub fn search(&mut self, column: &str, folded: &str) {
         let words: Vec<String> = folded.split_whitespace().map(str::to_owned).collect();
         let condition = format!(

@@ -7,6 +7,7 @@ use diesel::pg::Pg;
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::settings::Setup;
 use super::{Connected, Fault, connect, sql};
 
 /// Every migration, oldest first.
@@ -35,10 +36,11 @@ async fn with_harness<T: Send + 'static>(
     url: &str,
     work: impl FnOnce(&mut AsyncMigrationHarness<AsyncPgConnection>) -> Result<T, BoxError> + Send + 'static,
 ) -> Result<T, BoxError> {
-    let opened = connect::open(url, CONNECTING, None, |_| ()).await.map_err(|fault| match fault {
-        Fault::Unavailable(why) => why,
-        other => format!("{other:?}"),
-    })?;
+    let opened =
+        connect::open(url, &Setup::owner(), CONNECTING, None, |_| ()).await.map_err(|fault| match fault {
+            Fault::Unavailable(why) => why,
+            other => format!("{other:?}"),
+        })?;
     let conn = AsyncPgConnection::try_from(opened.client).await?;
     let mut harness = AsyncMigrationHarness::new(conn);
     tokio::task::spawn_blocking(move || work(&mut harness)).await?

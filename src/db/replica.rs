@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::changes::Changes;
+use super::settings::Setup;
 use super::shared::Server;
 use super::{Fault, connect};
 
@@ -101,8 +102,9 @@ impl Seen {
         standby: &str,
         changes: &Changes,
     ) -> Result<std::convert::Infallible, Fault> {
-        let primary = connect::open(primary, CONNECTING, None, |_| ()).await?.client;
-        let standby = connect::open(standby, CONNECTING, None, |_| ()).await?.client;
+        let setup = Setup::application();
+        let primary = connect::open(primary, &setup, CONNECTING, None, |_| ()).await?.client;
+        let standby = connect::open(standby, &setup, CONNECTING, None, |_| ()).await?.client;
         loop {
             let (generation, at) = (changes.figures(), Instant::now());
             // What is in the log now: at least every commit that this instance has been told of.

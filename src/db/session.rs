@@ -4,18 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use deadpool::managed::{Manager, Metrics, RecycleResult};
+use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use diesel::QueryResult;
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, PoolError, RecyclingMethod,
-};
+use diesel_async::pooled_connection::PoolableConnection;
 use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
-use futures_util::FutureExt;
 
 use super::changes::{Changes, Place, Told, Watch};
-use super::{Conn, Sight, connect};
+use super::lifetime::Lifetime;
+use super::settings::Setup;
+use super::{Conn, Fault, Sight, connect};
 
 /// A pooled connection.
 pub(super) struct Session {
@@ -23,6 +22,7 @@ pub(super) struct Session {
     /// What its settings say outside transactions; `None`: not known.
     said: Option<Sight>,
     statements: Arc<AtomicU64>,
+    lifetime: Lifetime,
 }
 
 impl Session {
@@ -66,55 +66,67 @@ impl Session {
     }
 }
 
-/// Makes them.
+/// Opens them, heard and watched.
 pub(super) struct Sessions {
-    pub connections: AsyncDieselConnectionManager<AsyncPgConnection>,
+    pub url: String,
+    pub setup: Setup,
+    pub connecting: Duration,
+    pub max_age: Duration,
     pub statements: Arc<AtomicU64>,
+    pub changes: Changes,
 }
 
 impl Manager for Sessions {
     type Type = Session;
-    type Error = PoolError;
+    type Error = Cause;
 
-    async fn create(&self) -> Result<Session, PoolError> {
-        let conn = Manager::create(&self.connections).await?;
-        Ok(Session { conn, said: Some(Sight::default()), statements: self.statements.clone() })
+    async fn create(&self) -> Result<Session, Cause> {
+        let told = Told::default();
+        let lifetime = Lifetime::within(self.max_age);
+        let watch = Watch {
+            statements: self.statements.clone(),
+            told: told.clone(),
+            changes: self.changes.clone(),
+            place: Place::Outside,
+            lifetime: lifetime.clone(),
+        };
+        let hear = move |message| told.hear(&message);
+        let opened = connect::open(&self.url, &self.setup, self.connecting, None, hear).await?;
+        let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| Cause(e.to_string()))?;
+        conn.set_instrumentation(watch);
+        // The setup has said that it is nobody's work.
+        Ok(Session { conn, said: Some(Sight::default()), statements: self.statements.clone(), lifetime })
     }
 
-    async fn recycle(&self, session: &mut Session, metrics: &Metrics) -> RecycleResult<PoolError> {
-        Manager::recycle(&self.connections, &mut session.conn, metrics).await
+    /// Asks the server nothing: a dead connection shows at its first use anyway and is answered 503.
+    async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Cause> {
+        if std::thread::panicking() || session.conn.is_broken() {
+            return Err(RecycleError::message("broken"));
+        }
+        if session.lifetime.is_over() {
+            return Err(RecycleError::message("served long enough"));
+        }
+        Ok(())
     }
 }
 
-/// How they are opened: within a time, with `setup` said first, heard and watched.
-pub(super) fn manager_config(
-    setup: String,
-    connecting: Duration,
-    statements: Arc<AtomicU64>,
-    changes: Changes,
-) -> ManagerConfig<AsyncPgConnection> {
-    let mut config = ManagerConfig::default();
-    // The default asks the server at each checkout; a dead connection shows at its first use anyway and is answered 503.
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |url| {
-        let (url, setup) = (url.to_owned(), setup.clone());
-        let told = Told::default();
-        let watch = Watch {
-            statements: statements.clone(),
-            told: told.clone(),
-            changes: changes.clone(),
-            place: Place::Outside,
-        };
-        async move {
-            let opened = connect::open(&url, connecting, None, move |message| told.hear(&message)).await;
-            let opened =
-                opened.map_err(|fault| diesel::ConnectionError::BadConnection(format!("{fault:?}")))?;
-            let mut conn = AsyncPgConnection::try_from(opened.client).await?;
-            conn.batch_execute(&setup).await.map_err(diesel::ConnectionError::CouldntSetupConfiguration)?;
-            conn.set_instrumentation(watch);
-            Ok(conn)
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) struct Cause(String);
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Cause {}
+
+impl From<Fault> for Cause {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Unavailable(why) | Fault::Internal(why) => Self(why),
+            other => Self(format!("{other:?}")),
         }
-        .boxed()
-    });
-    config
+    }
 }

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 use tokio::sync::watch;
 
 use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Watch;
+use super::lifetime::Lifetime;
+use super::settings::Setup;
 use super::{Conn, Fault, connect};
 
 /// A connection that others read from at the same time.
@@ -30,8 +32,9 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 pub(super) struct Server {
     id: u64,
     url: String,
-    setup: String,
+    setup: Setup,
     connecting: Duration,
+    max_age: Duration,
     statements: Arc<AtomicU64>,
     refused: AtomicU64,
     shares_refused: AtomicU64,
@@ -40,13 +43,20 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub fn new(url: &str, setup: &str, connecting: Duration, statements: Arc<AtomicU64>) -> Self {
+    pub fn new(
+        url: &str,
+        setup: &Setup,
+        connecting: Duration,
+        max_age: Duration,
+        statements: Arc<AtomicU64>,
+    ) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             url: url.to_owned(),
-            setup: format!("{setup}; set default_transaction_read_only = on"),
+            setup: setup.with("set default_transaction_read_only = on"),
             connecting,
+            max_age,
             statements,
             refused: AtomicU64::new(0),
             shares_refused: AtomicU64::new(0),
@@ -83,7 +93,8 @@ impl Server {
             return Err(Fault::Internal("no connection to choose".into()));
         };
         if let Some(line) = slot.line() {
-            return Ok(Use::of(line));
+            let replaced = if line.lifetime.is_over() { self.replace_in(slot).await } else { None };
+            return Ok(Use::of(replaced.unwrap_or(line)));
         }
         match self.open_in(slot).await {
             Ok(line) => Ok(Use::of(line)),
@@ -92,17 +103,31 @@ impl Server {
         }
     }
 
+    /// Opens another connection for one that has served long enough. One caller waits for it; the others, and all when it cannot be
+    /// had, go on with the old one, which ends with its last use.
+    async fn replace_in(&self, slot: &Slot) -> Option<Rc<Line>> {
+        let _one = slot.opening.try_lock().ok()?;
+        if slot.is_backing_off() {
+            return None;
+        }
+        self.open_locked(slot).await.ok()
+    }
+
     /// Opens one connection, however many ask for it.
     async fn open_in(&self, slot: &Slot) -> Result<Rc<Line>, Fault> {
         let _one = slot.opening.lock().await;
         if let Some(line) = slot.line() {
             return Ok(line);
         }
-        if slot.refused.get().is_some_and(|at| at.elapsed() < BACK_OFF) {
+        if slot.is_backing_off() {
             return Err(Fault::Unavailable("the database cannot be reached".into()));
         }
-        let opened = self.open().await;
-        match opened {
+        self.open_locked(slot).await
+    }
+
+    /// Of whoever holds the slot's lock.
+    async fn open_locked(&self, slot: &Slot) -> Result<Rc<Line>, Fault> {
+        match self.open().await {
             Ok(line) => {
                 let line = Rc::new(line);
                 *slot.line.borrow_mut() = Some(line.clone());
@@ -119,11 +144,11 @@ impl Server {
     async fn open(&self) -> Result<Line, Fault> {
         let unavailable = |error: &dyn std::fmt::Display| Fault::Unavailable(error.to_string());
         let until = Some(self.open.subscribe());
-        let opened = connect::open(&self.url, self.connecting, until, |_| ()).await?;
+        let opened = connect::open(&self.url, &self.setup, self.connecting, until, |_| ()).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| unavailable(&e))?;
-        conn.batch_execute(&self.setup).await.map_err(|e| unavailable(&e))?;
-        conn.set_instrumentation(Watch::of_reads(self.statements.clone()));
-        Ok(Line { conn, ended: opened.ended, in_use: Cell::new(0) })
+        let lifetime = Lifetime::within(self.max_age);
+        conn.set_instrumentation(Watch::of_reads(self.statements.clone(), lifetime.clone()));
+        Ok(Line { conn, ended: opened.ended, in_use: Cell::new(0), lifetime })
     }
 }
 
@@ -132,6 +157,7 @@ struct Line {
     ended: Arc<AtomicBool>,
     /// Pieces of work that go on.
     in_use: Cell<usize>,
+    lifetime: Lifetime,
 }
 
 /// One piece of work's hold on a connection.
@@ -174,6 +200,10 @@ impl Slot {
     /// The connection, unless it has ended.
     fn line(&self) -> Option<Rc<Line>> {
         self.line.borrow().clone().filter(|line| !line.ended.load(Ordering::Acquire))
+    }
+
+    fn is_backing_off(&self) -> bool {
+        self.refused.get().is_some_and(|at| at.elapsed() < BACK_OFF)
     }
 
     fn in_use(&self) -> usize {

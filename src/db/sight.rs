@@ -1,5 +1,7 @@
 //! Whose work it is: the settings that the database's own wall reads. See `docs/adr/0012-a-second-wall.md`.
 
+use super::copy::literal;
+
 /// What a piece of work may see and change of what agencies own. Nothing, unless somebody says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
@@ -35,8 +37,7 @@ impl Sight {
     /// What says so, until the transaction ends (`set local`) or until something else is said (`set`). No query: a transaction
     /// may still choose its isolation after it.
     pub(super) fn said_by(&self, set: &str) -> String {
-        let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
-        let (scope, caller) = (quoted(&self.scope), quoted(&self.caller));
+        let (scope, caller) = (literal(&self.scope), literal(&self.caller));
         format!("{set} ict_index.scope = {scope}; {set} ict_index.caller = {caller}")
     }
 }

@@ -1,7 +1,8 @@
-//! Statements written as SQL, bound with Rust values, prepared once per connection.
+//! Statements written as SQL, bound with Rust values, prepared once per connection where that is worth it.
 //!
 //! `diesel::sql_query` marks itself unsafe to cache, so PostgreSQL parses and plans it anew at every call.
-//! [`Sql`] does not: diesel then keeps it prepared under its text. See `docs/adr/0002-sql-as-text.md`.
+//! [`Sql`] does so only where it has to: otherwise diesel keeps it prepared under its text. See `docs/adr/0002-sql-as-text.md`
+//! and, for which texts those are, `docs/adr/0020-bounded-prepared-statements.md`.
 
 use std::borrow::Cow;
 
@@ -18,7 +19,7 @@ use diesel::{OptionalExtension, QueryResult};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
-use super::Conn;
+use super::{Conn, prepared};
 
 /// A Rust type that has exactly one SQL type in this service.
 pub trait Bindable: Send + 'static {
@@ -101,12 +102,20 @@ where
 pub struct Sql {
     text: Cow<'static, str>,
     binds: Vec<Box<dyn Bind>>,
-    kept: bool,
+    caching: Caching,
+}
+
+/// Whether a connection keeps a statement prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Caching {
+    /// As every text that stands in the source; a text that was put together only when it is used often.
+    Prepared,
+    Unprepared,
 }
 
 /// Begins a statement. Values go in by [`Sql::bind`] alone, never into the text.
 pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
-    Sql { text: text.into(), binds: Vec::new(), kept: true }
+    Sql { text: text.into(), binds: Vec::new(), caching: Caching::Prepared }
 }
 
 impl Sql {
@@ -120,7 +129,9 @@ impl Sql {
             push_counting_on(text, &part.text, whole.binds.len());
             text.push_str(after);
             whole.binds.extend(part.binds);
-            whole.kept &= part.kept;
+            if part.caching == Caching::Unprepared {
+                whole.caching = Caching::Unprepared;
+            }
         }
         whole
     }
@@ -138,7 +149,7 @@ impl Sql {
     /// by their values (years of partitions, arrays of any length). Prepared, they get one plan for all values after a few
     /// runs, made without knowing any.
     pub fn planned_each_time(mut self) -> Self {
-        self.kept = false;
+        self.caching = Caching::Unprepared;
         self
     }
 
@@ -156,12 +167,23 @@ impl Sql {
         format!("${}", self.binds.len())
     }
 
+    /// As it is sent. Composed texts are counted here, once for each time they are run.
+    fn for_sending(mut self) -> Self {
+        if let Cow::Owned(text) = &self.text
+            && self.caching == Caching::Prepared
+            && !prepared::is_used_often(text)
+        {
+            self.caching = Caching::Unprepared;
+        }
+        self
+    }
+
     /// All rows.
     pub async fn rows<R>(self, conn: &mut impl Connected) -> QueryResult<Vec<R>>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
-        self.load::<R>(&mut conn.shared()).await
+        self.for_sending().load::<R>(&mut conn.shared()).await
     }
 
     /// The one row; none is [`Error::NotFound`].
@@ -182,7 +204,7 @@ impl Sql {
 
     /// Runs the statement; answers how many rows it touched.
     pub async fn run(self, conn: &mut Conn) -> QueryResult<usize> {
-        self.execute(conn).await
+        self.for_sending().execute(conn).await
     }
 
     /// The one value of a statement whose column is named `value`.
@@ -257,7 +279,7 @@ fn push_counting_on(out: &mut String, text: &str, before: usize) {
 
 impl QueryFragment<Pg> for Sql {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        if !self.kept {
+        if self.caching == Caching::Unprepared {
             out.unsafe_to_cache_prepared();
         }
         out.push_sql(&self.text);
@@ -290,6 +312,6 @@ mod tests {
             whole.text,
             "with a as (select $1, $2, $1) (select $3 from t where x = $14 and y ~ '^a$') order by 1"
         );
-        assert_eq!((whole.binds.len(), whole.kept), (3, false));
+        assert_eq!((whole.binds.len(), whole.caching), (3, Caching::Unprepared));
     }
 }

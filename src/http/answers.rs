@@ -51,18 +51,29 @@ impl Answer {
             return None;
         }
         let tag = EntityTag::of_header(headers.get(header::ETAG)?)?;
+        let content_type = headers.get(header::CONTENT_TYPE)?.clone();
+        Some(Self { replica_lag: lag, ..Self::tagged(&route, body, content_type, tag) })
+    }
+
+    /// A JSON document that stays as it is, tagged by its bytes.
+    pub fn json(route: &str, body: Bytes) -> Self {
+        let tag = EntityTag::of_bytes(&body);
+        Self::tagged(route, body, HeaderValue::from_static("application/json"), tag)
+    }
+
+    fn tagged(route: &str, body: Bytes, content_type: HeaderValue, tag: EntityTag) -> Self {
         let tag_headers =
             [Coding::Identity, Coding::Gzip, Coding::Brotli].map(|coding| tag.header_value_of(coding));
-        Some(Self {
+        Self {
             route: route.into(),
             body,
-            content_type: headers.get(header::CONTENT_TYPE)?.clone(),
+            content_type,
             tag,
             tag_headers,
-            replica_lag: lag,
+            replica_lag: None,
             gzip: OnceCell::new(),
             brotli: OnceCell::new(),
-        })
+        }
     }
 
     /// 200 in the form the caller takes, or 304 when the caller holds it in any form.

@@ -49,6 +49,10 @@ codes! {
     InvalidCursor = "INVALID_CURSOR", BAD_REQUEST, "Con trỏ trang không hợp lệ hoặc thuộc truy vấn khác", "The cursor is invalid or belongs to another query";
     ValueOutOfRange = "VALUE_OUT_OF_RANGE", BAD_REQUEST, "Giá trị nằm ngoài phạm vi lưu trữ được", "A value is outside the range that can be stored";
     InvalidHeader = "INVALID_HEADER", BAD_REQUEST, "Tiêu đề yêu cầu không hợp lệ", "Invalid request header";
+    InvalidPath = "INVALID_PATH", BAD_REQUEST, "Đường dẫn không viết theo dạng chuẩn", "The path is not in its canonical form";
+    TooManyParameters = "TOO_MANY_PARAMETERS", BAD_REQUEST, "Quá nhiều tham số", "Too many query parameters";
+    UriTooLong = "URI_TOO_LONG", URI_TOO_LONG, "Địa chỉ yêu cầu quá dài", "The path and query are too long";
+    HeadersTooLarge = "HEADERS_TOO_LARGE", REQUEST_HEADER_FIELDS_TOO_LARGE, "Các tiêu đề yêu cầu quá lớn", "The request headers are too large";
     // Who
     Unauthenticated = "UNAUTHENTICATED", UNAUTHORIZED, "Cần đăng nhập", "Authentication is required";
     InvalidToken = "INVALID_TOKEN", UNAUTHORIZED, "Mã truy cập không hợp lệ hoặc đã hết hạn", "The access token is invalid or expired";

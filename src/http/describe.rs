@@ -1,19 +1,32 @@
 //! The API's description: what all operations have in common is added here once, and what it says is what is enforced.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi as Document;
 
+use super::answers::Answer;
 use super::book::XLSX;
 
 /// The finished description, ready to be served and asked.
 #[derive(Clone, Debug)]
 pub struct Description {
-    text: String,
+    document: Arc<Answer>,
+    text: Arc<str>,
     /// By route template, then by method.
     operations: HashMap<String, HashMap<String, Operation>>,
+    response_cached: Vec<ResponseCached>,
+}
+
+/// A `GET` whose declaration says `x-response-cache`: its answer depends on path, query, format and generation alone, never on who asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResponseCached {
+    /// Without parameters, so that the template is the path.
+    pub path: String,
+    /// What the operation asks of its callers.
+    pub permission: String,
 }
 
 /// What is enforced of an operation.
@@ -39,6 +52,7 @@ impl Description {
         let mut value = serde_json::to_value(document).map_err(|e| e.to_string())?;
         super::extended::open(&mut value);
         let mut operations: HashMap<String, HashMap<String, Operation>> = HashMap::new();
+        let response_cached = response_cached(&value)?;
         each_operation(&mut value, |path, method, operation| {
             let content = operation.pointer("/responses/200/content");
             let other_formats =
@@ -48,12 +62,28 @@ impl Description {
             complete(path, method, operation);
         });
         let text = serde_json::to_string_pretty(&value).map_err(|e| e.to_string())? + "\n";
-        Ok(Self { text, operations })
+        let document = Arc::new(Answer::json("/openapi.json", text.clone().into()));
+        Ok(Self { document, text: text.into(), operations, response_cached })
+    }
+
+    /// The operations that opted into the response cache.
+    pub fn response_cached(&self) -> &[ResponseCached] {
+        &self.response_cached
+    }
+
+    /// Whether this is an operation, for the labels of metrics.
+    pub fn names(&self, template: &str, method: &str) -> bool {
+        self.operations.get(template).is_some_and(|methods| methods.contains_key(method))
+    }
+
+    /// The document as text.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The document as served at `/openapi.json`.
-    pub fn text(&self) -> &str {
-        &self.text
+    pub fn document(&self) -> &Answer {
+        &self.document
     }
 
     /// The operation that a request is for.
@@ -93,6 +123,28 @@ fn each_operation(document: &mut Value, mut visit: impl FnMut(&str, &str, &mut V
             visit(path, method, operation);
         }
     }
+}
+
+/// Only a `GET` of one plain path that names its permission can opt in.
+fn response_cached(document: &Value) -> Result<Vec<ResponseCached>, String> {
+    let mut all = Vec::new();
+    let paths = document.get("paths").and_then(Value::as_object);
+    for (path, item) in paths.into_iter().flatten() {
+        for (method, operation) in item.as_object().into_iter().flatten() {
+            if operation.get("x-response-cache").is_none() {
+                continue;
+            }
+            let requirements = operation.get("security").and_then(Value::as_array);
+            let permission = requirements
+                .into_iter()
+                .flatten()
+                .find_map(|one| one.pointer("/bearer/0").and_then(Value::as_str))
+                .filter(|_| method == "get" && !path.contains('{'))
+                .ok_or_else(|| format!("{method} {path} cannot opt into the response cache"))?;
+            all.push(ResponseCached { path: path.clone(), permission: permission.to_owned() });
+        }
+    }
+    Ok(all)
 }
 
 fn query_parameters(operation: &Value) -> HashSet<String> {

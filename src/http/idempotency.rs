@@ -9,6 +9,8 @@ use crate::db::{Conn, QueryResult, sql};
 
 /// How long an answer is kept.
 const KEPT_HOURS: i64 = 72;
+/// Answers kept of one caller: each is a row, and not every one of them belongs to something that changed.
+const MOST_KEYS: i64 = 20_000;
 
 /// A request that may be repeated: who sends it, under which key, and what it asks.
 #[derive(Clone, Debug)]
@@ -102,12 +104,13 @@ impl Repeatable {
         }
     }
 
-    /// Keeps the answer for a repetition.
-    pub async fn store(&self, conn: &mut Conn, reply: &Reply) -> QueryResult<()> {
+    /// Keeps the answer for a repetition; 429 for a caller who has too many kept.
+    pub async fn store(&self, conn: &mut Conn, reply: &Reply) -> Result<(), Problem> {
         let body = reply.replay_body.clone().unwrap_or_else(|| reply.body.clone());
-        sql(
+        let stored = sql(
             "insert into idempotency_keys (caller, key, fingerprint, status, content_type, etag, location, body, created_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+             select $1, $2, $3, $4, $5, $6, $7, $8, $9 \
+             where (select count(*) from (select from idempotency_keys where caller = $1 limit $10) as held) < $10 \
              on conflict (caller, key) do update set fingerprint = excluded.fingerprint, status = excluded.status, \
              content_type = excluded.content_type, etag = excluded.etag, location = excluded.location, \
              body = excluded.body, created_at = excluded.created_at",
@@ -121,10 +124,19 @@ impl Repeatable {
         .bind(reply.location.clone())
         .bind(body)
         .bind(self.now)
+        .bind(MOST_KEYS)
         .run(conn)
         .await?;
-        Ok(())
+        if stored > 0 { Ok(()) } else { Err(too_many()) }
     }
+}
+
+fn too_many() -> Problem {
+    let detail = msg!(
+        "Tối đa {MOST_KEYS} khóa Idempotency-Key trong {KEPT_HOURS} giờ.",
+        "At most {MOST_KEYS} keys in {KEPT_HOURS} hours."
+    );
+    Problem::with(Code::TooManyRequests, detail).retry_after(3600)
 }
 
 /// Forgets answers older than they are kept for.

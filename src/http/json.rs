@@ -5,12 +5,12 @@ use std::pin::Pin;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use actix_web::web::{Bytes, BytesMut};
 use actix_web::{FromRequest, HttpRequest};
-use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
+use super::bodies::{Body, BodyMemory, Claim};
+use super::offload::Offload;
 use super::{Code, Msg, Problem, Violations, serde_text};
 use crate::values::nfc;
 
@@ -32,25 +32,43 @@ pub struct ValidJson<T> {
     pub value: T,
     /// SHA-256 of the bytes sent, for `Idempotency-Key`.
     pub digest: Vec<u8>,
+    /// Its bytes of the budget, until the handler has done with it.
+    pub claim: Claim,
 }
 
-impl<T: DeserializeOwned + Check + 'static> FromRequest for ValidJson<T> {
+impl<T: DeserializeOwned + Check + Send + 'static> FromRequest for ValidJson<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let headers = media_type(request).and_then(|()| no_encoding(request));
-        let payload = payload.take();
+        let (payload, claim, offload) = (payload.take(), claim_of(request), offload_of(request));
         Box::pin(async move {
             headers?;
-            let bytes = read_body(payload, T::MOST_BYTES).await?;
-            let value: T = parse(&bytes)?;
-            let mut faults = Violations::default();
-            value.check(&mut faults);
-            faults.into_result()?;
-            Ok(Self { value, digest: Sha256::digest(&bytes).to_vec() })
+            let body = read_body(payload, T::MOST_BYTES, claim).await?;
+            let ((value, digest), claim) = body.parse(&offload, valid::<T>).await?;
+            Ok(Self { value, digest, claim })
         })
     }
+}
+
+/// The value and the digest of its bytes.
+fn valid<T: DeserializeOwned + Check>(bytes: &[u8]) -> Result<(T, Vec<u8>), Problem> {
+    let value: T = parse(bytes)?;
+    let mut faults = Violations::default();
+    value.check(&mut faults);
+    faults.into_result()?;
+    Ok((value, Sha256::digest(bytes).to_vec()))
+}
+
+/// What a request's body may take of the budget.
+pub fn claim_of(request: &HttpRequest) -> Claim {
+    BodyMemory::of(request).claim(request)
+}
+
+/// Where this application's large bodies are parsed.
+pub(super) fn offload_of(request: &HttpRequest) -> Offload {
+    request.app_data::<Offload>().cloned().unwrap_or_default()
 }
 
 /// `#[serde(deserialize_with = "json::at_most::<_, _, N>")]`: a list that is refused as soon as it is too long, not when it is in
@@ -113,9 +131,9 @@ const BODY_SECONDS: u64 = 13;
 
 /// Reads at most `most` bytes, without waiting for ever.
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
-pub async fn read_body(payload: Payload, most: usize) -> Result<Bytes, Problem> {
+pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Body, Problem> {
     let limit = std::time::Duration::from_secs(BODY_SECONDS);
-    tokio::time::timeout(limit, collect(payload, most)).await.unwrap_or_else(|_| {
+    tokio::time::timeout(limit, Body::collect(payload, most, claim)).await.unwrap_or_else(|_| {
         Err(Problem::with(
             Code::MalformedBody,
             msg!(
@@ -124,21 +142,6 @@ pub async fn read_body(payload: Payload, most: usize) -> Result<Bytes, Problem> 
             ),
         ))
     })
-}
-
-async fn collect(mut payload: Payload, most: usize) -> Result<Bytes, Problem> {
-    let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::new(Code::MalformedBody))?;
-        if body.len() + chunk.len() > most {
-            return Err(Problem::with(
-                Code::PayloadTooLarge,
-                msg!("Tối đa {most} byte.", "At most {most} bytes."),
-            ));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body.freeze())
 }
 
 /// Parses strictly: unknown, missing and repeated fields, wrong types and trailing text are 400 with a pointer.

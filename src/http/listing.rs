@@ -12,12 +12,16 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::csv::Format;
-use super::{Code, Msg, Problem, serde_text};
+use super::{Code, Msg, Problem, dates, serde_text};
 use crate::db::list::{Order, Slice, SortKey, Window};
 use crate::values::hex;
 
 const DEFAULT_LIMIT: i64 = 50;
 const MOST: i64 = 200;
+/// Values of one parameter, separated by commas.
+const MOST_VALUES: usize = 500;
+/// Sort keys that are looked at: no list has as many, so a longer list names one twice, or one that is not there.
+const MOST_SORT_KEYS: usize = 32;
 
 /// Parameters that every list takes.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -217,6 +221,7 @@ fn hash(text: &str) -> String {
 fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
     text.into_iter()
         .flat_map(|t| t.split(','))
+        .take(MOST_SORT_KEYS)
         .map(|part| match part.strip_prefix('-') {
             Some(name) => (name.to_owned(), true),
             None => (part.to_owned(), false),
@@ -270,6 +275,12 @@ fn parameter_problem(path: &str, text: &str) -> Problem {
     }
     let name = if path == "." { named } else { path };
     match Code::parse(text) {
+        _ if text == TOO_MANY_VALUES => {
+            invalid(name, msg!("Tối đa {MOST_VALUES} giá trị.", "At most {MOST_VALUES} values."))
+        }
+        _ if text == dates::IMPLAUSIBLE => {
+            invalid(name, Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199."))
+        }
         Some(code) => Problem::at(code, format!("?{name}"), code.title()),
         None => Problem::at(Code::InvalidParameter, format!("?{name}"), serde_text::told(text)),
     }
@@ -280,6 +291,8 @@ pub fn invalid(name: &str, detail: Msg) -> Problem {
     Problem::at(Code::InvalidParameter, format!("?{name}"), detail)
 }
 
+const TOO_MANY_VALUES: &str = "too many values";
+
 /// `a,b,c` in one parameter: any of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnyOf<T>(pub Vec<T>);
@@ -287,6 +300,9 @@ pub struct AnyOf<T>(pub Vec<T>);
 impl<'de, T: DeserializeOwned> Deserialize<'de> for AnyOf<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
+        if text.bytes().filter(|byte| *byte == b',').count() >= MOST_VALUES {
+            return Err(serde::de::Error::custom(TOO_MANY_VALUES));
+        }
         let parts = text.split(',').map(|part| {
             let value = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(part);
             T::deserialize(value).map_err(serde::de::Error::custom)

@@ -19,14 +19,14 @@ const BUCKETS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RequestLabels {
-    method: String,
+    method: &'static str,
     route: String,
     status: u16,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct RouteLabels {
-    method: String,
+    method: &'static str,
     route: String,
 }
 
@@ -74,6 +74,8 @@ struct Gauges {
     answer_misses: Reading,
     token_hits: Reading,
     token_misses: Reading,
+    body_bytes: Gauge,
+    refused_bodies: Reading,
 }
 
 /// A counter that is kept elsewhere.
@@ -113,6 +115,12 @@ impl Gauges {
         registry.register("answers_bytes", "Bytes of answers kept at the most", self.answer_bytes.clone());
         registry.register("tokens_hits", "Tokens known from a moment ago", self.token_hits.clone());
         registry.register("tokens_misses", "Tokens that had to be verified", self.token_misses.clone());
+        registry.register("bodies_bytes", "Bytes of request bodies held in memory", self.body_bytes.clone());
+        registry.register(
+            "refused_bodies",
+            "Request bodies told to come again: too many bytes were held",
+            self.refused_bodies.clone(),
+        );
         registry.register(
             "changes_listening",
             "1 while changes are heard of and answers given from memory",
@@ -125,7 +133,7 @@ impl Gauges {
         );
     }
 
-    fn read(&self, db: &Db, answers: (u64, u64, u64), tokens: (u64, u64)) {
+    fn read(&self, db: &Db, answers: (u64, u64, u64), tokens: (u64, u64), bodies: (u64, u64)) {
         let (open, idle, waiting) = db.pool_status();
         let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let long = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -144,6 +152,8 @@ impl Gauges {
         read_off(&self.answer_misses, answers.1);
         read_off(&self.token_hits, tokens.0);
         read_off(&self.token_misses, tokens.1);
+        self.body_bytes.set(long(bodies.0));
+        read_off(&self.refused_bodies, bodies.1);
     }
 }
 
@@ -172,8 +182,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// `route` is the template, so that the number of series stays bounded.
-    pub fn observe(&self, method: &str, route: &str, status: u16, duration: Duration) {
+    /// `method` is a [`super::methods::label`] and `route` the template of one of our routes or `-`: closed sets, so that no caller
+    /// can add series.
+    pub fn observe(&self, method: &'static str, route: &str, status: u16, duration: Duration) {
         let registry = Arc::as_ptr(&self.registry).addr();
         THIS_THREADS.with_borrow_mut(|handles| {
             let place = handles.iter().position(|handle| {
@@ -202,17 +213,23 @@ impl Metrics {
         });
     }
 
-    fn handle(&self, registry: usize, method: &str, route: &str, status: u16) -> Handle {
-        let labels = RequestLabels { method: method.to_owned(), route: route.to_owned(), status };
-        let of_route = RouteLabels { method: method.to_owned(), route: route.to_owned() };
+    fn handle(&self, registry: usize, method: &'static str, route: &str, status: u16) -> Handle {
+        let labels = RequestLabels { method, route: route.to_owned(), status };
+        let of_route = RouteLabels { method, route: route.to_owned() };
         let requests = self.requests.get_or_create_owned(&labels);
         let durations = self.durations.get_or_create_owned(&of_route);
         Handle { registry, labels, requests, durations }
     }
 
-    /// The exposition format of all metrics. `answers`: found, not found, bytes; `tokens`: found, not found.
-    pub fn render(&self, db: &Db, answers: (u64, u64, u64), tokens: (u64, u64)) -> String {
-        self.gauges.read(db, answers, tokens);
+    /// The exposition format of all metrics. `answers`: found, not found, bytes; `tokens`: found, not found; `bodies`: bytes, refused.
+    pub fn render(
+        &self,
+        db: &Db,
+        answers: (u64, u64, u64),
+        tokens: (u64, u64),
+        bodies: (u64, u64),
+    ) -> String {
+        self.gauges.read(db, answers, tokens, bodies);
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -3,6 +3,7 @@
 //! Domains use [`Problem`], [`Code`], [`Violations`], [`ValidJson`], [`Listing`], [`Reply`] and [`PathOf`].
 
 pub mod answers;
+pub mod bodies;
 pub mod book;
 mod cells;
 pub mod client_address;
@@ -10,6 +11,7 @@ pub mod code;
 pub mod computed;
 pub mod connection;
 pub mod csv;
+pub mod dates;
 pub mod describe;
 pub mod encoding;
 pub mod etag;
@@ -19,7 +21,9 @@ pub mod idempotency;
 pub mod json;
 pub mod listing;
 pub mod locale;
+pub mod methods;
 pub mod metrics;
+pub mod offload;
 pub mod one_or_many;
 pub mod patch;
 pub mod path;
@@ -30,6 +34,7 @@ pub mod request;
 pub mod row_reader;
 pub mod rows;
 mod serde_text;
+pub mod target;
 
 pub use code::Code;
 pub use etag::{EntityTag, Preconditions};

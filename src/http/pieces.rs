@@ -17,6 +17,9 @@ use super::connection::{Activity, activity_of};
 
 /// Bytes of a piece: what actix gathers before it writes.
 const PIECE: usize = 32 * 1024;
+/// Pieces after which other connections of the worker get their turn. A fast reader takes a long answer as quickly as it is written:
+/// hundreds of them at once would each be written whole before anybody else is looked at.
+const TURN: usize = 4;
 
 /// The same answer; its body in pieces if it is longer than one.
 pub fn in_pieces(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
@@ -27,7 +30,7 @@ pub fn in_pieces(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
 fn cut(body: BoxBody, activity: Option<Arc<Activity>>) -> BoxBody {
     match body.size() {
         BodySize::Sized(length) if length > PIECE as u64 => match body.try_into_bytes() {
-            Ok(rest) => BoxBody::new(Pieces { rest, activity }),
+            Ok(rest) => BoxBody::new(Pieces { rest, activity, in_turn: 0 }),
             Err(body) => body,
         },
         BodySize::Stream => match activity {
@@ -66,6 +69,8 @@ impl MessageBody for Streamed {
 struct Pieces {
     rest: Bytes,
     activity: Option<Arc<Activity>>,
+    /// Pieces handed over since others had their turn.
+    in_turn: usize,
 }
 
 impl MessageBody for Pieces {
@@ -75,10 +80,19 @@ impl MessageBody for Pieces {
         BodySize::Sized(self.rest.len() as u64)
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Infallible>>> {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
+        if self.in_turn == TURN {
+            self.in_turn = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.in_turn += 1;
         if let Some(activity) = &self.activity {
             activity.waits_anew();
         }
@@ -117,6 +131,28 @@ mod tests {
             assert_eq!(pieces.len(), length.div_ceil(PIECE));
             assert!(pieces.iter().all(|piece| (1..=PIECE).contains(&piece.len())));
         }
+    }
+
+    #[actix_web::test]
+    async fn others_get_their_turn_while_a_long_body_is_written() {
+        let mut body = std::pin::pin!(cut(BoxBody::new(vec![0_u8; 10 * PIECE]), None));
+        let (mut polls, mut turns) = (0, 0);
+        poll_fn(|context| {
+            polls += 1;
+            for handed_over in 0.. {
+                match body.as_mut().poll_next(context) {
+                    Poll::Ready(None) => return Poll::Ready(()),
+                    Poll::Ready(Some(_)) => assert!(handed_over < TURN),
+                    Poll::Pending => {
+                        turns += 1;
+                        return Poll::Pending;
+                    }
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+        assert_eq!((polls, turns), (3, 2), "10 pieces, four in a turn");
     }
 
     #[actix_web::test]

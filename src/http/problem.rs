@@ -62,6 +62,11 @@ impl Problem {
         Self { errors: vec![violation], ..Self::new(outer) }
     }
 
+    /// A problem about several places in the request.
+    pub fn of_all(code: Code, errors: Vec<Violation>) -> Self {
+        Self { errors, ..Self::new(code) }
+    }
+
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
-use super::json::{no_encoding, read_body};
+use super::bodies::{Body, Claim};
+use super::json::{claim_of, no_encoding, offload_of, read_body};
+use super::offload::Offload;
 use super::row_reader::{FlatRow, MOST_LINE, Row, RowFormat, RowReader};
 use super::{Check, Code, Msg, Problem, ValidJson, Violations};
 use crate::db::minimum_rate::{IDLE_TIMEOUT, MinimumRate};
@@ -36,6 +38,8 @@ pub enum Upload<T> {
 pub struct RowStream {
     pub format: RowFormat,
     payload: Payload,
+    claim: Claim,
+    offload: Offload,
     /// Read while the first row was waited for.
     read: Vec<Bytes>,
     ended: bool,
@@ -54,7 +58,7 @@ pub enum Piece {
     End,
 }
 
-impl<T: DeserializeOwned + Check + 'static> FromRequest for Upload<T> {
+impl<T: DeserializeOwned + Check + Send + 'static> FromRequest for Upload<T> {
     type Error = Problem;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
@@ -63,8 +67,8 @@ impl<T: DeserializeOwned + Check + 'static> FromRequest for Upload<T> {
         match format {
             Err(problem) => Box::pin(async { Err(problem) }),
             Ok(Some(format)) => {
-                let payload = payload.take();
-                Box::pin(async move { Ok(Self::Rows(RowStream::new(format, payload).begun().await?)) })
+                let stream = RowStream::new(format, payload.take(), claim_of(request), offload_of(request));
+                Box::pin(async move { Ok(Self::Rows(stream.begun().await?)) })
             }
             Ok(None) => {
                 let whole = ValidJson::from_request(request, payload);
@@ -102,8 +106,8 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
 }
 
 impl RowStream {
-    fn new(format: RowFormat, payload: Payload) -> Self {
-        Self { format, payload, read: Vec::new(), ended: false }
+    fn new(format: RowFormat, payload: Payload, claim: Claim, offload: Offload) -> Self {
+        Self { format, payload, claim, offload, read: Vec::new(), ended: false }
     }
 
     /// Reads on until the first row is there whole, as far as line breaks show it. Permits are asked for only then.
@@ -153,15 +157,20 @@ impl RowStream {
         Ok(())
     }
 
-    /// All bytes, at most `most` of them.
-    pub async fn whole(mut self, most: usize) -> Result<Bytes, Problem> {
-        let read = std::mem::take(&mut self.read).into_iter().map(Ok);
-        let rest: Pin<Box<dyn Stream<Item = _>>> = match self.ended {
+    /// What `parse` makes of all bytes, at most `most` of them, and their claim.
+    pub async fn whole<T: Send + 'static>(
+        self,
+        most: usize,
+        parse: impl FnOnce(RowFormat, &[u8]) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<(T, Claim), Problem> {
+        let Self { format, payload, claim, offload, read, ended } = self;
+        let rest: Pin<Box<dyn Stream<Item = _>>> = match ended {
             true => Box::pin(stream::empty()),
-            false => Box::pin(self.payload),
+            false => Box::pin(payload),
         };
-        let all: Pin<Box<dyn Stream<Item = _>>> = Box::pin(stream::iter(read).chain(rest));
-        read_body(Payload::from(all), most).await
+        let all: Pin<Box<dyn Stream<Item = _>>> = Box::pin(stream::iter(read.into_iter().map(Ok)).chain(rest));
+        let body: Body = read_body(Payload::from(all), most, claim).await?;
+        body.parse(&offload, move |bytes| parse(format, bytes)).await
     }
 }
 
@@ -226,9 +235,11 @@ pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Res
 
 #[cfg(test)]
 mod tests {
+    use actix_web::test::TestRequest;
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::http::bodies::BodyMemory;
 
     fn stream_of(format: RowFormat, pieces: &[&'static str], then: bool) -> RowStream {
         let sent: Vec<_> = pieces.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect();
@@ -237,7 +248,8 @@ mod tests {
             false => Box::pin(stream::empty()),
         };
         let all: Pin<Box<dyn Stream<Item = _>>> = Box::pin(stream::iter(sent).chain(rest));
-        RowStream::new(format, Payload::from(all))
+        let claim = BodyMemory::new(1).claim(&TestRequest::default().to_http_request());
+        RowStream::new(format, Payload::from(all), claim, Offload::default())
     }
 
     #[tokio::test]
@@ -259,7 +271,8 @@ mod tests {
     async fn nothing_is_lost_that_was_read_before_it_began() {
         let pieces = ["agency,service\nSO", "-YT,1\nSO-T", "TTT,2\n"];
         let begun = stream_of(RowFormat::Csv, &pieces, false).begun().await.unwrap();
-        assert_eq!(begun.whole(1_000).await.unwrap(), pieces.concat());
+        let (all, _claim) = begun.whole(1_000, |_, bytes| Ok(bytes.to_vec())).await.unwrap();
+        assert_eq!(all, pieces.concat().into_bytes());
         let begun = stream_of(RowFormat::Csv, &pieces, false).begun().await.unwrap();
         let (sender, mut receiver) = tokio::sync::mpsc::channel(10);
         begun.send_to(sender).await.unwrap();

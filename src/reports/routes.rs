@@ -9,7 +9,8 @@ use super::wire::MonthlyReport;
 use crate::auth::Access;
 use crate::auth::permission::ReadReports;
 use crate::http::book::{BookFormat, BookParams, XLSX};
-use crate::http::{Code, EntityTag, PathOf, Problem, Reply};
+use crate::http::{Code, EntityTag, PathOf, Preconditions, Problem, Reply};
+use crate::state::State;
 use crate::values::Month;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -39,6 +40,7 @@ async fn monthly_report(
     access: Access<ReadReports>,
     month: PathOf<String>,
     format: BookFormat,
+    state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let month: Month = month.0.parse().map_err(|_| Problem::new(Code::MalformedMonth))?;
     let today = access.today();
@@ -49,19 +51,26 @@ async fn monthly_report(
     let question = question(month, today);
     // Long where earlier months are counted: others must not wait behind it on a shared connection.
     let read = access.read(async move |conn| read(&mut &*conn, month, &question).await).await?;
-    let report = compose(read, month, today);
-    let json = Reply::ok(&report)?;
+    let conditions = access.conditions.clone();
+    state.offload().run(move || reply(&compose(read, month, today), month, format, &conditions)).await?
+}
+
+fn reply(
+    report: &MonthlyReport,
+    month: Month,
+    format: BookFormat,
+    conditions: &Preconditions,
+) -> Result<Reply, Problem> {
+    let json = Reply::ok(report)?;
     let tag = EntityTag::of_bytes(&[json.body.as_slice(), format!("{format:?}").as_bytes()].concat());
-    if access.conditions.is_fresh(&tag) {
+    if conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
     if format == BookFormat::Json {
         return Ok(json.tagged(&tag));
     }
     let name = format!("ict-index-{month}.xlsx");
-    let body = web::block(move || workbook(&report)).await;
-    let failed =
-        |error: &dyn std::fmt::Display| Problem::internal(format!("cannot write the workbook: {error}"));
-    let body = body.map_err(|error| failed(&error))?.map_err(|error| failed(&error))?;
+    let body =
+        workbook(report).map_err(|error| Problem::internal(format!("cannot write the workbook: {error}")))?;
     Ok(Reply::file(XLSX, name, body).tagged(&tag))
 }

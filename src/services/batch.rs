@@ -16,9 +16,11 @@ use crate::audit;
 use crate::auth::permission::WriteServices;
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
+use crate::http::bodies::Claim;
 use crate::http::row_reader::FlatRow;
 use crate::http::rows::{Upload, read_all};
 use crate::http::{Check, Code, Listing, Problem, Reply, ValidJson, Violations, json};
+use crate::values::is_plausible_day;
 
 /// Rows of one batch.
 const MOST_ROWS: usize = 10_000;
@@ -138,28 +140,33 @@ pub async fn merge_service_batch(
     body: Upload<ServiceBatch>,
 ) -> Result<Reply, Problem> {
     let (actor, dry_run) = (access.actor(), params.filter.dry_run.unwrap_or_default());
-    let (rows, digest) = read(body).await?;
-    access
-        .post(&digest, async move |conn| {
-            let counts = store(conn, &actor, rows, dry_run).await?;
-            Reply::ok(&ServiceBatchResult { dry_run, counts })
-        })
-        .await
+    let (rows, digest, _claim) = read(body).await?;
+    let work = async move |conn: &mut Conn| {
+        let counts = store(conn, &actor, rows, dry_run).await?;
+        Reply::ok(&ServiceBatchResult { dry_run, counts })
+    };
+    if dry_run {
+        // Leaves nothing behind, not even its answer under an `Idempotency-Key`.
+        return access.transaction_or_dry_run(true, work).await;
+    }
+    access.post(&digest, work).await
 }
 
-/// The rows, whichever way they are written, and the digest of the bytes.
-async fn read(body: Upload<ServiceBatch>) -> Result<(Vec<ServiceBatchRow>, Vec<u8>), Problem> {
+/// The rows, whichever way they are written, the digest of the bytes, and their claim.
+async fn read(body: Upload<ServiceBatch>) -> Result<(Vec<ServiceBatchRow>, Vec<u8>, Claim), Problem> {
     let stream = match body {
-        Upload::Whole(ValidJson { value, digest }) => return Ok((value.rows, digest)),
+        Upload::Whole(ValidJson { value, digest, claim }) => return Ok((value.rows, digest, claim)),
         Upload::Rows(stream) => stream,
     };
-    let format = stream.format;
-    let bytes = stream.whole(ServiceBatch::MOST_BYTES).await?;
-    let batch = ServiceBatch { rows: read_all(format, &bytes, MOST_ROWS)? };
-    let mut faults = Violations::default();
-    batch.check(&mut faults);
-    faults.into_result()?;
-    Ok((batch.rows, Sha256::digest(&bytes).to_vec()))
+    let parse = |format, bytes: &[u8]| {
+        let batch = ServiceBatch { rows: read_all(format, bytes, MOST_ROWS)? };
+        let mut faults = Violations::default();
+        batch.check(&mut faults);
+        faults.into_result()?;
+        Ok((batch.rows, Sha256::digest(bytes).to_vec()))
+    };
+    let ((rows, digest), claim) = stream.whole(ServiceBatch::MOST_BYTES, parse).await?;
+    Ok((rows, digest, claim))
 }
 
 impl FlatRow for ServiceBatchRow {
@@ -211,7 +218,9 @@ pub async fn store(
     let codes =
         rows.iter().map(|row| &row.code).chain(rows.iter().filter_map(|row| row.duplicate_of.as_ref()));
     let existing = batch_model::lock(conn, codes.cloned().collect(), today).await?;
-    let days = rows.iter().filter_map(|row| Some((row.code.clone(), row.effective_from?))).collect();
+    // Days out of the calendar are a fault of their row; the database is not asked about them.
+    let day_of = |row: &ServiceBatchRow| row.effective_from.filter(|day| is_plausible_day(*day));
+    let days = rows.iter().filter_map(|row| Some((row.code.clone(), day_of(row)?))).collect();
     let levels = batch_model::levels_on(conn, days).await?;
     let named = rows.iter().filter_map(|row| row.agencies.as_ref()).flatten().cloned().collect();
     let agencies = agencies::ids_of(conn, named).await?;

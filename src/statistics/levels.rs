@@ -1,6 +1,6 @@
 //! Procedures by online level, as they stood on the last day of a period.
 
-use actix_web::get;
+use actix_web::{get, web};
 use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -15,7 +15,11 @@ use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::AnyOf;
 use crate::http::{Listing, Problem, Reply};
 use crate::services::wire::fields_of;
+use crate::state::State;
 use crate::values::{Decimal, Period};
+
+/// Of one group as JSON.
+const ITEM_BYTES: usize = 1024;
 
 /// What level statistics are grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -194,12 +198,14 @@ fn aimed_at() -> Vec<String> {
     tag = "statistics",
     params(LevelParams, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
     responses((status = 200, description = "The statistic", content((Statistic<LevelItem> = "application/json"), (String = "text/csv")))),
+    extensions(("x-response-cache" = json!(true))),
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/statistics/service-levels")]
 pub async fn service_levels(
     access: Access<ReadStatistics>,
     params: Listing<LevelParams>,
+    state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let LevelParams { period, group_by, agency, field } = params.filter;
     let query = LevelQuery {
@@ -220,10 +226,16 @@ pub async fn service_levels(
         })
         .await?;
     let coverage = Coverage::of(agencies, query.agencies.as_deref())?;
-    let items = rows.into_iter().map(|row| LevelItem::of(group_of(group_by, &row), &row, &aims)).collect();
-    let whole = Statistic::new(period, coverage, access.now(), items);
-    let lines: Vec<_> = whole.items.iter().map(|item| item.line(period)).collect();
-    whole.reply(&access.conditions, params.format, &lines)
+    let (now, conditions, format) = (access.now(), access.conditions.clone(), params.format);
+    let bytes = rows.len() * ITEM_BYTES;
+    let work = move || {
+        let items =
+            rows.into_iter().map(|row| LevelItem::of(group_of(group_by, &row), &row, &aims)).collect();
+        let whole = Statistic::new(period, coverage, now, items);
+        let lines: Vec<_> = whole.items.iter().map(|item| item.line(period)).collect();
+        whole.reply(&conditions, format, &lines)
+    };
+    state.offload().run_if_large(bytes, work).await?
 }
 
 /// The rates of a group, measured against nothing.

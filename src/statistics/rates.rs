@@ -1,22 +1,27 @@
 //! Rates of dossiers handled online, per group.
 
-use actix_web::get;
+use actix_web::{get, web};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::metrics::Metric;
+use super::metrics::{Metric, Tally};
 use super::rate_counts::RateQuery;
 use super::rates_at_once;
-use super::wire::{Coverage, RateItem, Statistic};
+use super::targets::Aims;
+use super::wire::{Coverage, Group, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
-use crate::http::{Listing, Msg, Problem, Reply};
+use crate::http::{Listing, Msg, Preconditions, Problem, Reply};
 use crate::services::wire::fields_of;
+use crate::state::State;
 use crate::values::Period;
+
+/// Of one rate as JSON.
+const ITEM_BYTES: usize = 256;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(dossier_rates);
@@ -53,6 +58,7 @@ pub struct RateParams {
     field: Option<AnyOf<String>>,
     /// The counts as they stood at this instant: corrections made later are not in it. Procedures, levels and targets are today's.
     #[param(example = "2019-01-15T00:00:00Z")]
+    #[serde(default, deserialize_with = "crate::http::dates::instant")]
     as_of: Option<DateTime<Utc>>,
 }
 
@@ -118,12 +124,14 @@ impl CsvRow for RateLine<'_> {
     tag = "statistics",
     params(RateParams, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
     responses((status = 200, description = "The statistic", content((Statistic<RateItem> = "application/json"), (String = "text/csv")))),
+    extensions(("x-response-cache" = json!(true))),
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/statistics/dossier-rates")]
 async fn dossier_rates(
     access: Access<ReadStatistics>,
     params: Listing<RateParams>,
+    state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let metrics = params.filter.metrics()?;
     let RateParams { period, group_by, agency, field, as_of, .. } = params.filter;
@@ -142,14 +150,44 @@ async fn dossier_rates(
         access.fetch_figures(async |conn| Ok(rates_at_once::ask(conn, &query, ids.clone()).await?)).await?
     };
     let coverage = Coverage::of(found.expected, asked.as_deref())?;
-    let mut items = Vec::with_capacity(found.groups.len() * metrics.len());
-    for (group, tally) in &found.groups {
-        for metric in &metrics {
-            let aim = found.aims.find(metric.id, group);
-            items.push(RateItem::of(metric.id, None, group, metric.rate(tally), aim, true));
-        }
+    let counted = Counted {
+        period,
+        at: as_of.unwrap_or(access.now()),
+        coverage,
+        metrics,
+        groups: found.groups,
+        aims: found.aims,
+    };
+    let (conditions, format) = (access.conditions.clone(), params.format);
+    state.offload().run_if_large(counted.bytes(), move || counted.reply(&conditions, format)).await?
+}
+
+/// Everything that rates are worked out from: for many groups that takes a worker too long.
+struct Counted {
+    period: Period,
+    at: DateTime<Utc>,
+    coverage: Coverage,
+    metrics: Vec<Metric>,
+    groups: Vec<(Group, Tally)>,
+    aims: Aims,
+}
+
+impl Counted {
+    /// About what it takes as JSON.
+    fn bytes(&self) -> usize {
+        self.groups.len() * self.metrics.len() * ITEM_BYTES
     }
-    let whole = Statistic::new(period, coverage, as_of.unwrap_or(access.now()), items);
-    let lines: Vec<_> = whole.items.iter().map(|item| RateLine { period, item }).collect();
-    whole.reply(&access.conditions, params.format, &lines)
+
+    fn reply(self, conditions: &Preconditions, format: Format) -> Result<Reply, Problem> {
+        let mut items = Vec::with_capacity(self.groups.len() * self.metrics.len());
+        for (group, tally) in &self.groups {
+            for metric in &self.metrics {
+                let aim = self.aims.find(metric.id, group);
+                items.push(RateItem::of(metric.id, None, group, metric.rate(tally), aim, true));
+            }
+        }
+        let whole = Statistic::new(self.period, self.coverage, self.at, items);
+        let lines: Vec<_> = whole.items.iter().map(|item| RateLine { period: self.period, item }).collect();
+        whole.reply(conditions, format, &lines)
+    }
 }

@@ -10,6 +10,7 @@ use super::rate_counts::{self, RateQuery, TallyRow};
 use super::targets::{self, AimRow, Aims};
 use super::wire::Group;
 use crate::db::{QueryResult, Reader, Sql};
+use crate::values::Comparator;
 
 /// Rows of three kinds; each part's stay in its own order.
 const FRAME: &str = "select 1::smallint as part, row_number() over () as place, p.code, null::text as name, p.reported as first, p.in_part as second, \
@@ -34,7 +35,7 @@ row! {
         in_time: Option<i64>,
         online_received: Option<i64>,
         online_resolved: Option<i64>,
-        comparator: Option<String>,
+        comparator: Option<Comparator>,
         value: Option<BigDecimal>,
         value_to: Option<BigDecimal>,
         due: Option<NaiveDate>,

@@ -51,7 +51,7 @@ row! {
         pub code: String,
         pub of_agency: bool,
         pub agency: Option<String>,
-        pub comparator: String,
+        pub comparator: Comparator,
         pub value: BigDecimal,
         pub value_to: Option<BigDecimal>,
         pub due: NaiveDate,
@@ -75,8 +75,7 @@ impl FromIterator<AimRow> for Aims {
     fn from_iter<I: IntoIterator<Item = AimRow>>(rows: I) -> Self {
         let mut aims = Self::default();
         for row in rows {
-            let Some(comparator) = Comparator::parse(&row.comparator) else { continue };
-            let bound = Bound { comparator, value: row.value, value_to: row.value_to };
+            let bound = Bound { comparator: row.comparator, value: row.value, value_to: row.value_to };
             let aim = Aim { bound, due: row.due };
             match (row.of_agency, row.agency) {
                 (true, Some(agency)) => drop(aims.one_agency.insert((agency, row.code), aim)),

@@ -27,7 +27,7 @@ row! {
         pub agency: String,
         pub month: NaiveDate,
         /// As stored: never `locked`.
-        pub state: String,
+        pub state: State,
         pub revision: Option<i32>,
         pub accepted_revision: Option<i32>,
         pub submitted_by: Option<String>,
@@ -53,11 +53,9 @@ impl SubmissionRow {
 
     /// The state as it is shown.
     pub fn state(&self) -> State {
-        match State::parse(&self.state) {
-            Some(State::Accepted) if self.closing.is_some() => State::Locked,
-            Some(state) => state,
-            // The check constraint holds the others out.
-            None => State::Draft,
+        match self.state {
+            State::Accepted if self.closing.is_some() => State::Locked,
+            state => state,
         }
     }
 

@@ -38,6 +38,8 @@ impl State {
     }
 }
 
+stored_as_text!(State);
+
 /// What moves a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -36,6 +36,8 @@ impl Comparator {
     }
 }
 
+stored_as_text!(Comparator);
+
 /// A bound for a rate, in percent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bound {

@@ -193,7 +193,7 @@ async fn a_forged_cursor_and_an_impossible_day_are_the_callers_fault() {
     let answer = service.get(&format!("audit-events?limit=1&cursor={forged}")).as_(&token).send().await;
     answer.expect_problem(400, "INVALID_CURSOR");
     let answer = service.get("agencies?active_on=-10000-01-01").as_(&token).send().await;
-    answer.expect_problem(400, "VALUE_OUT_OF_RANGE");
+    answer.expect_problem(400, "INVALID_PARAMETER");
     let mut early = agency("A1");
     early["valid_from"] = json!("-10000-01-01");
     service.post("agencies", early).as_(&token).send().await.expect_problem(422, "INVALID_RANGE");

@@ -123,24 +123,24 @@ fn bodies() -> Vec<(String, Vec<u8>)> {
 }
 
 /// A caller for whom the operation is there.
-struct Callers {
-    coordinator: String,
-    admin: String,
+pub struct Callers {
+    pub coordinator: String,
+    pub admin: String,
 }
 
 impl Callers {
-    async fn of(service: &TestService) -> Self {
+    pub async fn of(service: &TestService) -> Self {
         Self { coordinator: service.token("coordinator").await, admin: service.token("admin").await }
     }
 
-    fn of_operation(&self, operation: &Operation) -> Option<&str> {
+    pub fn of_operation(&self, operation: &Operation) -> Option<&str> {
         let permission = operation.permission().unwrap()?;
         Some(if permission.roles().contains(&Role::Coordinator) { &self.coordinator } else { &self.admin })
     }
 }
 
 /// A path with plausible names.
-fn path_of(operation: &Operation) -> String {
+pub fn path_of(operation: &Operation) -> String {
     let path = operation
         .path
         .replace("{id}", "01890000-0000-7000-8000-000000000000")
@@ -175,7 +175,7 @@ fn check(operation: &Operation, answer: &Answer, what: &str) {
     }
 }
 
-fn prepared<'s>(
+pub fn prepared<'s>(
     service: &'s TestService,
     operation: &Operation,
     path: &str,
@@ -264,7 +264,7 @@ fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
     }
 }
 
-fn encoded(text: &str) -> String {
+pub fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 

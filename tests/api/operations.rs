@@ -82,14 +82,19 @@ async fn a_start_is_refused_for_everything_that_is_wrong_at_once() {
 }
 
 /// The binary on a test's database with its log in a file, ended with it.
-struct Logged {
-    child: Child,
+pub struct Logged {
+    pub child: Child,
     log: std::path::PathBuf,
-    url: String,
+    pub url: String,
 }
 
 impl Logged {
-    fn start(service: &TestService, filter: &str) -> Self {
+    pub fn start(service: &TestService, filter: &str) -> Self {
+        Self::start_with(service, filter, &[])
+    }
+
+    /// As [`Logged::start`], with further variables.
+    pub fn start_with(service: &TestService, filter: &str, further: &[(&str, &str)]) -> Self {
         let address = own_address();
         let log = std::env::temp_dir().join(format!("log-{}.txt", uuid::Uuid::now_v7()));
         let child = command(&[
@@ -99,6 +104,7 @@ impl Logged {
             ("DATABASE_UNSAFE", "allow"),
             ("RUST_LOG", filter),
         ])
+        .envs(further.iter().copied())
         .stderr(std::fs::File::create(&log).unwrap())
         .spawn()
         .expect("the binary starts");
@@ -110,10 +116,14 @@ impl Logged {
     }
 
     /// Status of a request sent by curl; 0: nobody listens.
-    async fn curl(&self, path: &str, arguments: &[&str]) -> u16 {
+    pub async fn curl(&self, path: &str, arguments: &[&str]) -> u16 {
+        Self::curl_at(&format!("{}{path}", self.url), arguments).await
+    }
+
+    pub async fn curl_at(url: &str, arguments: &[&str]) -> u16 {
         let mut curl = Command::new("curl");
         curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", "--path-as-is"]);
-        curl.args(arguments).arg(format!("{}{path}", self.url));
+        curl.args(arguments).arg(url);
         let output = tokio::task::spawn_blocking(move || curl.output().expect("curl runs")).await.unwrap();
         String::from_utf8(output.stdout).unwrap().parse().unwrap_or(0)
     }
@@ -186,15 +196,19 @@ async fn the_log_says_what_to_act_on_and_holds_no_secret_and_no_content() {
             .answered("/api/v1/agencies", &["-H", json, "-H", &bearer, "-d", r#"{"code":"PLANTED-body"#])
             .await,
         logged.answered("/api/v1/agencies?active_on=-10000-01-01", &["-H", &bearer]).await,
+        logged.answered("/api/v1/agencies?active_on=-262143-01-01", &["-H", &bearer]).await,
+        logged.answered(&format!("/api/v1/indicators?cursor={}", forged_cursor()), &["-H", &bearer]).await,
     ];
-    assert_eq!(statuses, [200, 401, 401, 401, 401, 200, 404, 404, 400, 201, 400, 400]);
+    assert_eq!(statuses, [200, 401, 401, 401, 401, 200, 404, 404, 400, 201, 400, 400, 400, 400]);
     let database = service.url().rsplit_once('/').unwrap().1.to_owned();
     until("the lines are written", async || {
         logged.text().lines().filter(|line| line.contains("access]") && line.contains("status=400")).count()
-            >= 3
+            >= 5
     })
     .await;
     let log = logged.text();
+    let error = log.lines().find(|line| line.contains(" ERROR "));
+    assert_eq!(error, None, "what callers did is no error of the service");
     let line = |parts: &[&str]| log.lines().any(|line| parts.iter().all(|part| line.contains(part)));
     assert!(line(&[
         "access]",
@@ -211,6 +225,12 @@ async fn the_log_says_what_to_act_on_and_holds_no_secret_and_no_content() {
         let found = log.lines().find(|line| line.contains(planted));
         assert_eq!(found, None, "{planted} is in the log");
     }
+}
+
+/// A cursor of another list.
+fn forged_cursor() -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(r#"{"q":"0","k":["-262143-01-01"]}"#)
 }
 
 #[actix_web::test]

@@ -248,7 +248,7 @@ impl TestService {
     }
 
     /// Takes over the database of another.
-    fn owning(mut self, mut other: Self) -> Self {
+    pub fn owning(mut self, mut other: Self) -> Self {
         self.owns = std::mem::take(&mut other.owns);
         self
     }
@@ -295,9 +295,27 @@ impl TestService {
         Self::on(self.database.clone(), false, self.clock.clone(), self.state.keys().clone(), settings).await
     }
 
+    /// As [`TestService::beside`], with so much memory.
+    pub async fn beside_with_memory(&self, memory: app::Memory) -> Self {
+        let (keys, settings) = (self.state.keys().clone(), settings_of(&self.database));
+        Self::with_memory(self.database.clone(), false, self.clock.clone(), keys, settings, memory).await
+    }
+
     async fn on(database: String, owns: bool, clock: Clock, keys: KeyRing, settings: DbSettings) -> Self {
+        Self::with_memory(database, owns, clock, keys, settings, app::Memory::default()).await
+    }
+
+    async fn with_memory(
+        database: String,
+        owns: bool,
+        clock: Clock,
+        keys: KeyRing,
+        settings: DbSettings,
+        memory: app::Memory,
+    ) -> Self {
         let db = Db::new(&settings).unwrap();
-        let state = app::state(db, clock.clone(), keys, Passwords::new(CHEAP).unwrap()).unwrap();
+        let passwords = Passwords::new(CHEAP).unwrap();
+        let state = app::state_with(db, clock.clone(), keys, passwords, memory).unwrap();
         Self::of(state, clock, database, owns, settings.as_owner).await
     }
 
@@ -318,7 +336,8 @@ impl TestService {
         let ring = KeyRing::new(TokenKeys::generate(clock.now()), None);
         let factor = SecondFactor::new(policy, Some(ring));
         let (keys, passwords) = (self.state.keys().clone(), Passwords::new(CHEAP).unwrap());
-        let state = app::state_with(db, clock.clone(), keys, passwords, factor, 16).unwrap();
+        let state = app::state(db, clock.clone(), keys, passwords).unwrap();
+        state.apply_second_factor(factor);
         let other = Self::of(state, clock, self.database.clone(), false, self.as_owner).await;
         other.owning(self)
     }

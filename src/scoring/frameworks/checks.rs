@@ -1,5 +1,7 @@
 //! What a framework that is sent must be beside sound: codes, lengths, sizes.
 
+use std::collections::HashSet;
+
 use super::faults;
 use crate::http::{Check, Code, Msg, Violations};
 use crate::scoring::engine::faults::FaultCode;
@@ -31,10 +33,11 @@ impl Check for Framework {
             faults.add(Code::InvalidCode, "/unit_type", detail);
         }
         at_most("/bands", self.bands.len(), faults);
-        for (index, band) in self.bands.iter().enumerate() {
+        let mut codes = HashSet::new();
+        for (index, band) in self.bands.iter().take(MOST_ITEMS).enumerate() {
             faults.code(&format!("/bands/{index}/code"), &band.code);
             faults.length(&format!("/bands/{index}/name"), band.name.trim(), 1, MOST_NAME);
-            if self.bands.iter().take(index).any(|earlier| earlier.code == band.code) {
+            if !codes.insert(&band.code) {
                 faults.add(
                     Code::DuplicateEntry,
                     format!("/bands/{index}/code"),
@@ -47,6 +50,10 @@ impl Check for Framework {
         if nodes > MOST_NODES {
             let detail = msg!("Tối đa {MOST_NODES} nút.", "At most {MOST_NODES} nodes.");
             faults.add(Code::InvalidLength, "/root", detail);
+        }
+        // What is too large is not looked into: nobody could use the answer.
+        if nodes > MOST_NODES || self.bands.len() > MOST_ITEMS {
+            return;
         }
         // Codes and the kind of units were judged above, more strictly than the engine does.
         let judged = |fault: &&crate::scoring::engine::faults::Fault| {
@@ -71,6 +78,9 @@ fn at_most(pointer: &str, n: usize, faults: &mut Violations) {
 
 fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violations) {
     *nodes += 1;
+    if *nodes > MOST_NODES {
+        return;
+    }
     faults.code(&format!("{pointer}/code"), &node.code);
     faults.length(&format!("{pointer}/name"), &node.name, 0, MOST_NAME);
     if let Some(points) = &node.points {
@@ -78,7 +88,7 @@ fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violat
         at_most(&format!("{pointer}/steps"), points.steps.as_ref().map_or(0, Vec::len), faults);
         let of = points.of.as_deref().unwrap_or_default();
         at_most(&format!("{pointer}/of"), of.len(), faults);
-        for (index, alternative) in of.iter().enumerate() {
+        for (index, alternative) in of.iter().take(MOST_ITEMS).enumerate() {
             let pointer = format!("{pointer}/of/{index}");
             faults.code(&format!("{pointer}/code"), &alternative.code);
             faults.length(&format!("{pointer}/name"), &alternative.name, 0, MOST_NAME);
@@ -88,7 +98,7 @@ fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violat
     }
     let labels = node.applies_to.as_deref().unwrap_or_default();
     at_most(&format!("{pointer}/applies_to"), labels.len(), faults);
-    for (index, label) in labels.iter().enumerate() {
+    for (index, label) in labels.iter().take(MOST_ITEMS).enumerate() {
         check_label(&format!("{pointer}/applies_to/{index}"), label, faults);
     }
     for (index, child) in node.children.iter().flatten().enumerate() {

@@ -1,6 +1,6 @@
 //! Frameworks over HTTP.
 
-use actix_web::{delete, get, post};
+use actix_web::{delete, get, post, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::model;
@@ -13,6 +13,7 @@ use crate::http::problem::ProblemBody;
 use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::FrameworkCode;
 use crate::scoring::engine::framework::Framework;
+use crate::state::State;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -57,15 +58,19 @@ async fn list_frameworks(
 async fn get_framework(
     access: Access<ReadFrameworks>,
     code: PathOf<FrameworkCode>,
+    state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let code = code.0.0;
-    let row = access
-        .fetch(async |conn| Ok(model::find(conn, &code).await?))
-        .await?
-        .ok_or_else(Problem::not_found)?;
-    let tag = EntityTag::of_version(row.version);
-    let framework = model::read(row.definition)?;
-    Reply::resource(&access.conditions, &tag, || FrameworkDetail::of(framework, row.indicators, row.version))
+    // Up to 2 MiB of JSON: read by the database's threads, checked and written by those of the blocking pool.
+    let row = access.read(async move |conn| Ok(model::find(conn, &code).await?)).await?;
+    let row = row.ok_or_else(Problem::not_found)?;
+    let conditions = access.conditions.clone();
+    let work = move || {
+        let tag = EntityTag::of_version(row.version);
+        let framework = model::read(row.definition)?;
+        Reply::resource(&conditions, &tag, || FrameworkDetail::of(framework, row.indicators, row.version))
+    };
+    state.offload().run(work).await?
 }
 
 /// Add a framework

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::rules::{Row, Set, Source, fixed_of};
 use super::wire::{MOST_NOTE, NewRow, NewUnit};
+use crate::http::target::is_dot_segment;
 use crate::http::{Code, Msg, Violations};
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::{Unit, observed_codes};
@@ -151,6 +152,12 @@ impl<'a> Checker<'a> {
             self.faults.length(pointer, code, 1, MOST_UNIT);
         } else if code.chars().any(char::is_control) {
             let detail = Msg::fixed("Không dùng ký tự điều khiển.", "Control characters are not allowed.");
+            self.faults.add(Code::InvalidCode, pointer, detail);
+        } else if is_dot_segment(code) {
+            let detail = Msg::fixed(
+                "Tên không thể là . hoặc .. vì đứng trong đường dẫn.",
+                "A name that stands in a path cannot be . or ..",
+            );
             self.faults.add(Code::InvalidCode, pointer, detail);
         } else if self.agencies.is_some_and(|known| !known.contains(code)) {
             let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");

@@ -15,6 +15,7 @@ use crate::agencies::model as agencies;
 use crate::auth::permission::WriteObservations;
 use crate::auth::{Access, Actor};
 use crate::db::{Conn, QueryResult};
+use crate::http::target::is_dot_segment;
 use crate::http::{
     Code, EntityTag, Listing, Msg, PathOf, Preconditions, Problem, Reply, ValidJson, Violations,
 };
@@ -124,6 +125,9 @@ fn own_unit(unit_type: &str, as_unit: Option<&str>) -> Result<Option<String>, Pr
         (PROVINCE, Some(unit)) => {
             let mut faults = Violations::default();
             faults.length("/as_unit", unit, 1, 100);
+            if is_dot_segment(unit) {
+                faults.add(Code::InvalidCode, "/as_unit", Code::InvalidCode.title());
+            }
             faults.into_result().map(|()| Some(unit.to_owned()))
         }
         (PROVINCE, None) => at(

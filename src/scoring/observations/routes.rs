@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use actix_web::web::Data;
 use actix_web::{get, put};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -26,6 +27,7 @@ use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::tree::Tree;
 use crate::scoring::frameworks::model as frameworks;
 use crate::scoring::visible_units::VisibleUnits;
+use crate::state::State;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -59,6 +61,7 @@ async fn get_observations(
     access: Access<ReadObservations>,
     path: PathOf<(FrameworkCode, DataYear)>,
     query: Listing<ObservationFilter>,
+    state: Data<State>,
 ) -> Result<Reply, Problem> {
     let (FrameworkCode(code), DataYear(year)) = path.0;
     let (filter, format) = (query.filter, query.format);
@@ -73,7 +76,10 @@ async fn get_observations(
         return Ok(Reply::not_modified(&tag));
     }
     let whole = access.read(async move |conn| view(conn, code, year, head, &filter, sight).await).await?;
-    Ok(Reply::collection(&access.conditions, format, &whole, &whole.rows)?.tagged(&tag))
+    let conditions = access.conditions.clone();
+    // Up to 50,000 rows: written on a thread of the blocking pool.
+    let written = move || Reply::collection(&conditions, format, &whole, &whole.rows);
+    Ok(state.offload().run(written).await??.tagged(&tag))
 }
 
 /// What the caller sees of a set.
@@ -124,8 +130,9 @@ async fn view(
 ) -> Result<Observations, Problem> {
     let stored = model::revision(conn, &framework, data_year, head.revision).await?;
     let mut set = stored.ok_or_else(Problem::not_found)?.set()?;
-    set.rows.retain(|row| filter.keeps(row));
-    set.units.retain(|unit| filter.keeps_unit(&unit.code));
+    let selection = filter.selection();
+    set.rows.retain(|row| selection.keeps(row));
+    set.units.retain(|unit| selection.keeps_unit(&unit.code));
     sight.narrow(conn, &framework, &mut set).await?;
     let Set { mut rows, units } = set;
     if !sight.words {

@@ -1,5 +1,7 @@
 //! Observations on the wire.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -134,13 +136,12 @@ pub struct ObservationFilter {
 }
 
 impl ObservationFilter {
-    pub fn keeps_unit(&self, unit: &str) -> bool {
-        self.unit.as_ref().is_none_or(|asked| asked == unit || asked.split(',').any(|one| one == unit))
-    }
-
-    pub fn keeps(&self, row: &Row) -> bool {
-        self.keeps_unit(&row.unit)
-            && self.indicator.as_ref().is_none_or(|asked| asked.0.contains(&row.indicator))
+    /// What is asked for, looked up in the same time however much it is.
+    pub fn selection(&self) -> Selection<'_> {
+        Selection {
+            units: self.unit.as_deref().map(|asked| asked.split(',').chain([asked]).collect()),
+            indicators: self.indicator.as_ref().map(|asked| asked.0.iter().map(String::as_str).collect()),
+        }
     }
 
     /// What a representation depends on, beside its revision.
@@ -148,6 +149,23 @@ impl ObservationFilter {
         let unit = self.unit.as_ref().map(|unit| format!("unit={unit}"));
         let indicator = self.indicator.as_ref().map(|all| format!("indicator={}", all.0.join(",")));
         unit.into_iter().chain(indicator).collect()
+    }
+}
+
+/// Units and indicators that a filter names; `None`: all.
+pub struct Selection<'a> {
+    units: Option<HashSet<&'a str>>,
+    indicators: Option<HashSet<&'a str>>,
+}
+
+impl Selection<'_> {
+    pub fn keeps_unit(&self, unit: &str) -> bool {
+        self.units.as_ref().is_none_or(|asked| asked.contains(unit))
+    }
+
+    pub fn keeps(&self, row: &Row) -> bool {
+        self.keeps_unit(&row.unit)
+            && self.indicators.as_ref().is_none_or(|asked| asked.contains(row.indicator.as_str()))
     }
 }
 

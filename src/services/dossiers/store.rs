@@ -184,7 +184,7 @@ fn replace_text(stage: &str, first_delivery: bool) -> String {
          ), batch as ( \
            insert into dossier_batches (source, month, revision, rows, received, created, updated, unchanged, deleted, reason, actor, at, parked) \
            select $1, $2, $3, created + updated + unchanged + $8, $4, created, updated, unchanged, deleted, $5, $6, \
-             greatest($7, (select max(at) from dossier_batches where source = $1 and month = $2)), $8 \
+             greatest($7, (select max(at) from dossier_batches where source = $1 and month = $2 and at <= $7 + interval '5 minutes')), $8 \
            from counted where $3 = 1 or $9 or created + updated + deleted > 0 returning 1 \
          ) select created, updated, unchanged, deleted, exists (select 1 from batch) as stored from counted"
     )

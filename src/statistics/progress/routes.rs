@@ -14,7 +14,6 @@ use crate::http::csv::Format;
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Listing, Msg, Problem, Reply};
 use crate::targets::rules::TargetScope;
-use crate::values::is_plausible_day;
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +34,7 @@ pub struct ProgressParams {
     /// A day up to today, which it is without it (Asia/Ho_Chi_Minh). Figures are those of the months up to that day's, tasks
     /// and expectations those of the day; all by what is known now.
     #[param(example = "2018-09-30")]
+    #[serde(default, deserialize_with = "crate::http::dates::day")]
     on: Option<NaiveDate>,
 }
 
@@ -46,9 +46,6 @@ impl ProgressParams {
         let on = self.on.unwrap_or(today);
         if on > today {
             return Err(invalid("on", Msg::fixed("Ngày chưa đến.", "This day has not come yet.")));
-        }
-        if !is_plausible_day(on) {
-            return Err(invalid("on", Msg::fixed("Năm từ 1900 đến 2199.", "A year from 1900 to 2199.")));
         }
         Ok(Question { year: self.year, on, today, month: None, all_figures: false })
     }

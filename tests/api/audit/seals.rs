@@ -175,7 +175,14 @@ async fn an_inserted_event_is_named_and_never_sealed() {
         "{first}"
     );
     events(&service, &["A4"]).await;
-    seal(&service, &[]).await;
+    let output = audit(&service, &["seal"]).await;
+    let (lines, complaint) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(
+        output.status.code() == Some(1) && lines.starts_with("seal 2 "),
+        "what can be sealed is: {lines}"
+    );
+    assert!(complaint.contains("cannot be sealed: inserted: event"), "{complaint}");
     let (first, _) = found(&service, &[]).await;
     assert!(first.contains(&id.to_string()), "the next seal does not make it genuine: {first}");
 }
@@ -309,4 +316,72 @@ async fn kept_events_name_what_was_changed_however_the_seals_were_made_anew() {
     assert!(said.contains(&format!("changed: event {changed}")), "{said}");
     assert!(said.contains(&format!("removed: event {removed}")), "{said}");
     assert!(said.contains("seal 2 is missing") && !said.contains("inserted"), "{said}");
+}
+
+/// Adds an event of another time, as only a clock that is wrong or the owner of the tables can; answers its id.
+async fn event_dated(service: &TestService, at: &str, key: &str) -> String {
+    let id = uuid::Uuid::now_v7();
+    let copy = format!(
+        "insert into audit_events select '{id}', {at}, actor, request_id, action, entity, '{key}', before, after \
+            from audit_events where entity_key = 'A2'"
+    );
+    foreign_write(service, &copy).await;
+    id.to_string()
+}
+
+#[actix_web::test]
+async fn an_event_of_the_future_is_a_finding_of_its_own_and_later_events_are_sealed_all_the_same() {
+    let service = start().await;
+    let future = event_dated(&service, "'2099-01-01'", "FUTURE").await;
+    for (number, code) in [(1, "A4"), (2, "A5")] {
+        events(&service, &[code]).await;
+        let output = audit(&service, &["seal", "--events"]).await;
+        let lines = String::from_utf8(output.stdout).unwrap();
+        assert!(lines.starts_with(&format!("seal {number} ")), "genuine events are sealed: {lines}");
+        assert!(lines.contains(&event_of(&service, code).await) && !lines.contains(&future), "{lines}");
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "an event was left open: {complaint}");
+        assert!(complaint.contains(&format!("dated in the future: event {future}")), "{complaint}");
+    }
+    let (first, said) = found(&service, &[]).await;
+    assert!(first.starts_with(&format!("dated in the future: event {future} dated 2099-")), "{first}");
+    assert!(
+        said.contains(" 1 findings; 1 events are under no seal yet"),
+        "genuine events are no findings: {said}"
+    );
+}
+
+/// As releases before made it: everything after it was older than what was sealed.
+#[actix_web::test]
+async fn a_seal_that_reaches_into_the_future_does_not_make_genuine_events_tampering() {
+    let service = start().await;
+    event_dated(&service, "'2099-01-01'", "FUTURE").await;
+    let far = "insert into audit_seals select 1, now(), '2099-01-01', 1, sha256('x')";
+    foreign_write(&service, far).await;
+    events(&service, &["A4"]).await;
+    let lines = String::from_utf8(audit(&service, &["seal"]).await.stdout).unwrap();
+    assert!(lines.starts_with("seal 2 "), "{lines}");
+    let (_, said) = found(&service, &[]).await;
+    assert!(!said.contains("inserted"), "{said}");
+}
+
+#[actix_web::test]
+async fn a_seal_made_by_a_clock_that_was_wrong_is_named_and_hides_nothing() {
+    let service = start().await;
+    seal(&service, &[]).await;
+    foreign_write(&service, "insert into audit_seals select 2, '2099-01-01', '2099-01-01', 1, sha256('x')")
+        .await;
+    events(&service, &["A4"]).await;
+    assert!(seal(&service, &[]).await.starts_with("seal 3 "));
+    let (_, said) = found(&service, &[]).await;
+    assert!(said.contains("dated in the future: seal 2, made at 2099-"), "{said}");
+    assert!(!said.contains("inserted"), "{said}");
+}
+
+#[actix_web::test]
+async fn an_event_of_a_clock_that_is_a_little_ahead_waits_for_the_next_seal() {
+    let service = start().await;
+    event_dated(&service, "now() + interval '2 minutes'", "AHEAD").await;
+    assert!(seal(&service, &[]).await.starts_with("seal 1 "));
+    assert!(in_order(&service).await.ends_with("0 findings; 1 events are under no seal yet\n"));
 }

@@ -35,7 +35,7 @@ async fn a_login_of_its_own_is_enough_to_serve_and_one_past_the_wall_is_refused(
     let keys = service.key_file().to_str().unwrap().to_owned();
     let (code, said) =
         refused(&[("DATABASE_URL", &url), ("TOKEN_KEY_FILE", &keys), ("DATABASE_UNSAFE", "allow")]);
-    assert!(code == Some(2) && said.contains("past row-level security"), "{said}");
+    assert!(code == Some(2) && said.contains("connect as a member of ict_index_app"), "{said}");
 
     let url = url_as(&service.url(), &reader, "x");
     let (code, said) =
