@@ -3,11 +3,12 @@
 
     login_flood.py URL --pid PID [--logins 200]
 
-Each login hashes with 19 MiB. Fails when the service takes more than 300 MiB (RSS, sampled every 5 ms), when a login is answered by anything but 200 and 503 with
-`Retry-After`, when a read fails, or when one of a hundred reads takes longer than 250 ms.
+Each login hashes with 19 MiB, and comes from an address of its own, as the throttle lets ten of one account from one address through. Fails when the service takes more than
+300 MiB (RSS, sampled every 5 ms), when a login is answered by anything but 200, and 429 or 503 with `Retry-After`, when a read fails, or when one of a hundred reads takes longer than 250 ms.
 """
 
 import argparse
+import http.client
 import json
 import os
 import sys
@@ -16,9 +17,11 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from urllib.parse import urlsplit
 
 MOST_MIB, MOST_P99_MS = 300, 250
 RIGHT = os.environ.get("DEMO_PASSWORD", "ruong bac thang 332")
+ACCOUNTS = ("monitor", "coordinator", "admin", "officer.so-yt")
 
 
 def ask(url: str, body: dict | None = None, token: str = "") -> tuple[int, dict, bytes]:
@@ -56,12 +59,20 @@ def part(times: list[tuple[float, int]], share: float) -> float:
 def flood(url: str, logins: int) -> list[tuple[int, dict]]:
     gate, answers = threading.Barrier(logins), []
 
-    def one() -> None:
+    def one(number: int) -> None:
+        account = ACCOUNTS[number % len(ACCOUNTS)]
+        at = urlsplit(url)
+        source = (f"127.77.{number // 250}.{1 + number % 250}", 0)
+        line = http.client.HTTPConnection(at.hostname, at.port, timeout=60, source_address=source)
+        body = json.dumps({"username": account, "password": RIGHT})
         gate.wait()
-        status, headers, _ = ask(f"{url}/api/v1/auth/login", {"username": "monitor", "password": RIGHT})
-        answers.append((status, headers))
+        line.request("POST", "/api/v1/auth/login", body, {"Content-Type": "application/json"})
+        answer = line.getresponse()
+        answer.read()
+        answers.append((answer.status, dict(answer.getheaders())))
+        line.close()
 
-    threads = [threading.Thread(target=one) for _ in range(logins)]
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(logins)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -99,10 +110,10 @@ def main() -> int:
     faults = []
     if peak[0] > MOST_MIB:
         faults.append(f"more than {MOST_MIB} MiB")
-    if not counted[200] or set(counted) - {200, 503}:
-        faults.append("a login was answered by something else than 200 or 503")
-    if any(status == 503 and "retry-after" not in {n.lower() for n in headers} for status, headers in answers):
-        faults.append("a 503 without Retry-After")
+    if not counted[200] or set(counted) - {200, 429, 503}:
+        faults.append("a login was answered by something else than 200, 429 or 503")
+    if any(status in (429, 503) and "retry-after" not in {n.lower() for n in headers} for status, headers in answers):
+        faults.append("a refusal without Retry-After")
     if any(status != 200 for _, status in before + during):
         faults.append("a read failed")
     if part(during, 0.99) > MOST_P99_MS:

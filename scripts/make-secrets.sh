@@ -16,8 +16,13 @@ random() { head -c "$1" /dev/urandom | base64 -w 0; }
 # make NAME CONTENT: whole or not at all, so that an interrupted run leaves no half secret.
 make() {
   if [[ -e secrets/$1 ]]; then echo "secrets/$1 exists"; return; fi
-  printf '%s' "$2" >"secrets/.$1.new"
-  mv "secrets/.$1.new" "secrets/$1"
+  # A new file that nobody has laid there, and nothing in the place of what another run has made meanwhile.
+  local new
+  new=$(mktemp "secrets/.$1.XXXXXXXXXX")
+  printf '%s' "$2" >"$new"
+  chmod 644 "$new"
+  mv -nT "$new" "secrets/$1"
+  rm -f "$new"
   echo "secrets/$1 made"
 }
 

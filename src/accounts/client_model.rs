@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::rules::SECRET_OVERLAP_SECONDS;
+use super::rules::MOST_SECRETS;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, sql};
 
@@ -86,14 +86,24 @@ pub async fn delete_client(conn: &mut Conn, client_id: &str) -> QueryResult<()> 
     Ok(())
 }
 
-/// Adds a secret; older ones end after the overlap. Answers when they end, if there were any.
+/// Adds a secret; older ones end after the overlap, and the oldest at once where there would be too many. Answers until when older ones
+/// work, if there are any.
 pub async fn add_secret(
     conn: &mut Conn,
     client_id: &str,
     hash: Vec<u8>,
+    overlap_seconds: u32,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<DateTime<Utc>>> {
-    let until = now + Duration::seconds(SECRET_OVERLAP_SECONDS);
+    let until = now + Duration::seconds(i64::from(overlap_seconds));
+    sql("delete from client_secrets where client_id = $1 and ($2 <= $3 or expires_at <= $3 or id in \
+         (select id from client_secrets where client_id = $1 order by created_at desc, id desc offset $4))")
+    .bind(client_id.to_owned())
+    .bind(until)
+    .bind(now)
+    .bind(MOST_SECRETS - 1)
+    .run(conn)
+    .await?;
     let older = sql(
         "update client_secrets set expires_at = least(coalesce(expires_at, $2), $2) where client_id = $1",
     )
@@ -111,13 +121,25 @@ pub async fn add_secret(
     Ok((older > 0).then_some(until))
 }
 
-pub async fn touch_client(conn: &mut Conn, client_id: &str, now: DateTime<Utc>) -> QueryResult<()> {
-    sql("update clients set version = version + 1, updated_at = $2 where client_id = $1")
+/// Counts the version up; `ends_tokens`: the epoch too.
+pub async fn touch_client(
+    conn: &mut Conn,
+    client_id: &str,
+    ends_tokens: bool,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    sql("update clients set version = version + 1, epoch = epoch + $3, updated_at = $2 where client_id = $1")
         .bind(client_id.to_owned())
         .bind(now)
+        .bind(i32::from(ends_tokens))
         .run(conn)
         .await?;
     Ok(())
+}
+
+/// Deletes secrets that have ended.
+pub async fn purge_expired_secrets(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
+    sql("delete from client_secrets where expires_at <= $1").bind(now).run(conn).await
 }
 
 /// Hashes of the secrets in force of an enabled client.

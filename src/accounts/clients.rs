@@ -3,15 +3,17 @@
 use actix_web::{delete, get, patch, post};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::client_model::{self as model, ClientRow};
-use super::rules::Opaque;
+use super::rules::{Opaque, SECRET_OVERLAP_SECONDS};
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadClients, WriteClients};
 use crate::auth::{Access, ClientScope};
 use crate::db::list::Order;
 use crate::http::csv::CsvRow;
+use crate::http::optional_json::OptionalJson;
 use crate::http::{
     Check, Code, EntityTag, ListParams, Listing, Msg, NoFilter, Page, PathOf, Problem, Reply, ValidJson,
     Violations,
@@ -57,7 +59,7 @@ pub struct ClientWithSecret {
     #[serde(flatten)]
     pub client: Client,
     pub client_secret: Option<String>,
-    /// Until when the secrets before it still work; null when there were none.
+    /// Until when the secrets before it still work; null when none of them does.
     pub old_secret_valid_until: Option<DateTime<Utc>>,
 }
 
@@ -152,7 +154,8 @@ pub async fn create_client(
                 let detail = msg!("Đã có ứng dụng `{id}`.", "There is a client `{id}` already.");
                 return Err(Problem::at(Code::AlreadyExists, "/client_id", detail));
             }
-            let old_secret_valid_until = model::add_secret(conn, &id, secret.hash, actor.now).await?;
+            let old_secret_valid_until =
+                model::add_secret(conn, &id, secret.hash, SECRET_OVERLAP_SECONDS, actor.now).await?;
             let row = model::find_client(conn, &id).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("client", &id, &row)).await?;
             let body = ClientWithSecret {
@@ -279,12 +282,43 @@ pub async fn delete_client(
         .await
 }
 
+/// How a new secret takes over from those before it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRotation {
+    /// Seconds that older secrets still work. 0, for a secret that somebody else knows: they and every token of the client end at once.
+    #[serde(default = "longest_overlap")]
+    #[schema(default = 86400, minimum = 0, maximum = 86400)]
+    overlap_seconds: u32,
+}
+
+const fn longest_overlap() -> u32 {
+    SECRET_OVERLAP_SECONDS
+}
+
+impl Default for SecretRotation {
+    fn default() -> Self {
+        Self { overlap_seconds: SECRET_OVERLAP_SECONDS }
+    }
+}
+
+impl Check for SecretRotation {
+    fn check(&self, faults: &mut Violations) {
+        if self.overlap_seconds > SECRET_OVERLAP_SECONDS {
+            let detail = Msg::fixed("Từ 0 đến 86400 giây.", "From 0 to 86400 seconds.");
+            faults.add(Code::NumberOutOfRange, "/overlap_seconds", detail);
+        }
+    }
+}
+
 /// Make a new secret
 ///
-/// The answer holds it; it is shown this once. Older secrets work for another 24 hours.
+/// The answer holds it; it is shown this once. Older secrets work for another 24 hours, or for `overlap_seconds`; with 0 they end at
+/// once, and the client's tokens with them. At most five secrets work at the same time: the oldest end first.
 #[utoipa::path(
     tag = "accounts",
     params(("client_id" = ClientId, Path)),
+    request_body = Option<SecretRotation>,
     responses((status = 200, description = "The client with its new secret", body = ClientWithSecret)),
     security(("bearer" = ["clients:write"]))
 )]
@@ -292,25 +326,23 @@ pub async fn delete_client(
 pub async fn rotate_secret(
     access: Access<WriteClients>,
     client_id: PathOf<ClientId>,
+    body: OptionalJson<SecretRotation>,
 ) -> Result<Reply, Problem> {
     let (actor, id, secret) = (access.actor(), client_id.0.0, Opaque::random());
+    let OptionalJson(body) = body;
+    let overlap_seconds = body.value.overlap_seconds;
     access
-        .post(&[], async move |conn| {
+        .post(&body.digest, async move |conn| {
             model::lock_client(conn, &id).await?.ok_or_else(Problem::not_found)?;
-            let old_secret_valid_until = model::add_secret(conn, &id, secret.hash, actor.now).await?;
-            model::touch_client(conn, &id, actor.now).await?;
+            let old_secret_valid_until =
+                model::add_secret(conn, &id, secret.hash, overlap_seconds, actor.now).await?;
+            model::touch_client(conn, &id, overlap_seconds == 0, actor.now).await?;
             let row = model::find_client(conn, &id).await?.ok_or_else(Problem::not_found)?;
-            let event =
-                Event { action: "rotate_secret", entity: "client", key: id, before: None, after: None };
+            let after = Some(json!({"overlap_seconds": overlap_seconds}));
+            let event = Event { action: "rotate_secret", entity: "client", key: id, before: None, after };
             audit::record(conn, &actor, event).await?;
-            with_secret(
-                ClientWithSecret {
-                    client: row.into(),
-                    client_secret: Some(secret.text),
-                    old_secret_valid_until,
-                },
-                None,
-            )
+            let client_secret = Some(secret.text);
+            with_secret(ClientWithSecret { client: row.into(), client_secret, old_secret_valid_until }, None)
         })
         .await
 }

@@ -198,7 +198,7 @@ impl Attempt {
         let mut subjects = self.others.clone();
         subjects.push(self.account_and_origin.clone());
         sql("with held as materialized (select subject from login_attempts where subject = any($1) order by subject for update) \
-             update login_attempts set attempts = case when $3 and subject = $2 then 0 else greatest(attempts - 1, 0) end \
+             update login_attempts set attempts = case when $3 and starts_with(subject, $2) then 0 else greatest(attempts - 1, 0) end \
              where subject = any($1) and (select count(*) from held) > 0")
         .bind(subjects)
         .bind(self.account_and_origin.clone())

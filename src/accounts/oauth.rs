@@ -200,8 +200,9 @@ async fn authenticated(
     let (hashes, client) = state
         .db()
         .read(async move |conn: &mut Conn| {
-            let hashes = model::secrets(conn, &client_id, now).await?;
-            Ok::<_, Problem>((hashes, model::find_client(conn, &client_id).await?))
+            // The client first: a secret that ends in between gives a token of an epoch that has ended with it.
+            let client = model::find_client(conn, &client_id).await?;
+            Ok::<_, Problem>((model::secrets(conn, &client_id, now).await?, client))
         })
         .await?;
     let given = hash_of(secret);

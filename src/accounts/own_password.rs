@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::login_throttle::{self, Credential, Origin};
 use super::model;
+use super::new_password::hash_new;
 use super::rules::check_password;
 use super::sessions::busy;
 use crate::audit::{self, Event};
@@ -65,11 +66,13 @@ pub async fn change_password(
         faults.add(Code::WeakPassword, "/new_password", detail);
     }
     faults.into_result()?;
+    let display_name = name.to_owned();
     let epoch = known.as_ref().map(|k| k.epoch).unwrap_or_default();
     let (stored, given_out) = known.map(|k| (k.password_hash, k.given_out_hash)).unzip();
     require_current_password(&access, &state, &current_password, stored).await?;
     refuse_given_out(&access, &state, &new_password, given_out.flatten()).await?;
-    let hash = state.passwords().hash(access.caller(), &new_password).await.map_err(busy)?;
+    let account = (username.as_str(), display_name.as_str());
+    let hash = hash_new(state.passwords(), access.caller(), "/new_password", &new_password, account).await?;
     let was_given_out = access.principal().has_first_password();
     access
         .transaction(async move |conn| {

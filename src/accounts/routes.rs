@@ -3,12 +3,12 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::second_factor::{reset, routes as second_factor};
-use super::{clients, oauth, own_password, own_sessions, sessions, sso, users};
+use super::{clients, oauth, own_password, own_sessions, refresh, sessions, sso, users};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(sessions::login)
-        .service(sessions::refresh_tokens)
+        .service(refresh::refresh_tokens)
         .service(sso::start_sso)
         .service(sso::finish_sso)
         .service(sessions::logout)

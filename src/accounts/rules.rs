@@ -12,12 +12,23 @@ use crate::http::{Code, Msg, Violations};
 pub const SESSION_SECONDS: i64 = 16 * 3600;
 /// A refresh token that nobody uses ends its session: four hours, longer than any meeting and shorter than a night.
 pub const IDLE_SECONDS: i64 = 4 * 3600;
-/// How long the old secret of a client still works after a new one was made.
-pub const SECRET_OVERLAP_SECONDS: i64 = 24 * 3600;
+/// How long older secrets of a client work after a new one was made, at the most and unless less is asked for.
+pub const SECRET_OVERLAP_SECONDS: u32 = 24 * 3600;
 
 /// How long a refresh token may be used again after its first use: tabs of one client that ask side by side, and a client whose
 /// answer was lost, are told from someone with a copy by nothing but this.
 pub const REFRESH_GRACE_SECONDS: i64 = 10;
+
+/// Uses of a refresh token in its grace, after the first: tabs of one client, and repeated requests. Whoever needs more has a copy.
+pub const MOST_FURTHER_USES: i32 = 5;
+/// Refresh tokens of a session that are not used yet: branches of tabs, and of answers that were lost.
+pub const MOST_LIVE_REFRESH_TOKENS: i64 = 20;
+/// Renewals of a session within the life of an access token, which bounds the access tokens that are in force.
+pub const MOST_RENEWALS: i64 = 60;
+/// Sessions stored for each user, in force or ended.
+pub const MOST_SESSIONS: i32 = 50;
+/// Secrets of a client that are in force at the same time.
+pub const MOST_SECRETS: i32 = 5;
 
 /// What becomes of a refresh token that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +36,8 @@ pub enum Renewal {
     First,
     /// Used before, a moment ago.
     Again,
+    /// Used before, a moment ago, and more often than anybody needs.
+    Exhausted,
     /// Used before, and someone else holds a copy.
     Reused,
     /// Its session or account has ended.
@@ -32,12 +45,18 @@ pub enum Renewal {
 }
 
 /// Judged by the token's first use. An instance whose clock is behind may see that use in its future.
-pub fn renewal(used_at: Option<DateTime<Utc>>, alive: bool, now: DateTime<Utc>) -> Renewal {
+pub fn renewal(
+    used_at: Option<DateTime<Utc>>,
+    further_uses: i32,
+    alive: bool,
+    now: DateTime<Utc>,
+) -> Renewal {
     match used_at {
         _ if !alive => Renewal::Refused,
         None => Renewal::First,
-        Some(used) if now - used <= Duration::seconds(REFRESH_GRACE_SECONDS) => Renewal::Again,
-        Some(_) => Renewal::Reused,
+        Some(used) if now - used > Duration::seconds(REFRESH_GRACE_SECONDS) => Renewal::Reused,
+        Some(_) if further_uses >= MOST_FURTHER_USES => Renewal::Exhausted,
+        Some(_) => Renewal::Again,
     }
 }
 
@@ -69,15 +88,21 @@ pub fn is_username(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-'))
 }
 
-/// Adds what is wrong with a new password.
+/// What a dictionary finds, and the checks that need no time do not.
+pub fn guessable_password() -> Msg {
+    Msg::fixed(
+        "Mật khẩu này quá phổ biến, lặp lại hoặc dễ đoán.",
+        "The password is too common, repetitive or easily guessed.",
+    )
+}
+
+/// Adds what is wrong with a new password, but for what takes time ([`crate::auth::Passwords::hash_unless_guessable`]).
 pub fn check_password(faults: &mut Violations, pointer: &str, password: &str, username: &str, name: &str) {
     let detail = match weakness(password, username, name) {
         None => return,
         Some(Weakness::TooShort) => Msg::fixed("Cần ít nhất 15 ký tự.", "At least 15 characters are needed."),
         Some(Weakness::TooLong) => Msg::fixed("Tối đa 256 ký tự.", "At most 256 characters."),
-        Some(Weakness::Common) => {
-            Msg::fixed("Mật khẩu này quá phổ biến hoặc lặp lại.", "The password is too common or repetitive.")
-        }
+        Some(Weakness::Common) => guessable_password(),
         Some(Weakness::OfContext) => Msg::fixed(
             "Mật khẩu hầu như chỉ gồm các từ dễ đoán (tỉnh, cơ quan, phần mềm, vai trò, tên người dùng); hãy thêm từ khác.",
             "The password is hardly more than words that are easily guessed (province, agency, service, role, the user's name); add others.",
@@ -106,8 +131,11 @@ mod tests {
     #[test]
     fn a_refresh_token_is_good_again_for_ten_seconds_and_no_more() {
         let used: DateTime<Utc> = "2018-03-15T02:00:00Z".parse().unwrap();
-        let after = |milliseconds| renewal(Some(used), true, used + Duration::milliseconds(milliseconds));
-        assert_eq!(renewal(None, true, used), Renewal::First);
+        let after = |milliseconds| renewal(Some(used), 4, true, used + Duration::milliseconds(milliseconds));
+        assert_eq!(renewal(None, 0, true, used), Renewal::First);
+        assert_eq!(renewal(Some(used), MOST_FURTHER_USES, true, used), Renewal::Exhausted);
+        let late = used + Duration::seconds(REFRESH_GRACE_SECONDS + 1);
+        assert_eq!(renewal(Some(used), MOST_FURTHER_USES, true, late), Renewal::Reused);
         for within in [-1, 0, 1, 10_000] {
             assert_eq!(after(within), Renewal::Again, "{within} ms");
         }
@@ -115,7 +143,7 @@ mod tests {
             assert_eq!(after(beyond), Renewal::Reused, "{beyond} ms");
         }
         for used_at in [None, Some(used)] {
-            assert_eq!(renewal(used_at, false, used), Renewal::Refused, "nothing revives a session");
+            assert_eq!(renewal(used_at, 0, false, used), Renewal::Refused, "nothing revives a session");
         }
     }
 

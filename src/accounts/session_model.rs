@@ -3,7 +3,8 @@
 use chrono::{DateTime, Duration, Utc};
 use uuid::Uuid;
 
-use super::rules::{IDLE_SECONDS, SESSION_SECONDS};
+use super::rules::{IDLE_SECONDS, MOST_SESSIONS, SESSION_SECONDS};
+use crate::auth::ACCESS_TOKEN_SECONDS;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, sql};
 
@@ -19,7 +20,7 @@ pub async fn open_session(
     let session = Uuid::now_v7();
     let opened = sql(
         "insert into sessions (id, user_id, created_at, expires_at, second_factor_at) select $1, u.id, $4, $5, $6 from users u \
-         where u.id = $2 and u.epoch = $3 and u.disabled_at is null for share",
+         where u.id = $2 and u.epoch = $3 and u.disabled_at is null for no key update",
     )
     .bind(session)
     .bind(user)
@@ -33,7 +34,26 @@ pub async fn open_session(
         return Ok(None);
     }
     add_refresh_token(conn, session, refresh_hash, now).await?;
+    end_surplus(conn, user, now).await?;
     Ok(Some(session))
+}
+
+/// Deletes sessions that are too many, those that have ended and the oldest first. The row of the user is locked: one login counts after the other.
+async fn end_surplus(conn: &mut Conn, user: Uuid, now: DateTime<Utc>) -> QueryResult<()> {
+    let stored: i64 =
+        sql("select count(*) as value from sessions where user_id = $1").bind(user).value(conn).await?;
+    // A statement that deletes nothing would still tell every instance that sessions have ended.
+    if stored <= i64::from(MOST_SESSIONS) {
+        return Ok(());
+    }
+    sql("delete from sessions where id in (select id from sessions where user_id = $1 \
+         order by revoked_at is null and expires_at > $2 desc, created_at desc, id desc offset $3)")
+    .bind(user)
+    .bind(now)
+    .bind(MOST_SESSIONS)
+    .run(conn)
+    .await?;
+    Ok(())
 }
 
 pub async fn add_refresh_token(
@@ -59,6 +79,7 @@ row! {
         pub username: String,
         pub epoch: i32,
         pub used_at: Option<DateTime<Utc>>,
+        pub further_uses: i32,
         pub alive: bool,
     }
 }
@@ -71,7 +92,7 @@ pub async fn lock_refresh_token(
     hash: Vec<u8>,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<RefreshRow>> {
-    sql("select t.session_id, s.user_id, u.username, u.epoch, t.used_at, \
+    sql("select t.session_id, s.user_id, u.username, u.epoch, t.used_at, t.further_uses, \
                 (s.revoked_at is null and s.expires_at > $2 \
                  and (t.used_at is not null or t.issued_at > $3) and t.issued_at <= $2 + interval '5 minutes' \
                  and u.disabled_at is null) as alive \
@@ -84,9 +105,37 @@ pub async fn lock_refresh_token(
     .await
 }
 
+/// The first use stays the one that counts: further ones do not prolong the grace.
 pub async fn mark_used(conn: &mut Conn, hash: Vec<u8>, now: DateTime<Utc>) -> QueryResult<()> {
-    sql("update refresh_tokens set used_at = $2 where hash = $1").bind(hash).bind(now).run(conn).await?;
+    sql("update refresh_tokens set used_at = coalesce(used_at, $2), \
+         further_uses = further_uses + (used_at is not null)::int where hash = $1")
+    .bind(hash)
+    .bind(now)
+    .run(conn)
+    .await?;
     Ok(())
+}
+
+row! {
+    /// Tokens of a session.
+    pub struct TokenCounts {
+        /// Refresh tokens that can still be used for the first time.
+        pub live: i64,
+        /// Issued within the life of an access token.
+        pub recent: i64,
+    }
+}
+
+/// Counts under the lock of the session ([`lock_refresh_token`]).
+pub async fn count_tokens(conn: &mut Conn, session: Uuid, now: DateTime<Utc>) -> QueryResult<TokenCounts> {
+    sql("select count(*) filter (where used_at is null and issued_at > $2) as live, \
+                count(*) filter (where issued_at > $3) as recent \
+         from refresh_tokens where session_id = $1")
+    .bind(session)
+    .bind(now - Duration::seconds(IDLE_SECONDS))
+    .bind(now - Duration::seconds(ACCESS_TOKEN_SECONDS))
+    .row(conn)
+    .await
 }
 
 pub async fn revoke_session(

@@ -1,17 +1,16 @@
-//! Logging in, staying in, logging out; one's own account.
+//! Logging in, logging out; one's own account.
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
-use log::Level;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::login_throttle::{self, Credential, Origin, remember_address};
 use super::model::{self, UserRow};
-use super::rules::{Opaque, Renewal, hash_of, renewal};
+use super::rules::Opaque;
 use super::second_factor;
-use super::session_model::{self, RefreshRow};
+use super::session_model;
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
 use crate::db::{Caller, Conn};
@@ -159,7 +158,7 @@ pub(super) async fn open_session(
     Ok(token_answer(&tokens(access_token, first)))
 }
 
-fn tokens(access_token: String, opaque: Opaque) -> Tokens {
+pub(super) fn tokens(access_token: String, opaque: Opaque) -> Tokens {
     Tokens {
         access_token,
         token_type: "Bearer",
@@ -168,87 +167,8 @@ fn tokens(access_token: String, opaque: Opaque) -> Tokens {
     }
 }
 
-/// A refresh token.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RefreshToken {
-    refresh_token: String,
-}
-
-impl Check for RefreshToken {
-    /// Anything that is no token of ours is refused alike, by looking it up.
-    fn check(&self, _: &mut Violations) {}
-}
-
-/// Get new tokens
-///
-/// Each refresh token works once. Within 10 seconds of that it may be used again, each time for a further pair of the same session: two
-/// tabs of one client, or a client whose answer was lost. Using one later ends the session it belongs to, with all its tokens. One that
-/// was not used for four hours is refused: log in again. A session lasts 16 hours at most.
-#[utoipa::path(
-    tag = "auth",
-    request_body = RefreshToken,
-    responses(
-        (status = 200, description = "New tokens", body = Tokens),
-        (status = 401, description = "Invalid, used or expired", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
-    ),
-    security(())
-)]
-#[post("/auth/refresh")]
-pub async fn refresh_tokens(
-    _: Public,
-    request: HttpRequest,
-    state: web::Data<State>,
-    body: ValidJson<RefreshToken>,
-) -> Result<HttpResponse, Problem> {
-    let now = state.clock().now();
-    let hash = hash_of(&body.value.refresh_token);
-    let request_id = request_id_of(&request);
-    let next = Opaque::random();
-    let next_hash = next.hash.clone();
-    let _permit = state.db().admit_anonymous(&anonymous(&state.client_of(&request)))?;
-    let renewed = state
-        .db()
-        .transaction(async move |conn: &mut Conn| {
-            let Some(row) = session_model::lock_refresh_token(conn, hash.clone(), now).await? else {
-                return Ok(None);
-            };
-            match renewal(row.used_at, row.alive, now) {
-                Renewal::Refused => return Ok(None),
-                Renewal::Reused => {
-                    tell(&row, &request_id, Level::Warn, "a refresh token was used twice: its session ends");
-                    // Someone else holds a copy: the whole family ends. The answer comes after the commit.
-                    session_model::revoke_session(conn, row.session_id, "reuse", now).await?;
-                    return Ok(None);
-                }
-                // The first use stays the one that counts: further ones do not prolong it.
-                Renewal::First => session_model::mark_used(conn, hash, now).await?,
-                Renewal::Again => {
-                    tell(&row, &request_id, Level::Info, "a refresh token was used again within its grace");
-                }
-            }
-            session_model::add_refresh_token(conn, row.session_id, next_hash, now).await?;
-            Ok::<_, Problem>(Some(Subject::User {
-                id: row.user_id,
-                session: row.session_id,
-                epoch: row.epoch,
-            }))
-        })
-        .await?;
-    let subject = renewed.ok_or_else(|| Problem::unauthenticated(Code::InvalidRefreshToken))?;
-    let access_token = state.keys().sign(&subject, now).map_err(Problem::internal)?;
-    Ok(token_answer(&tokens(access_token, next)))
-}
-
 pub(super) fn request_id_of(request: &HttpRequest) -> String {
     request.extensions().get::<RequestId>().cloned().unwrap_or_default().0.to_string()
-}
-
-/// A line that one can act on: whose session, and in which request.
-fn tell(row: &RefreshRow, request_id: &str, level: Level, what: &str) {
-    let (session, caller) = (row.session_id.to_string(), format!("user:{}", row.username));
-    let (session, caller) = (session.as_str(), caller.as_str());
-    log::log!(target: "security", level, session, caller, request_id; "{what}");
 }
 
 /// Log out

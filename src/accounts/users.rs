@@ -8,8 +8,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::administrators::keep_an_administrator;
 use super::login_throttle;
 use super::model::{self, UserChange, UserQuery, UserRow, UserWrite};
+use super::new_password::hash_new;
 use super::rules::{check_password, is_username};
-use super::sessions::busy;
 use super::sso_model::is_linked_to_another;
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadUsers, WriteUsers};
@@ -197,7 +197,8 @@ pub async fn create_user(
     body: ValidJson<NewUser>,
 ) -> Result<Reply, Problem> {
     let (actor, new) = (access.actor(), body.value);
-    let hash = state.passwords().hash(access.caller(), &new.password).await.map_err(busy)?;
+    let account = (new.username.as_str(), new.display_name.as_str());
+    let hash = hash_new(state.passwords(), access.caller(), "/password", &new.password, account).await?;
     access
         .post(&body.digest, async move |conn| {
             let agency = agency_id(conn, new.agency.as_deref()).await?;
@@ -348,7 +349,14 @@ pub async fn update_user(
     let (actor, conditions, username, patch) =
         (access.actor(), access.conditions.clone(), username.0.0, body.value);
     let hash = match &patch.password {
-        Some(password) => Some(state.passwords().hash(access.caller(), password).await.map_err(busy)?),
+        Some(password) => {
+            let name = patch.display_name.as_deref().unwrap_or_default();
+            let mut faults = Violations::default();
+            check_password(&mut faults, "/password", password, &username, name);
+            faults.into_result()?;
+            let account = (username.as_str(), name);
+            Some(hash_new(state.passwords(), access.caller(), "/password", password, account).await?)
+        }
         None => None,
     };
     access

@@ -90,6 +90,9 @@ impl TokenKeys {
 
     /// The file is replaced whole, readable by its owner alone.
     fn add(path: &Path, now: DateTime<Utc>, prune: impl FnOnce(&mut Self)) -> Result<String, String> {
+        // Two rotations at once would each write a file without the other's key.
+        let _locked =
+            lock_directory(path).map_err(|e| format!("cannot lock the folder of {}: {e}", path.display()))?;
         let mut keys = match path.exists() {
             true => Self::load(path)?,
             false => Self { keys: Vec::new() },
@@ -112,16 +115,15 @@ impl TokenKeys {
     }
 
     fn write(&self, path: &Path) -> std::io::Result<()> {
-        let temporary = path.with_extension("new");
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
+        let text = serde_json::to_vec_pretty(self)?;
+        let suffix: [u8; 8] = rand::random();
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(format!(".{}.new", hex(&suffix)));
+        let written = write_new(temporary.as_ref(), &text).and_then(|()| std::fs::rename(&temporary, path));
+        if written.is_err() {
+            let _ = std::fs::remove_file(&temporary);
+        }
+        written
     }
 
     /// (kid, secret) of the key that signs now.
@@ -133,6 +135,21 @@ impl TokenKeys {
     pub(super) fn verifying(&self, kid: &str) -> Option<Vec<u8>> {
         self.keys.iter().find(|k| k.kid == kid)?.bytes()
     }
+}
+
+/// Writes a file that is not there yet, for its owner alone: a file or link that somebody has laid there is not written to.
+fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// Held until it is dropped.
+fn lock_directory(path: &Path) -> std::io::Result<std::fs::File> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let opened = std::fs::File::open(folder)?;
+    rustix::fs::flock(&opened, rustix::fs::FlockOperation::LockExclusive)?;
+    Ok(opened)
 }
 
 /// What people type or copy instead of letting a machine choose: text, or few different bytes. Of 32 random bytes one in a
@@ -216,6 +233,46 @@ mod tests {
             assert!(keys.keys.len() < 20, "old keys are forgotten");
         }
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[test]
+    fn a_key_file_is_written_through_no_link_and_for_its_owner_alone() {
+        let folder = std::env::temp_dir().join(format!("ict-index-keys-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&folder).unwrap();
+        let (path, victim) = (folder.join("token_keys"), folder.join("victim"));
+        std::fs::write(&victim, "untouched").unwrap();
+        std::os::unix::fs::symlink(&victim, folder.join("token_keys.new")).unwrap();
+        std::os::unix::fs::symlink(&victim, folder.join("token.new")).unwrap();
+        let now = "2018-01-01T00:00:00Z".parse().unwrap();
+        for _ in 0..3 {
+            TokenKeys::rotate(&path, now).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "untouched");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let link = folder.join("laid there");
+        std::os::unix::fs::symlink(folder.join("missing"), &link).unwrap();
+        assert_eq!(write_new(&link, b"x").unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(write_new(&victim, b"x").unwrap_err().kind(), std::io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 5, "nothing temporary is left");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn rotations_at_the_same_time_lose_no_key() {
+        let folder = std::env::temp_dir().join(format!("ict-index-keys-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("token_keys");
+        let now: DateTime<Utc> = "2018-01-01T00:00:00Z".parse().unwrap();
+        let rotations: Vec<_> = (0..16)
+            .map(|_| {
+                let path = path.clone();
+                std::thread::spawn(move || TokenKeys::rotate(&path, now).unwrap())
+            })
+            .collect();
+        let keys: Vec<String> = rotations.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let stored = TokenKeys::load(&path).unwrap();
+        assert!(keys.iter().all(|kid| stored.verifying(kid).is_some()));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::weakness::normalised;
+use super::weakness::{is_guessable, normalised};
 use crate::db::{AdmissionControl, Caller, Limits, Refused};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -66,6 +66,24 @@ impl Passwords {
     pub async fn hash(&self, caller: &Caller, password: &str) -> Result<String, Busy> {
         let (cost, password) = (self.cost, normalised(password));
         self.work(caller, move || hash_with(cost, password.as_bytes())).await?.map_err(|_| BROKEN)
+    }
+
+    /// As [`Passwords::hash`], of a password that somebody chose; `None` when it is guessable. The estimate takes as long as a hash does, and
+    /// runs in its place.
+    pub async fn hash_unless_guessable(
+        &self,
+        caller: &Caller,
+        password: &str,
+        username: &str,
+        name: &str,
+    ) -> Result<Option<String>, Busy> {
+        let (cost, password) = (self.cost, normalised(password));
+        let (username, name) = (username.to_owned(), name.to_owned());
+        let hashed = self.work(caller, move || match is_guessable(&password, &username, &name) {
+            true => Ok(None),
+            false => hash_with(cost, password.as_bytes()).map(Some),
+        });
+        hashed.await?.map_err(|_| BROKEN)
     }
 
     /// Whether the password is the one hashed; takes as long when there is no hash.

@@ -1,5 +1,7 @@
 //! Which passwords nobody may choose: NIST SP 800-63B-4 for a password that stands alone. No rules of composition.
 
+use std::sync::LazyLock;
+
 use unicode_normalization::UnicodeNormalization;
 
 use crate::values::fold;
@@ -11,11 +13,44 @@ const LONGEST: usize = 256;
 const COMMON: &str = include_str!("../../data/common-passwords.txt");
 /// Words of the province, the service and its roles, folded.
 const CONTEXT: &str = include_str!("../../data/context-words.txt");
-/// Words that people add figures to.
-const BASES: [&str; 10] = [
-    "password", "matkhau", "welcome", "qwerty", "iloveyou", "letmein", "changeme", "secret", "xinchao",
+/// Words that people add figures to; those that are not English are unknown to the estimate of guesses.
+const BASES: [&str; 20] = [
+    "password",
+    "matkhau",
+    "welcome",
+    "qwerty",
+    "iloveyou",
+    "letmein",
+    "changeme",
+    "secret",
+    "xinchao",
     "hello",
+    "anhyeuem",
+    "emyeuanh",
+    "yeuem",
+    "tinhyeu",
+    "khongbiet",
+    "hanhphuc",
+    "giadinh",
+    "nguyen",
+    "congviec",
+    "mothaibabonnam",
 ];
+/// Guesses that a password takes at the least, as a power of ten.
+const LEAST_GUESSES_LOG10: f64 = 10.0;
+/// What each different sign beside letters and digits adds to that: somebody who tries words tries the usual ones with them.
+const GUESSES_LOG10_OF_SIGN: f64 = 0.75;
+/// As far as the estimate looks: its time grows faster than the length.
+const ESTIMATED_CHARS: usize = 32;
+
+/// Shorter ones are in dictionaries, which are estimated.
+const SHORTEST_LOOKED_FOR: usize = 8;
+
+/// The common ones without case and separators, as they are and as they are meant, to be looked for inside others.
+static COMMON_SQUEEZED: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let squeezed = COMMON.lines().map(squeezed).filter(|common| common.len() >= SHORTEST_LOOKED_FOR);
+    squeezed.flat_map(|common| [common.chars().map(meant_by).collect(), common]).collect()
+});
 /// Letters that a password needs beside words of the context.
 const OWN_LETTERS: usize = 5;
 
@@ -58,12 +93,57 @@ pub fn weakness(password: &str, username: &str, name: &str) -> Option<Weakness> 
     if is_of_words(&lower, name) {
         return Some(Weakness::OfContext);
     }
+    if is_made_of_a_common_one(&lower) {
+        return Some(Weakness::Common);
+    }
     (username.chars().count() >= 4 && lower.contains(&username.to_lowercase())).then_some(Weakness::HoldsName)
 }
 
 fn is_common(lower: &str) -> bool {
     let distinct = lower.chars().collect::<std::collections::HashSet<_>>().len();
     distinct < 5 || COMMON.lines().any(|common| lower == common) || is_repetition(lower) || is_sequence(lower)
+}
+
+/// `Correct-Horse-Battery-Staple-2026`: a common one, hardly changed.
+fn is_made_of_a_common_one(lower: &str) -> bool {
+    let text: Vec<char> = kept_characters(lower).collect();
+    let meant: Vec<char> = text.iter().map(|c| meant_by(*c)).collect();
+    let spellings = [text.iter().collect::<String>(), meant.iter().collect()];
+    let is_there = |common: &&str| spellings.iter().any(|spelling| spelling.contains(*common));
+    let common = COMMON_SQUEEZED.iter().map(String::as_str).filter(is_there);
+    letters_beside(&text, &meant, common).is_some_and(|own| own < OWN_LETTERS)
+}
+
+/// What an attacker who knows dictionaries, names, dates and keyboards would soon try: by the estimate of zxcvbn, which is made of letters
+/// and digits alone, so that case, width, diacritics and separators hide nothing. Takes milliseconds: not for a thread that answers requests.
+pub(super) fn is_guessable(password: &str, username: &str, name: &str) -> bool {
+    let lower = normalised(password).to_lowercase();
+    let name = fold(name);
+    let known: Vec<&str> =
+        [username].into_iter().chain(name.split(' ')).chain(BASES).chain(CONTEXT.lines()).collect();
+    let signs: std::collections::HashSet<char> =
+        lower.chars().filter(|c| !c.is_alphanumeric() && !c.is_whitespace()).collect();
+    let of_signs = GUESSES_LOG10_OF_SIGN * f64::from(u8::try_from(signs.len()).unwrap_or(u8::MAX));
+    let read: String =
+        lower.chars().map(|c| if c.is_ascii_punctuation() { meant_by(c) } else { c }).collect();
+    [squeezed(&lower), squeezed(&read)].iter().any(|spelling| {
+        let looked_at: String = spelling.chars().take(ESTIMATED_CHARS).collect();
+        zxcvbn::zxcvbn(&looked_at, &known).guesses_log10() + of_signs < LEAST_GUESSES_LOG10
+    })
+}
+
+/// Letters and digits alone, without case and diacritics.
+fn squeezed(text: &str) -> String {
+    fold(text).chars().filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// Letters, digits, and what stands for letters.
+fn kept_characters(lower: &str) -> impl Iterator<Item = char> {
+    fold(lower)
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, '@' | '$' | '!'))
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// `passwordpassword`: a shorter text again and again.
@@ -83,8 +163,7 @@ fn is_sequence(text: &str) -> bool {
 /// `Lào Cai 2018 ICT-Index!`: without the words of the context hardly a letter is left. `P@ssw0rd-12345678`: without the word that it is
 /// made of, none.
 fn is_of_words(lower: &str, name: &str) -> bool {
-    let text: Vec<char> =
-        fold(lower).chars().filter(|c| c.is_alphanumeric() || matches!(c, '@' | '$')).collect();
+    let text: Vec<char> = kept_characters(lower).collect();
     let meant: Vec<char> = text.iter().map(|c| meant_by(*c)).collect();
     let name: String = fold(name).chars().filter(|c| c.is_alphanumeric()).collect();
     let context = CONTEXT.lines().chain((name.chars().count() >= 4).then_some(name.as_str()));
@@ -112,7 +191,7 @@ fn letters_beside<'w>(text: &[char], meant: &[char], words: impl Iterator<Item =
 fn meant_by(c: char) -> char {
     match c {
         '0' => 'o',
-        '1' => 'i',
+        '1' | '!' => 'i',
         '3' => 'e',
         '4' | '@' => 'a',
         '5' | '$' => 's',
@@ -124,6 +203,11 @@ fn meant_by(c: char) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn is_refused(password: &str) -> bool {
+        weakness(password, "an.nguyen", "Nguyễn Bí Mật").is_some()
+            || is_guessable(password, "an.nguyen", "Nguyễn Bí Mật")
+    }
 
     #[test]
     fn weak_passwords_are_named_as_such() {
@@ -170,11 +254,91 @@ mod tests {
             "7349 2285 9017 3346",
             "ruong bac thang 332",
             "mật khẩu rất dài đây",
-            "correct horse battery staple",
             "another-password-1",
             "Sở thích của tôi là câu cá",
         ] {
             assert_eq!(weakness(strong, "an", "Nguyễn Bí Mật"), None, "{strong}");
+        }
+    }
+
+    /// Every way that people write a weak one: case, width, composition, separators, leet, digits and years around it.
+    fn spellings(weak: &str) -> Vec<String> {
+        let wide =
+            |c: char| char::from_u32(u32::from(c) + 0xfee0).filter(|_| c.is_ascii_graphic()).unwrap_or(c);
+        let leet = |c: char| match c {
+            'o' => '0',
+            'i' => '1',
+            'e' => '3',
+            'a' => '4',
+            's' => '5',
+            other => other,
+        };
+        let mut first = true;
+        let capitalised =
+            weak.chars().map(|c| if std::mem::take(&mut first) { c.to_ascii_uppercase() } else { c });
+        let separated =
+            weak.chars().enumerate().map(|(n, c)| if n % 7 == 6 { format!("-{c}") } else { c.to_string() });
+        vec![
+            weak.to_owned(),
+            weak.to_uppercase(),
+            capitalised.collect(),
+            weak.chars().map(wide).collect(),
+            weak.chars().map(leet).collect(),
+            weak.replace('a', "@").replace('s', "$"),
+            weak.nfd().collect(),
+            separated.collect(),
+            format!("{weak}1"),
+            format!("{weak}2026"),
+            format!("{weak}!"),
+            format!("1{weak}"),
+            format!("{weak}@2026"),
+        ]
+    }
+
+    #[test]
+    fn weak_ones_are_refused_however_they_are_spelt() {
+        for weak in [
+            "correcthorsebatterystaple",
+            "superman12345678",
+            "iloveyou12345678",
+            "dragon1234567890",
+            "footballfootball1",
+            "princess20262026",
+            "trustno1trustno1",
+            "anhyeuem12345678",
+            "tobeornottobethatisthequestion",
+            "maytheforcebewithyou",
+            "motconvitxoerahaicaicanh",
+            "passwordstandard",
+            "1qaz2wsx3edc4rfv",
+        ] {
+            for spelling in spellings(weak) {
+                assert!(is_refused(&spelling), "{spelling}");
+            }
+        }
+    }
+
+    #[test]
+    fn passphrases_in_both_languages_are_accepted() {
+        for strong in [
+            "mùa xuân ở Lào Cai có hoa mận",
+            "chiec xe dap mau xanh",
+            "con meo nha hang xom",
+            "tôi thích ăn phở bò",
+            "tra da via he buoi trua",
+            "cà phê sữa đá buổi sáng",
+            "troi mua nho ve que ngoai",
+            "đi chợ phiên Bắc Hà hôm qua",
+            "purple lantern drifts slowly",
+            "seven kettles under rain",
+            "orbit velvet cactus ninety",
+            "k7Qm2vX9pLw4TzR8",
+            "ruong bac thang 332",
+            "núi Fansipan 3143 mét",
+            "the clerk wrote it down",
+            "x#Kq7!mZ@2vB&9pL",
+        ] {
+            assert!(!is_refused(strong), "{strong}");
         }
     }
 

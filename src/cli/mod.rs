@@ -15,13 +15,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::accounts::model::{UserWrite, insert_user};
-use crate::accounts::rules::{check_password, is_username};
+use crate::accounts::rules::{check_password, guessable_password, is_username};
 use crate::audit::{Event, record};
 use crate::auth::{Actor, PasswordCost, Passwords, Role, TokenKeys};
 use crate::clock::Clock;
 use crate::config::{Environment, database_url};
 use crate::db::{Caller, Conn, Db, DbSettings, migrations};
-use crate::http::{Problem, Violations};
+use crate::http::{Code, Problem, Violations};
 use crate::seed;
 
 /// Follows and evaluates the ICT-Index of a province and of its agencies.
@@ -231,11 +231,10 @@ fn add_user(
     let actor = Actor::system(Clock::System.now());
     block_on(async move {
         let passwords = Passwords::new(PasswordCost { memory_kib: 19_456, iterations: 2 }).map_err(one)?;
-        let hash = passwords
-            .hash(&Caller::system(), &password)
-            .await
-            .map_err(|_| one("cannot hash the password"))?;
         let display_name = display_name.unwrap_or_else(|| username.clone());
+        let hashed = passwords.hash_unless_guessable(&Caller::system(), &password, &username, &display_name).await;
+        let hash = hashed.map_err(|_| one("cannot hash the password"))?;
+        let hash = hash.ok_or_else(|| plain(Problem::with(Code::WeakPassword, guessable_password())))?;
         let added = db.transaction(async move |conn: &mut Conn| {
             let agency = match agency {
                 None => None,

@@ -223,6 +223,7 @@ async fn forget_old(state: &State) {
             crate::http::idempotency::forget_old(conn, now).await?;
             crate::accounts::login_throttle::purge_expired(conn, now).await?;
             crate::accounts::session_model::forget_old(conn, now).await?;
+            crate::accounts::client_model::purge_expired_secrets(conn, now).await?;
             Ok::<_, Problem>(())
         })
         .await;

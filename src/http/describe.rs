@@ -174,7 +174,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         problems.extend([401, 403, 406, 500]);
         if matches!(method, "post") {
             add_parameter(operation, idempotency_key());
-            problems.extend([409, 422]);
+            problems.extend([409, 422, 429]);
         }
         if method == "get" {
             add_parameter(
@@ -277,7 +277,7 @@ fn idempotency_key() -> Value {
     json!({
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key with the same body within 72 hours answers the stored answer (`Idempotency-Replayed: true`); with another body 422; while the first is still running 409.",
+        "description": "The same key with the same body within 72 hours answers the stored answer (`Idempotency-Replayed: true`); with another body 422; while the first is still running 409. At most 5,000 answers and 64 MiB of them are kept for a caller; more keys are refused with 429, requests without a key are not.",
         "required": false,
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
     })

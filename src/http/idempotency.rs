@@ -9,8 +9,9 @@ use crate::db::{Conn, QueryResult, sql};
 
 /// How long an answer is kept.
 const KEPT_HOURS: i64 = 72;
-/// Answers kept of one caller: each is a row, and not every one of them belongs to something that changed.
-const MOST_KEYS: i64 = 20_000;
+/// Answers kept for one caller: far more than an integration needs, and what one caller may take of the disk.
+const MOST_KEYS: i64 = 5_000;
+const MOST_BYTES: i64 = 64 * 1024 * 1024;
 
 /// A request that may be repeated: who sends it, under which key, and what it asks.
 #[derive(Clone, Debug)]
@@ -47,6 +48,15 @@ row! {
         etag: Option<String>,
         location: Option<String>,
         body: Vec<u8>,
+    }
+}
+
+row! {
+    /// What is kept for a caller.
+    struct Usage {
+        keys: i64,
+        bytes: i64,
+        oldest: Option<DateTime<Utc>>,
     }
 }
 
@@ -87,7 +97,7 @@ impl Repeatable {
             .maybe(conn)
             .await?;
         match stored {
-            None => Ok(None),
+            None => self.require_room(conn).await.map(|()| None),
             Some(stored) if stored.fingerprint != self.fingerprint => {
                 Err(Problem::new(Code::IdempotencyKeyReused))
             }
@@ -104,13 +114,35 @@ impl Repeatable {
         }
     }
 
-    /// Keeps the answer for a repetition; 429 for a caller who has too many kept.
-    pub async fn store(&self, conn: &mut Conn, reply: &Reply) -> Result<(), Problem> {
+    /// 429 while as much is kept for the caller as may be. Requests at the same moment may each find the last place free: the bound is
+    /// one of storage, and exceeded by no more than the transactions under way.
+    async fn require_room(&self, conn: &mut Conn) -> Result<(), Problem> {
+        let usage: Usage = sql(
+            "select count(*) as keys, coalesce(sum(body_bytes), 0)::bigint as bytes, min(created_at) as oldest \
+             from idempotency_keys where caller = $1 and created_at > $2",
+        )
+        .bind(self.caller.clone())
+        .bind(self.now - Duration::hours(KEPT_HOURS))
+        .row(conn)
+        .await?;
+        if usage.keys < MOST_KEYS && usage.bytes < MOST_BYTES {
+            return Ok(());
+        }
+        let free_at = usage.oldest.unwrap_or(self.now) + Duration::hours(KEPT_HOURS);
+        let seconds = u64::try_from((free_at - self.now).num_seconds()).unwrap_or_default().max(1);
+        let detail = msg!(
+            "Đã lưu tối đa {MOST_KEYS} câu trả lời cho Idempotency-Key của tài khoản này; hãy gửi không kèm khóa hoặc thử lại sau.",
+            "As many answers under an Idempotency-Key as may be are kept for this caller ({MOST_KEYS}, or 64 MiB); send the request without a key or try again later."
+        );
+        Err(Problem::with(Code::TooManyRequests, detail).retry_after(seconds))
+    }
+
+    /// Keeps the answer for a repetition.
+    pub async fn store(&self, conn: &mut Conn, reply: &Reply) -> QueryResult<()> {
         let body = reply.replay_body.clone().unwrap_or_else(|| reply.body.clone());
-        let stored = sql(
+        sql(
             "insert into idempotency_keys (caller, key, fingerprint, status, content_type, etag, location, body, created_at) \
-             select $1, $2, $3, $4, $5, $6, $7, $8, $9 \
-             where (select count(*) from (select from idempotency_keys where caller = $1 limit $10) as held) < $10 \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
              on conflict (caller, key) do update set fingerprint = excluded.fingerprint, status = excluded.status, \
              content_type = excluded.content_type, etag = excluded.etag, location = excluded.location, \
              body = excluded.body, created_at = excluded.created_at",
@@ -124,19 +156,10 @@ impl Repeatable {
         .bind(reply.location.clone())
         .bind(body)
         .bind(self.now)
-        .bind(MOST_KEYS)
         .run(conn)
-        .await?;
-        if stored > 0 { Ok(()) } else { Err(too_many()) }
+        .await
+        .map(drop)
     }
-}
-
-fn too_many() -> Problem {
-    let detail = msg!(
-        "Tối đa {MOST_KEYS} khóa Idempotency-Key trong {KEPT_HOURS} giờ.",
-        "At most {MOST_KEYS} keys in {KEPT_HOURS} hours."
-    );
-    Problem::with(Code::TooManyRequests, detail).retry_after(3600)
 }
 
 /// Forgets answers older than they are kept for.

@@ -53,7 +53,7 @@ impl<T: DeserializeOwned + Check + Send + 'static> FromRequest for ValidJson<T> 
 }
 
 /// The value and the digest of its bytes.
-fn valid<T: DeserializeOwned + Check>(bytes: &[u8]) -> Result<(T, Vec<u8>), Problem> {
+pub(super) fn valid<T: DeserializeOwned + Check>(bytes: &[u8]) -> Result<(T, Vec<u8>), Problem> {
     let value: T = parse(bytes)?;
     let mut faults = Violations::default();
     value.check(&mut faults);
@@ -102,7 +102,7 @@ where
     deserializer.deserialize_seq(AtMost::<T, N>(std::marker::PhantomData))
 }
 
-fn media_type(request: &HttpRequest) -> Result<(), Problem> {
+pub(super) fn media_type(request: &HttpRequest) -> Result<(), Problem> {
     let header = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = header.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {

@@ -25,6 +25,7 @@ pub mod methods;
 pub mod metrics;
 pub mod offload;
 pub mod one_or_many;
+pub mod optional_json;
 pub mod patch;
 pub mod path;
 pub mod pieces;

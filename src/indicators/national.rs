@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::auth::Actor;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, QueryResult, Reader, sql};
+use crate::db::{Conn, QueryResult, Reader, reserve_key, sql};
 
 row! {
     #[derive(Clone, Debug, Serialize)]
@@ -88,6 +88,15 @@ pub async fn lock(conn: &mut Conn, year: i32, node: &str) -> QueryResult<Option<
         .bind(node.to_owned())
         .maybe(conn)
         .await
+}
+
+/// As [`lock`]; where there is no result yet, whoever else is about to store it is waited for, so that one creates and the others change.
+pub async fn lock_or_reserve(conn: &mut Conn, year: i32, node: &str) -> QueryResult<Option<ResultRow>> {
+    if let Some(row) = lock(conn, year, node).await? {
+        return Ok(Some(row));
+    }
+    reserve_key(conn, format!("national_result {year} {node}")).await?;
+    lock(conn, year, node).await
 }
 
 /// Stores the result; `false` when it was there already with these very figures.

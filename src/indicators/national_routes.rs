@@ -229,7 +229,7 @@ async fn store(
     actor: &Actor,
 ) -> Result<NationalResult, Problem> {
     let (year, node) = (new.index_year, new.node.clone());
-    let before = national::lock(conn, year, &node).await?;
+    let before = national::lock_or_reserve(conn, year, &node).await?;
     if let Some(conditions) = conditions {
         match &before {
             Some(row) => conditions.match_if_given(row.version)?,

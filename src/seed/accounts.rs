@@ -2,6 +2,7 @@
 
 use crate::accounts::client_model;
 use crate::accounts::model::{self, UserWrite};
+use crate::accounts::rules::SECRET_OVERLAP_SECONDS;
 use crate::agencies::model::{self as agencies, AgencyQuery};
 use crate::audit::{self, Event};
 use crate::auth::{Actor, ClientScope, Role};
@@ -64,7 +65,8 @@ pub async fn machines(conn: &mut Conn, secret_hash: &[u8], actor: &Actor) -> Res
     for (id, name, scopes) in CLIENTS {
         let scopes = scopes.iter().map(|s| s.as_str().to_owned()).collect();
         if client_model::insert_client(conn, id, name, scopes, actor.now).await? {
-            client_model::add_secret(conn, id, secret_hash.to_vec(), actor.now).await?;
+            client_model::add_secret(conn, id, secret_hash.to_vec(), SECRET_OVERLAP_SECONDS, actor.now)
+                .await?;
             let row = client_model::find_client(conn, id).await?;
             audit::record(conn, actor, Event::create("client", id, &row)).await?;
             added += 1;
@@ -103,7 +105,7 @@ pub async fn renew(conn: &mut Conn, hash: String, secret: Vec<u8>, actor: &Actor
         record(conn, actor, "change_password", "user", user.username).await?;
     }
     for id in clients {
-        client_model::add_secret(conn, &id, secret.clone(), actor.now).await?;
+        client_model::add_secret(conn, &id, secret.clone(), SECRET_OVERLAP_SECONDS, actor.now).await?;
         record(conn, actor, "rotate_secret", "client", id).await?;
     }
     Ok(count)

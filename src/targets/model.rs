@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::auth::Actor;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, QueryResult, sql};
+use crate::db::{Conn, QueryResult, reserve_key, sql};
 use crate::ids::AgencyId;
 
 row! {
@@ -62,6 +62,17 @@ pub async fn lock(conn: &mut Conn, key: &TargetWrite) -> QueryResult<Option<Targ
     .bind(key.year)
     .maybe(conn)
     .await
+}
+
+/// As [`lock`]; where there is no target yet, whoever else is about to store it is waited for, so that one creates and the others change.
+pub async fn lock_or_reserve(conn: &mut Conn, key: &TargetWrite) -> QueryResult<Option<TargetRow>> {
+    if let Some(row) = lock(conn, key).await? {
+        return Ok(Some(row));
+    }
+    let agency = key.agency.map_or(0, |agency| agency.0);
+    let name = format!("target {} {} {} {agency} {}", key.subject, key.code, key.scope, key.year);
+    reserve_key(conn, name).await?;
+    lock(conn, key).await
 }
 
 /// Stores the target; `false` when it was there already just so.

@@ -118,7 +118,7 @@ async fn store(
     conditions: Option<&Preconditions>,
     actor: &Actor,
 ) -> Result<Target, Problem> {
-    let before = model::lock(conn, &write).await?;
+    let before = model::lock_or_reserve(conn, &write).await?;
     if let Some(conditions) = conditions {
         match &before {
             Some(row) => conditions.match_if_given(row.version)?,

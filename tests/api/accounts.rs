@@ -91,7 +91,9 @@ async fn a_new_password_ends_every_session() {
         service.put("me/password", json!({"current_password": current, "new_password": new})).as_(&token)
     };
     change(PASSWORD, "short").send().await.expect_problem(422, "WEAK_PASSWORD");
-    change(PASSWORD, "passwordpassword").send().await.expect_problem(422, "WEAK_PASSWORD");
+    for guessable in ["passwordpassword", "Correct-Horse-Battery-Staple1", "Superman12345678!"] {
+        change(PASSWORD, guessable).send().await.expect_problem(422, "WEAK_PASSWORD");
+    }
     change("wrong", "núi Fansipan 3143 mét").send().await.expect_problem(422, "WRONG_PASSWORD");
     change(PASSWORD, "núi Fansipan 3143 mét").send().await.expect(204);
     service.get("me").as_(&token).send().await.expect(401);
@@ -125,6 +127,17 @@ async fn users_are_managed_by_admin_alone() {
     service.patch("users/an.nguyen", disable.clone()).as_(&admin).if_match(&tag).send().await.expect(412);
     service.patch("users/an.nguyen", disable).as_(&admin).if_match(&changed.etag()).send().await.expect(200);
     login(&service, "an.nguyen", "ba đường bảy nẻo").await.expect_problem(401, "INVALID_CREDENTIALS");
+    let weak = json!({"username": "binh.tran", "display_name": "B", "role": "monitor", "password": "superman12345678"});
+    service.post("users", weak).as_(&admin).send().await.expect_problem(422, "WEAK_PASSWORD");
+    let tag = service.get("users/monitor").as_(&admin).send().await.expect(200).etag();
+    let weak = json!({"password": "superman12345678"});
+    service
+        .patch("users/monitor", weak)
+        .as_(&admin)
+        .if_match(&tag)
+        .send()
+        .await
+        .expect_problem(422, "WEAK_PASSWORD");
     let bad = json!({"username": "Bad Name", "display_name": "", "role": "officer", "password": "x"});
     let problem = service.post("users", bad).as_(&admin).send().await.expect(422).json();
     let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|e| &e["pointer"]).collect();
@@ -221,6 +234,69 @@ async fn a_client_secret_is_shown_once_and_rotates_with_an_overlap() {
     service.delete("clients/lgsp").as_(&admin).send().await.expect_problem(428, "PRECONDITION_REQUIRED");
     service.delete("clients/lgsp").as_(&admin).if_match(&tag).send().await.expect(204);
     service.get("clients/lgsp").as_(&admin).send().await.expect(404);
+}
+
+#[actix_web::test]
+async fn a_secret_that_somebody_else_knows_ends_at_once_with_its_tokens() {
+    let service = TestService::start().await;
+    let admin = service.token("admin").await;
+    let grant = async |secret: &str| {
+        let form = format!("grant_type=client_credentials&client_id=portal&client_secret={secret}");
+        service.call("POST", "oauth/token").form(&form).send().await
+    };
+    let rotate = |body: Value| service.post("clients/portal/secret", body).as_(&admin);
+    let leaked = PASSWORD.replace(' ', "+");
+    let token = grant(&leaked).await.expect(200).json()["access_token"].as_str().unwrap().to_owned();
+    let shortened = rotate(json!({"overlap_seconds": 60})).send().await.expect(200).json();
+    assert_eq!(shortened["old_secret_valid_until"], "2018-03-15T02:01:00Z");
+    service.get("agencies").as_(&token).send().await.expect(200);
+    grant(&leaked).await.expect(200);
+
+    let rotated = rotate(json!({"overlap_seconds": 0})).send().await.expect(200).json();
+    assert_eq!(rotated["old_secret_valid_until"], Value::Null);
+    service.get("agencies").as_(&token).send().await.expect_problem(401, "INVALID_TOKEN");
+    grant(&leaked).await.expect(401);
+    grant(shortened["client_secret"].as_str().unwrap()).await.expect(401);
+    grant(rotated["client_secret"].as_str().unwrap()).await.expect(200);
+
+    for refused in [json!({"overlap_seconds": 86_401}), json!({"overlap_seconds": 4_000_000_000_u32})] {
+        rotate(refused).send().await.expect_problem(422, "NUMBER_OUT_OF_RANGE");
+    }
+    for refused in [json!({"overlap_seconds": -1}), json!({"overlap": 0})] {
+        rotate(refused).send().await.expect(400);
+    }
+    let plain = service.call("POST", "clients/portal/secret").as_(&admin).raw("text/plain", "x").send().await;
+    plain.expect_problem(415, "UNSUPPORTED_MEDIA_TYPE");
+    let null = service.call("POST", "clients/portal/secret").as_(&admin).raw("application/json", "null");
+    null.send().await.expect(200);
+    // A body is not needed, whatever its type is said to be.
+    for content_type in ["application/json", "application/octet-stream"] {
+        let empty = service.call("POST", "clients/portal/secret").as_(&admin).raw(content_type, "");
+        assert_eq!(empty.send().await.expect(200).json()["old_secret_valid_until"], "2018-03-16T02:00:00Z");
+    }
+    let events =
+        service.get("audit-events?entity=client&key=portal&action=rotate_secret").as_(&admin).send().await;
+    assert!(events.expect(200).column("after").contains(&json!({"overlap_seconds": 0})));
+}
+
+#[actix_web::test]
+async fn a_client_has_five_secrets_at_the_most() {
+    let service = TestService::start().await;
+    let admin = service.token("admin").await;
+    let mut secrets = Vec::new();
+    for second in 0..30 {
+        service.at(&format!("2018-03-15T02:00:{second:02}Z"));
+        let made = service.call("POST", "clients/portal/secret").as_(&admin).send().await.expect(200).json();
+        secrets.push(made["client_secret"].as_str().unwrap().to_owned());
+    }
+    let mut work = Vec::new();
+    for secret in &secrets {
+        let form = format!("grant_type=client_credentials&client_id=portal&client_secret={secret}");
+        let call = service.call("POST", "oauth/token").form(&form);
+        work.push(call.send().await.status == 200);
+    }
+    assert_eq!(work.iter().rposition(|works| !works), Some(24));
+    assert_eq!(work.iter().filter(|works| **works).count(), 5);
 }
 
 #[actix_web::test]

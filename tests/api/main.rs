@@ -37,6 +37,7 @@ mod operations;
 mod overload;
 mod prepared_statements;
 mod progress;
+mod races;
 mod rates;
 mod recount;
 mod recount_many;

@@ -76,23 +76,100 @@ async fn nothing_revives_a_session_that_has_ended_within_the_grace() {
 }
 
 #[actix_web::test]
-async fn uses_at_the_same_time_are_one_first_use_and_further_ones() {
+async fn uses_at_the_same_time_are_one_first_use_and_five_further_ones() {
     let service = TestService::start().await;
     let beside = service.beside().await;
     let first = login(&service).await;
-    let uses = (0..12).map(|n| refresh(if n % 2 == 0 { &service } else { &beside }, &first));
-    let pairs: Vec<Value> = join_all(uses).await.into_iter().map(|a| a.expect(200).json()).collect();
+    let uses = (0..40).map(|n| refresh(if n % 2 == 0 { &service } else { &beside }, &first));
+    let (renewed, refused): (Vec<Answer>, Vec<Answer>) =
+        join_all(uses).await.into_iter().partition(|answer| answer.status == 200);
+    assert!(refused.iter().all(|answer| answer.status == 401), "{refused:?}");
+    let pairs: Vec<Value> = renewed.iter().map(Answer::json).collect();
     let mut tokens: Vec<&str> = pairs.iter().map(|pair| pair["refresh_token"].as_str().unwrap()).collect();
     tokens.sort_unstable();
     tokens.dedup();
-    assert_eq!(tokens.len(), 12, "no two callers share a token");
-    assert_eq!(stored(&service).await, json!([13, 1, null]));
+    assert_eq!(tokens.len(), 6, "no two callers share a token");
+    assert_eq!(stored(&service).await, json!([7, 1, null]), "what is refused does not end the session");
+    for pair in &pairs {
+        assert_eq!(status_of(&service, pair).await, 200);
+    }
     service.at("2018-03-15T02:00:11Z");
     let mut late: Vec<u16> =
         join_all((0..6).map(|_| refresh(&service, &first))).await.iter().map(|a| a.status.as_u16()).collect();
     late.dedup();
     assert_eq!(late, [401]);
-    assert_eq!(stored(&service).await, json!([13, 1, "reuse"]));
+    assert_eq!(stored(&service).await, json!([7, 1, "reuse"]));
+}
+
+#[actix_web::test]
+async fn branches_of_one_login_have_a_bounded_number_of_tokens() {
+    let service = TestService::start().await;
+    let mut unused = std::collections::VecDeque::from([login(&service).await]);
+    let mut asked = 0;
+    while let Some(tokens) = unused.pop_front() {
+        for _ in 0..7 {
+            asked += 1;
+            let answer = refresh(&service, &tokens).await;
+            match answer.status.as_u16() {
+                200 => unused.push_back(answer.json()),
+                401 => {}
+                429 => assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0),
+                other => panic!("{other}: {}", answer.text()),
+            }
+        }
+        let read = ict_index::db::sql("select count(*) as value from refresh_tokens where used_at is null");
+        let count = async move |conn: &mut ict_index::db::Conn| {
+            Ok::<i64, ict_index::http::Problem>(read.value(conn).await?)
+        };
+        let live = service.state.db().read(count).await.map_err(|problem| format!("{problem:?}")).unwrap();
+        assert!(live <= 20, "{live} refresh tokens are live");
+    }
+    assert!(asked > 200, "the test must try more than is let through");
+    assert_eq!(stored(&service).await, json!([60, 40, null]), "with the login's own, in fifteen minutes");
+}
+
+#[actix_web::test]
+async fn a_session_is_renewed_sixty_times_in_fifteen_minutes_and_then_again() {
+    let service = TestService::start().await;
+    let mut tokens = login(&service).await;
+    for _ in 1..60 {
+        tokens = refresh(&service, &tokens).await.expect(200).json();
+    }
+    for _ in 0..40 {
+        refresh(&service, &tokens).await.expect_problem(429, "TOO_MANY_REQUESTS");
+    }
+    service.at("2018-03-15T02:15:00Z");
+    refresh(&service, &tokens).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_user_has_fifty_sessions_and_the_oldest_ends_first() {
+    let service = TestService::start().await;
+    let oldest = login(&service).await;
+    service.at("2018-03-15T02:00:01Z");
+    let next = login(&service).await;
+    service.at("2018-03-15T02:00:02Z");
+    // Sessions that have ended go before those that are in force.
+    service
+        .sql(ict_index::db::sql(
+            "insert into sessions (id, user_id, created_at, expires_at, revoked_at, revoked_reason) \
+             select gen_random_uuid(), u.id, '2018-03-15T02:00:02Z', '2018-03-15T18:00:02Z', '2018-03-15T02:00:02Z', 'logout' \
+             from users u, generate_series(1, 10000) where u.username = 'monitor'",
+        ))
+        .await;
+    for _ in 0..48 {
+        login(&service).await;
+    }
+    assert_eq!(status_of(&service, &oldest).await, 200, "it is one of fifty");
+    let last = login(&service).await;
+    assert_eq!((status_of(&service, &oldest).await, status_of(&service, &next).await), (401, 200));
+    refresh(&service, &oldest).await.expect_problem(401, "INVALID_REFRESH_TOKEN");
+    assert_eq!(status_of(&service, &last).await, 200);
+    let read = ict_index::db::sql("select count(*) as value from sessions");
+    let count = async move |conn: &mut ict_index::db::Conn| {
+        Ok::<i64, ict_index::http::Problem>(read.value(conn).await?)
+    };
+    assert_eq!(service.state.db().read(count).await.ok(), Some(50));
 }
 
 #[actix_web::test]

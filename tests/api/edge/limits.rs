@@ -89,22 +89,3 @@ async fn a_framework_with_more_bands_than_it_may_have_is_not_looked_into() {
         "the length, and each of the first hundred that repeats its code"
     );
 }
-
-#[actix_web::test]
-async fn a_caller_keeps_a_bounded_number_of_idempotency_keys() {
-    let service = TestService::start().await;
-    let token = service.token("coordinator").await;
-    let agency = |code: &str| json!({"code": code, "name": "Sở Mới", "kind": "department"});
-    let post = |code: &str, key: &str| {
-        service.post("agencies", agency(code)).as_(&token).header("Idempotency-Key", key)
-    };
-    post("SO-MOI-1", "first").send().await.expect(201);
-    let fill = "insert into idempotency_keys (caller, key, fingerprint, status, body, created_at) \
-        select 'user:coordinator', 'k' || n, '\\x00', 200, '\\x00', '2018-03-15' from generate_series(1, 20000) n";
-    service.sql(ict_index::db::sql(fill)).await;
-    let refused = post("SO-MOI-2", "one more").send().await.expect_problem(429, "TOO_MANY_REQUESTS");
-    assert_eq!(refused.header("retry-after"), "3600");
-    service.get("agencies/SO-MOI-2").as_(&token).send().await.expect(404);
-    assert_eq!(post("SO-MOI-1", "first").send().await.expect(201).header("idempotency-replayed"), "true");
-    service.post("agencies", agency("SO-MOI-2")).as_(&token).send().await.expect(201);
-}

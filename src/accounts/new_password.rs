@@ -1,0 +1,19 @@
+//! A password that somebody chose, on its way into the database.
+
+use super::rules::guessable_password;
+use super::sessions::busy;
+use crate::db::Caller;
+use crate::auth::Passwords;
+use crate::http::{Code, Problem};
+
+/// Its hash, unless it is guessable; `pointer` says where in the body it stands.
+pub(super) async fn hash_new(
+    passwords: &Passwords,
+    caller: &Caller,
+    pointer: &'static str,
+    password: &str,
+    (username, name): (&str, &str),
+) -> Result<String, Problem> {
+    let hashed = passwords.hash_unless_guessable(caller, password, username, name).await.map_err(busy)?;
+    hashed.ok_or_else(|| Problem::at(Code::WeakPassword, pointer, guessable_password()))
+}
