@@ -2,8 +2,8 @@
 
 use super::rules::guessable_password;
 use super::sessions::busy;
-use crate::db::Caller;
 use crate::auth::Passwords;
+use crate::db::Caller;
 use crate::http::{Code, Problem};
 
 /// Its hash, unless it is guessable; `pointer` says where in the body it stands.

@@ -232,7 +232,8 @@ fn add_user(
     block_on(async move {
         let passwords = Passwords::new(PasswordCost { memory_kib: 19_456, iterations: 2 }).map_err(one)?;
         let display_name = display_name.unwrap_or_else(|| username.clone());
-        let hashed = passwords.hash_unless_guessable(&Caller::system(), &password, &username, &display_name).await;
+        let hashed =
+            passwords.hash_unless_guessable(&Caller::system(), &password, &username, &display_name).await;
         let hash = hashed.map_err(|_| one("cannot hash the password"))?;
         let hash = hash.ok_or_else(|| plain(Problem::with(Code::WeakPassword, guessable_password())))?;
         let added = db.transaction(async move |conn: &mut Conn| {

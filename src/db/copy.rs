@@ -10,20 +10,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::web::{Bytes, BytesMut};
 use diesel::QueryResult;
-use futures_util::StreamExt;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Client;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
-use tokio_postgres::{Client, CopyOutStream};
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
+pub use super::copied_out::CopiedOut;
+
 use super::admission::{AdmissionControl, Caller, Charged, Limits, Permit};
+use super::copied_out::hand_on;
 use super::lifetime::Lifetime;
-use super::minimum_rate::{IDLE_TIMEOUT, MinimumRate};
 use super::settings::Setup;
 use super::{Conn, DbSettings, Fault, Sight, connect, sql};
 
@@ -32,10 +31,6 @@ const CLAIM_WAIT: Duration = Duration::from_secs(3);
 const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 /// A COPY lasts as long as its sender takes; senders are not waited for longer than this.
 const COPY_TIMEOUT_MS: u64 = 660_000;
-
-/// Bytes of a piece on its way out, and pieces that wait to be taken.
-const PIECE_BYTES: usize = 32 * 1024;
-const PIECES: usize = 4;
 
 /// Exports at a time: each has a connection of its own beside the pool. One caller gets two of them.
 const EXPORTS: Limits = Limits { permits: 4, per_free: 1, queue: 0 };
@@ -145,7 +140,7 @@ impl Staging {
             client.batch_execute(&sight).await?;
             let rows = client.copy_out(&text).await?;
             home.statements.fetch_add(1, Ordering::Relaxed);
-            let (sender, pieces) = mpsc::channel(PIECES);
+            let (sender, copied) = CopiedOut::channel();
             let runtime = home.runtime.clone();
             runtime.spawn(async move {
                 // Left in the middle, the connection is of no use to anybody else.
@@ -154,17 +149,23 @@ impl Staging {
                 }
                 drop(permit);
             });
-            Ok(CopiedOut { pieces })
+            Ok(copied)
         })
         .await
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
+    async fn admitted(&self) -> Result<Permit, Fault> {
+        let deliveries = &self.inner.deliveries;
+        let admitted = timeout(CLAIM_WAIT, deliveries.admit(self.charged.clone())).await;
+        Ok(admitted.unwrap_or_else(|_| Err(deliveries.refusal(&self.charged)))?)
     }
 
     /// Claims a table for the caller alone; it is empty. All taken for a while: unavailable.
     pub async fn claim(&self, layout: &'static Layout) -> Result<Stage, Fault> {
         let deadline = Instant::now() + CLAIM_WAIT;
         // Those who wait hold no connection.
-        let admitted = timeout(CLAIM_WAIT, self.inner.deliveries.admit(self.charged.clone()));
-        let permit = admitted.await.unwrap_or_else(|_| Err(self.inner.deliveries.refusal(&self.charged)))?;
+        let permit = self.admitted().await?;
         loop {
             let client = self.inner.connection().await?;
             match try_claim(&client, layout).await {
@@ -192,60 +193,6 @@ impl Staging {
             sleep(CLAIM_PAUSE).await;
         }
     }
-}
-
-/// Rows on their way out.
-#[derive(Debug)]
-pub struct CopiedOut {
-    pieces: Receiver<Outgoing>,
-}
-
-/// What a reader of an export gets. One that ends without [`Outgoing::End`] was cut off.
-#[derive(Debug)]
-enum Outgoing {
-    Piece(Bytes),
-    Failed(Fault),
-    End,
-}
-
-impl CopiedOut {
-    /// The next piece; `None` once all are taken. A reader that was too slow finds the export cut off.
-    pub async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
-        match self.pieces.recv().await {
-            Some(Outgoing::Piece(piece)) => Some(Ok(piece)),
-            Some(Outgoing::Failed(fault)) => Some(Err(fault)),
-            Some(Outgoing::End) => None,
-            None => Some(Err(Fault::Unavailable("the reader of an export was too slow".into()))),
-        }
-    }
-}
-
-/// Gathers rows into pieces; whether it came to the end.
-async fn hand_on(rows: CopyOutStream, pieces: &Sender<Outgoing>) -> bool {
-    let mut rows = std::pin::pin!(rows);
-    let mut rate = MinimumRate::default();
-    let mut piece = BytesMut::with_capacity(PIECE_BYTES + 1024);
-    while let Some(row) = rows.next().await {
-        match row {
-            Ok(row) => piece.extend_from_slice(&row),
-            Err(error) => {
-                let _ = pieces.send_timeout(Outgoing::Failed(error.into()), IDLE_TIMEOUT).await;
-                return false;
-            }
-        }
-        if piece.len() >= PIECE_BYTES && !hand_over(piece.split().freeze(), pieces, &mut rate).await {
-            return false;
-        }
-    }
-    let last = piece.is_empty() || hand_over(piece.freeze(), pieces, &mut rate).await;
-    last && pieces.send_timeout(Outgoing::End, IDLE_TIMEOUT).await.is_ok()
-}
-
-/// Whether the reader took the piece, and fast enough: PostgreSQL holds a snapshot, and the export its permit, meanwhile.
-async fn hand_over(piece: Bytes, pieces: &Sender<Outgoing>, rate: &mut MinimumRate) -> bool {
-    let (began, length) = (Instant::now(), piece.len());
-    let taken = pieces.send_timeout(Outgoing::Piece(piece), IDLE_TIMEOUT).await.is_ok();
-    taken && rate.keeps_up(began.elapsed(), length)
 }
 
 async fn try_claim(

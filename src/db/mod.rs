@@ -7,6 +7,7 @@ mod address;
 mod admission;
 pub mod changes;
 mod connect;
+mod copied_out;
 pub mod copy;
 mod fault;
 mod gate;

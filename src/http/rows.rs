@@ -168,7 +168,8 @@ impl RowStream {
             true => Box::pin(stream::empty()),
             false => Box::pin(payload),
         };
-        let all: Pin<Box<dyn Stream<Item = _>>> = Box::pin(stream::iter(read.into_iter().map(Ok)).chain(rest));
+        let all: Pin<Box<dyn Stream<Item = _>>> =
+            Box::pin(stream::iter(read.into_iter().map(Ok)).chain(rest));
         let body: Body = read_body(Payload::from(all), most, claim).await?;
         body.parse(&offload, move |bytes| parse(format, bytes)).await
     }
