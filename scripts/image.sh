@@ -212,7 +212,8 @@ run_compose() {
   say "the commands that the file's header and docs/operations.md name"
   local admin
   admin=$(sed -n 's/^# *docker compose run --rm \([a-z-]*\) user add --help.*/\1/p' docker-compose.yml)
-  "${compose[@]}" run --rm --no-deps "${admin:-ict-index}" user add --help 2>/dev/null | grep -- '--role' >/dev/null || die "the command for the first account does not run"
+  # Docker takes the profile of a service that is named; podman-compose has to be told. It has the service's name.
+  "${compose[@]}" --profile "${admin:-ict-index}" run --rm --no-deps "${admin:-ict-index}" user add --help 2>/dev/null | grep -- '--role' >/dev/null || die "the command for the first account does not run"
 
   say "an orderly end"
   id=$(container ict-index)

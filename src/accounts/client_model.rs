@@ -50,7 +50,7 @@ pub async fn insert_client(
 ) -> QueryResult<bool> {
     let rows = sql("insert into clients (client_id, name, scopes, epoch, created_at, updated_at) \
          values ($1, $2, $3, extract(epoch from $4)::int, $4, $4) \
-         on conflict (client_id) do nothing")
+         on conflict do nothing")
     .bind(client_id.to_owned())
     .bind(name.to_owned())
     .bind(scopes)

@@ -96,7 +96,7 @@ pub struct NewClient {
 impl Check for NewClient {
     fn check(&self, faults: &mut Violations) {
         faults.code("/client_id", &self.client_id);
-        faults.length("/name", self.name.trim(), 1, 200);
+        faults.name("/name", self.name.trim(), 1, 200);
         check_scopes(faults, &self.scopes);
     }
 }
@@ -196,7 +196,7 @@ pub struct ClientPatch {
 impl Check for ClientPatch {
     fn check(&self, faults: &mut Violations) {
         if let Some(name) = &self.name {
-            faults.length("/name", name.trim(), 1, 200);
+            faults.name("/name", name.trim(), 1, 200);
         }
         if let Some(scopes) = &self.scopes {
             check_scopes(faults, scopes);

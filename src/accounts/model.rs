@@ -88,7 +88,7 @@ pub async fn insert_user(
 ) -> QueryResult<bool> {
     let rows = sql(
         "insert into users (id, username, display_name, role, agency_id, password_hash, must_change_password, created_at, updated_at, given_out_hash) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $8, case when $7 then $6 end) on conflict (username) do nothing",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $8, case when $7 then $6 end) on conflict do nothing",
     )
     .bind(Uuid::now_v7())
     .bind(user.username)

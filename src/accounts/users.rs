@@ -149,7 +149,7 @@ impl Check for NewUser {
             );
             faults.add(Code::InvalidCode, "/username", detail);
         }
-        faults.length("/display_name", self.display_name.trim(), 1, 200);
+        faults.name("/display_name", self.display_name.trim(), 1, 200);
         check_agency_of_role(faults, self.role, self.agency.as_deref());
         check_password(faults, "/password", &self.password, &self.username, &self.display_name);
     }
@@ -263,7 +263,7 @@ impl Check for UserPatch {
     /// Role, agency and password are checked together with what is stored.
     fn check(&self, faults: &mut Violations) {
         if let Some(name) = &self.display_name {
-            faults.length("/display_name", name.trim(), 1, 200);
+            faults.name("/display_name", name.trim(), 1, 200);
         }
         if let Patch::Value(subject) = &self.external_subject {
             faults.length("/external_subject", subject, 1, 255);

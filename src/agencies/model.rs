@@ -134,7 +134,7 @@ pub async fn insert(conn: &mut Conn, write: AgencyWrite, actor: &Actor) -> Query
             "insert into agencies (code, name, name_en, name_search, kind, parent_id, gso_code, qcvn102_code, eid_code, \
              valid_from, valid_to, dossier_source, updated_at, created_at) \
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13) \
-             on conflict (code) do nothing returning id",
+             on conflict do nothing returning id",
         ),
         &write,
         actor,

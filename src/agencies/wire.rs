@@ -148,7 +148,7 @@ pub struct NewAgency {
 impl Check for NewAgency {
     fn check(&self, faults: &mut Violations) {
         faults.code("/code", &self.code);
-        faults.length("/name", self.name.trim(), 1, 300);
+        faults.name("/name", self.name.trim(), 1, 300);
         for (pointer, text, max) in [
             ("/name_en", &self.name_en, 300),
             ("/gso_code", &self.gso_code, 20),
@@ -156,7 +156,7 @@ impl Check for NewAgency {
             ("/eid_code", &self.eid_code, 40),
         ] {
             if let Some(text) = text {
-                faults.length(pointer, text.trim(), 1, max);
+                faults.name(pointer, text.trim(), 1, max);
             }
         }
         if let Some(source) = &self.dossier_source {

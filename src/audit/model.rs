@@ -9,6 +9,7 @@ use crate::auth::Actor;
 use crate::db::copy::literal;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, Sql, sql};
+use crate::http::csv::FORMULA;
 
 /// One change of one thing.
 #[derive(Debug)]
@@ -160,7 +161,8 @@ pub async fn list(
 
 /// A cell that no spreadsheet runs as a formula, as [`crate::http::csv::defused`] writes it.
 fn cell(column: &str) -> String {
-    format!("case when {column} ~ '^[-=+@\\t\\r]' then '''' || {column} else {column} end")
+    let begun = format!("case when {column} ~ '^[\t\r]' then '''' || {column} else {column} end");
+    format!("regexp_replace({begun}, '{FORMULA}', e'\\\\1''\\\\2', 'g')")
 }
 
 /// The statement that writes all events of a query, as CSV or one JSON object a line. COPY takes no parameters, so the values stand in

@@ -267,7 +267,7 @@ impl<P> Access<P> {
             repeat.key.clone(),
             &repeat.method,
             &repeat.target,
-            body_digest,
+            &digest_for(&self.principal.scope, body_digest),
             self.gate.now,
         );
         let sight = self.gate.sight.clone().as_caller(self.principal.name_ref());
@@ -347,4 +347,14 @@ fn forbidden(principal: &Principal, permission: Permission) -> Problem {
     }
     let name = permission.as_str();
     Problem::with(Code::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
+}
+
+/// What was answered to a caller of one scope is not given again to the same caller of another.
+fn digest_for(scope: &Scope, body_digest: &[u8]) -> Vec<u8> {
+    let mut digest = body_digest.to_vec();
+    if let Some(mut ids) = scope.ids() {
+        ids.sort_unstable();
+        digest.extend(ids.iter().flat_map(|id| id.to_be_bytes()));
+    }
+    digest
 }

@@ -105,18 +105,17 @@ impl Claim {
         let mut held = inner.held.lock().unwrap_or_else(PoisonError::into_inner);
         let held = &mut *held;
         let own = held.by_caller.entry(self.caller.clone()).or_default();
-        for part in [0, 1] {
-            let more = wanted[part].saturating_sub(self.held[part]);
-            if more == 0 {
-                continue;
-            }
-            if held.all[part] + more > inner.limits[part] || own[part] + more > inner.shares[part] {
+        let bounds = inner.limits.iter().zip(&inner.shares);
+        let parts = wanted.into_iter().zip(&mut self.held).zip(&mut held.all).zip(own).zip(bounds);
+        for ((((wanted, mine), all), own), (limit, share)) in parts {
+            let more = wanted.saturating_sub(*mine);
+            if more > 0 && (*all + more > *limit || *own + more > *share) {
                 inner.refused.fetch_add(1, Ordering::Relaxed);
                 return Err(Problem::new(Code::Unavailable).retry_after(RETRY_AFTER));
             }
-            held.all[part] += more;
-            own[part] += more;
-            self.held[part] += more;
+            *all += more;
+            *own += more;
+            *mine += more;
         }
         Ok(())
     }
@@ -127,9 +126,9 @@ impl Drop for Claim {
         let mut held = self.memory.0.held.lock().unwrap_or_else(PoisonError::into_inner);
         let held = &mut *held;
         let Some(own) = held.by_caller.get_mut(&self.caller) else { return };
-        for part in [0, 1] {
-            held.all[part] -= self.held[part];
-            own[part] -= self.held[part];
+        for ((mine, all), own) in self.held.iter().zip(&mut held.all).zip(own.iter_mut()) {
+            *all -= mine;
+            *own -= mine;
         }
         if *own == [0, 0] {
             held.by_caller.remove(&self.caller);

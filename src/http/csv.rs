@@ -1,7 +1,10 @@
 //! `text/csv` for spreadsheets: UTF-8 with BOM, and no cell that a spreadsheet would run as a formula.
 
+use std::sync::LazyLock;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::ACCEPT;
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -90,9 +93,19 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// A leading `= + - @` (or a control character spreadsheets skip) makes a formula; an apostrophe in front makes it text.
+/// What begins a formula: one of these signs, also of full width, after what is skipped or cannot be seen, where a cell begins; a cell
+/// also begins where a spreadsheet of another locale cuts the line. Read by PostgreSQL as well: no escapes.
+pub const FORMULA: &str = "(^|[;\t\n\r])([[:space:]\u{a0}\u{ad}\u{34f}\u{61c}\u{180e}\u{2000}-\u{200f}\u{2028}-\u{202f}\u{205f}-\u{206f}\u{3000}\u{feff}\u{ff07}]*[-=+@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}\u{fe62}\u{fe63}\u{fe66}\u{fe6b}\u{2212}])";
+
+static FORMULAS: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(FORMULA).ok());
+
+/// An apostrophe in front of what a spreadsheet would run makes it text.
 pub fn defused(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() }
+    let text = if text.starts_with(['\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    match &*FORMULAS {
+        Some(formulas) => formulas.replace_all(&text, "$1'$2").into_owned(),
+        None => format!("'{text}"),
+    }
 }
 
 #[cfg(test)]
@@ -123,8 +136,39 @@ mod tests {
         ];
         let text = String::from_utf8(table(&lines).unwrap()).unwrap();
         assert_eq!(text, "\u{feff}name,inner.n,list\r\n'=1+1,-3,a|b\r\n\"Sở Y tế, \"\"tỉnh\"\"\",,\r\n");
-        for start in ["+", "-", "@", "\t="] {
-            assert!(defused(start).starts_with('\''));
+        for start in [
+            "+",
+            "-",
+            "@",
+            "\t=",
+            "\t",
+            "\r",
+            " =",
+            "\u{a0}=",
+            "\u{200b}=",
+            "\u{feff}@",
+            "\u{ff1d}1",
+            "\u{ff0b}1",
+            "\u{ff0d}1",
+            "\u{ff20}a",
+        ] {
+            assert!(defused(start).starts_with('\''), "{start:?}");
+        }
+    }
+
+    /// A spreadsheet whose lists are separated by semicolons or tabs cuts a line there.
+    #[test]
+    fn cells_of_another_separator_hold_no_formulas() {
+        for (text, safe) in [
+            ("a;=1", "a;'=1"),
+            ("a; \u{ff1d}1;b", "a;' \u{ff1d}1;b"),
+            ("a\t@b", "a\t'@b"),
+            ("a\n-b", "a\n'-b"),
+        ] {
+            assert_eq!(defused(text), safe);
+        }
+        for plain in ["a; b = c", "1-2", "nguyen.van@laocai.gov.vn", "2018-03", ""] {
+            assert_eq!(defused(plain), plain);
         }
     }
 }

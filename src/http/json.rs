@@ -173,7 +173,39 @@ fn normalised(text: &str) -> Result<String, Problem> {
             Msg::fixed("Ký tự NUL không được phép.", "The character NUL is not allowed."),
         ));
     }
+    refuse_private_keys(text)?;
     Ok(nfc(&compose_escapes(text)))
+}
+
+/// Under such a member serde_json hands numbers and raw JSON over: a string in it would be taken for a number of any spelling.
+const PRIVATE_KEYS: &str = "$serde_json::private::";
+
+/// Refuses the names that the JSON library keeps for itself, however they are escaped.
+pub(super) fn refuse_private_keys(text: &str) -> Result<(), Problem> {
+    if !text.contains(PRIVATE_KEYS) && !(text.contains("\\u") && ascii_unescaped(text).contains(PRIVATE_KEYS))
+    {
+        return Ok(());
+    }
+    let detail = msg!("Không dùng tên `{PRIVATE_KEYS}`.", "The name `{PRIVATE_KEYS}` is not allowed.");
+    Err(Problem::at(Code::UnknownField, "", detail))
+}
+
+/// The text with escaped ASCII characters written out: to search in, not to parse.
+fn ascii_unescaped(text: &str) -> String {
+    let mut parts = text.split("\\u");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code =
+            part.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok()).filter(|code| *code < 0x80);
+        match code.and_then(char::from_u32) {
+            Some(c) => {
+                out.push(c);
+                out.push_str(part.get(4..).unwrap_or_default());
+            }
+            None => out.push_str(part),
+        }
+    }
+    out
 }
 
 fn holds_escaped_nul(text: &str) -> bool {
@@ -318,6 +350,25 @@ mod tests {
         assert_eq!(fault(r#"{"name":"a"} x"#).0, Code::MalformedBody);
         assert_eq!(fault("{\"name\":\"\\u0000\"}").0, Code::InvalidText);
         assert_eq!(parse::<Body>(b"{\"name\":\"\xff\"}").unwrap_err().code, Code::MalformedBody);
+    }
+
+    #[test]
+    fn names_that_the_json_library_keeps_for_itself_are_refused() {
+        for name in [
+            "$serde_json::private::Number",
+            "$serde_json::private::RawValue",
+            "\\u0024serde_json::private::Number",
+            "$serde_json::\\u0070rivate::Number",
+            "\\u0024\\u0073erde_json\\u003a\\u003aprivate::RawValue",
+        ] {
+            let text = format!(r#"{{"name": {{"{name}": "1"}}}}"#);
+            assert_eq!(
+                parse::<serde_json::Value>(text.as_bytes()).unwrap_err().code,
+                Code::UnknownField,
+                "{name}"
+            );
+        }
+        assert!(parse::<serde_json::Value>(br#"{"name": "private::Number \u0024"}"#).is_ok());
     }
 
     #[test]

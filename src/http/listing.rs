@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::csv::Format;
 use super::{Code, Msg, Problem, dates, serde_text};
 use crate::db::list::{Order, Slice, SortKey, Window};
-use crate::values::hex;
+use crate::values::{hex, invisible_character, nfc};
 
 const DEFAULT_LIMIT: i64 = 50;
 const MOST: i64 = 200;
@@ -229,7 +229,7 @@ fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The query's pairs, decoded; a value that is not UTF-8 or holds NUL is refused.
+/// The query's pairs, decoded and composed; a value that is not UTF-8 or holds what cannot be seen is refused.
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
         Problem::with(
@@ -237,10 +237,11 @@ pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
             Msg::fixed("Chuỗi truy vấn sai cú pháp.", "Malformed query string."),
         )
     })?;
-    if let Some((name, _)) = pairs.iter().find(|(n, v)| n.contains('\0') || v.contains(['\0', '\u{fffd}'])) {
+    let is_refused = |text: &str| invisible_character(&text.replace(['\t', '\n', '\r'], "")).is_some();
+    if let Some((name, _)) = pairs.iter().find(|(n, v)| is_refused(n) || is_refused(v)) {
         return Err(invalid(name, Msg::fixed("Ký tự không hợp lệ.", "Characters that are not allowed.")));
     }
-    Ok(pairs)
+    Ok(pairs.into_iter().map(|(name, value)| (name, nfc(&value))).collect())
 }
 
 /// Reads typed parameters; unknown, repeated and malformed ones are 400 and named.

@@ -281,18 +281,7 @@ impl Violations {
 
     /// No character that cannot be seen, and letters of one script.
     pub fn visible(&mut self, pointer: &str, text: &str) {
-        if let Some(c) = crate::values::invisible_character(text) {
-            let point = format!("U+{:04X}", u32::from(c));
-            let detail = msg!(
-                "Có ký tự không nhìn thấy được ({point}); hãy xóa đi rồi gửi lại.",
-                "Holds a character that cannot be seen ({point}); remove it and send again."
-            );
-            self.add(Code::InvalidText, pointer, detail);
-        } else if crate::values::has_mixed_scripts(text) {
-            let detail = Msg::fixed(
-                "Lẫn chữ cái của nhiều hệ chữ viết (ví dụ chữ Nga trông giống chữ Latinh).",
-                "Mixes letters of several scripts (such as Cyrillic ones that look like Latin ones).",
-            );
+        if let Some(detail) = not_visible(text) {
             self.add(Code::InvalidText, pointer, detail);
         }
     }
@@ -315,6 +304,23 @@ impl Violations {
             self.add(Code::InvalidCode, pointer, detail);
         }
     }
+}
+
+/// What people cannot see of a text, or cannot tell from another.
+pub fn not_visible(text: &str) -> Option<Msg> {
+    if let Some(c) = crate::values::invisible_character(text) {
+        let point = format!("U+{:04X}", u32::from(c));
+        return Some(msg!(
+            "Có ký tự không nhìn thấy được ({point}); hãy xóa đi rồi gửi lại.",
+            "Holds a character that cannot be seen ({point}); remove it and send again."
+        ));
+    }
+    crate::values::has_mixed_scripts(text).then(|| {
+        Msg::fixed(
+            "Lẫn chữ cái của nhiều hệ chữ viết (ví dụ chữ Nga trông giống chữ Latinh).",
+            "Mixes letters of several scripts (such as Cyrillic ones that look like Latin ones).",
+        )
+    })
 }
 
 impl fmt::Display for Problem {

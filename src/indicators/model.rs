@@ -78,7 +78,7 @@ pub async fn insert(conn: &mut Conn, write: IndicatorWrite, actor: &Actor) -> Qu
         sql(
             "insert into indicators (code, group_code, subgroup_code, name, name_search, numerator_name, denominator_name, \
              unit, direction, definition_status, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) on conflict (code) do nothing",
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) on conflict do nothing",
         ),
         write,
         actor,

@@ -172,7 +172,7 @@ impl CheckAt for NewNationalResult {
 
     fn check_at(&self, pointer: &str, faults: &mut Violations) {
         faults.code(&format!("{pointer}/node"), &self.node);
-        faults.length(&format!("{pointer}/source"), self.source.trim(), 1, 300);
+        faults.name(&format!("{pointer}/source"), self.source.trim(), 1, 300);
         if !(2000..=2199).contains(&self.index_year) {
             let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
             faults.add(Code::InvalidRange, format!("{pointer}/index_year"), detail);

@@ -142,13 +142,13 @@ pub struct NewIndicator {
 impl Check for NewIndicator {
     fn check(&self, faults: &mut Violations) {
         faults.code("/code", &self.code);
-        faults.length("/name", self.name.trim(), 1, 500);
-        faults.length("/unit", self.unit.trim(), 1, 40);
+        faults.name("/name", self.name.trim(), 1, 500);
+        faults.name("/unit", self.unit.trim(), 1, 40);
         for (pointer, text) in
             [("/numerator_name", &self.numerator_name), ("/denominator_name", &self.denominator_name)]
         {
             if let Some(text) = text {
-                faults.length(pointer, text.trim(), 1, 300);
+                faults.name(pointer, text.trim(), 1, 300);
             }
         }
         if self.numerator_name.is_some() != self.denominator_name.is_some() {

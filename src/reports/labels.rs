@@ -39,6 +39,7 @@ pub fn reason(reason: Reason) -> &'static str {
         Reason::UnitDiffers => "đơn vị chỉ tiêu khác đơn vị báo cáo",
         Reason::BreakdownNotReported => "báo cáo không tách riêng phần này",
         Reason::NotASum => "điểm của nhiều cơ quan, không cộng được",
+        Reason::Withheld => "không cung cấp",
         Reason::UnknownSubject => "không có chỉ tiêu này",
     }
 }

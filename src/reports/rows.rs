@@ -65,8 +65,8 @@ pub fn task_row(task: &OverdueTask) -> Vec<Cell> {
         Cell::text(&task.title),
         Cell::text(labels::some_agencies(&task.leads)),
         Cell::Day(task.deadline),
-        Cell::Count(task.days_overdue),
-        Cell::figure(Some(&task.percent)),
+        Cell::Count(task.days_overdue.unwrap_or_default()),
+        Cell::figure(task.percent.as_ref()),
         Cell::text(labels::some_agencies(&task.overdue_leads)),
     ]
 }

@@ -132,7 +132,7 @@ fn behind(sheet: &mut Sheet<'_>, report: &MonthlyReport) -> Result<(), XlsxError
             "- {}. {}: quá {} ngày ({})",
             task.code,
             task.title,
-            task.days_overdue,
+            task.days_overdue.unwrap_or_default(),
             labels::some_agencies(&task.leads)
         )
     });

@@ -52,7 +52,7 @@ impl NewLevel {
             faults.add(Code::NumberOutOfRange, format!("{at}/level"), detail);
         }
         faults.day(&format!("{at}/effective_from"), self.effective_from);
-        faults.length(&format!("{at}/decision"), self.decision.trim(), 1, 200);
+        faults.name(&format!("{at}/decision"), self.decision.trim(), 1, 200);
     }
 
     pub fn row(self) -> LevelRow {

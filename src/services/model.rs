@@ -110,7 +110,7 @@ pub async fn insert(conn: &mut Conn, write: ServiceWrite, actor: &Actor) -> Quer
         sql(
             "with new as (insert into services (code, name, name_search, field, tier, status, duplicate_of_id, postal, \
              information_complete, forms_complete, created_at, updated_at) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) on conflict (code) do nothing returning id, status), \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11) on conflict do nothing returning id, status), \
              statuses as (insert into service_statuses (service_id, effective_from, status) select id, $13, status from new), \
              links as (insert into service_agencies (service_id, agency_id) select id, unnest($12::int[]) from new) \
              select count(*) as value from new",

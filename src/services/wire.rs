@@ -203,8 +203,8 @@ impl NewService {
     /// Adds what is wrong, each pointer below `at`.
     pub fn check_at(&self, at: &str, faults: &mut Violations) {
         check_code(format!("{at}/code"), &self.code, faults);
-        faults.length(&format!("{at}/name"), self.name.trim(), 1, 1_000);
-        faults.length(&format!("{at}/field"), self.field.trim(), 1, 200);
+        faults.name(&format!("{at}/name"), self.name.trim(), 1, 1_000);
+        faults.name(&format!("{at}/field"), self.field.trim(), 1, 200);
         if self.agencies.len() > MOST_AGENCIES {
             let detail = msg!("Tối đa {MOST_AGENCIES} cơ quan.", "At most {MOST_AGENCIES} agencies.");
             faults.add(Code::InvalidLength, format!("{at}/agencies"), detail);

@@ -170,9 +170,9 @@ impl CheckAt for NewTarget {
     }
 
     fn check_at(&self, pointer: &str, faults: &mut Violations) {
-        faults.length(&format!("{pointer}/source"), self.source.trim(), 1, 300);
+        faults.name(&format!("{pointer}/source"), self.source.trim(), 1, 300);
         if let Some(unit) = &self.unit {
-            faults.length(&format!("{pointer}/unit"), unit.trim(), 1, 40);
+            faults.name(&format!("{pointer}/unit"), unit.trim(), 1, 40);
         }
         if !(2000..=2199).contains(&self.year) {
             let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");

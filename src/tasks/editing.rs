@@ -69,8 +69,8 @@ pub struct NewTask {
 impl Check for NewTask {
     fn check(&self, faults: &mut Violations) {
         faults.code("/code", &self.code);
-        faults.length("/section", self.section.trim(), 1, 40);
-        faults.length("/title", self.title.trim(), 1, 2000);
+        faults.name("/section", self.section.trim(), 1, 40);
+        faults.name("/title", self.title.trim(), 1, 2000);
         if self.leads.is_empty() {
             let detail = Msg::fixed("Cần ít nhất một đơn vị chủ trì.", "At least one lead is needed.");
             faults.add(Code::Required, "/leads", detail);
@@ -79,7 +79,7 @@ impl Check for NewTask {
         distinct(faults, "/coordinators", &self.coordinators);
         distinct(faults, "/indicators", &self.indicators);
         if let Some(source) = &self.source {
-            faults.length("/source", source.trim(), 1, 1000);
+            faults.name("/source", source.trim(), 1, 1000);
         }
         faults.day("/due_date", self.due_date);
         self.check_dates(faults);

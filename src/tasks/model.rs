@@ -232,7 +232,7 @@ pub async fn insert(conn: &mut Conn, write: TaskWrite, actor: &Actor) -> QueryRe
         sql(
             "insert into tasks (code, section, title, title_search, range_from, range_to, due_date, source, \
              updated_at, created_at, plan_code) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10) \
-             on conflict (code) do nothing",
+             on conflict do nothing",
         ),
         &write,
         actor,

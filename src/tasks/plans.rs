@@ -153,8 +153,8 @@ pub struct NewPlan {
 impl Check for NewPlan {
     fn check(&self, faults: &mut Violations) {
         faults.code("/code", &self.code);
-        faults.length("/number", self.number.trim(), 1, 100);
-        faults.length("/title", self.title.trim(), 1, 1000);
+        faults.name("/number", self.number.trim(), 1, 100);
+        faults.name("/title", self.title.trim(), 1, 1000);
         if !(1900..=2199).contains(&self.year) {
             let detail = Msg::fixed("Năm từ 1900 đến 2199.", "A year from 1900 to 2199.");
             faults.add(Code::InvalidValue, "/year", detail);

@@ -15,7 +15,7 @@ use crate::auth::{Access, Permission, Scope};
 use crate::http::csv::CsvRow;
 use crate::http::{EntityTag, Problem};
 use crate::ids::AgencyId;
-use crate::values::Decimal;
+use crate::values::{Decimal, WithheldReason, is_too_few};
 
 /// Whose view of a task it is, and when.
 #[derive(Clone, Debug)]
@@ -68,11 +68,15 @@ pub struct Task {
     pub source: Option<String>,
     /// Derived from all leads that count, on the day of the answer (Asia/Ho_Chi_Minh).
     pub status: TaskStatus,
-    /// Mean of the leads that count, rounded half up to two decimals; 0-100.
+    /// Mean of the leads that count, rounded half up to two decimals; 0-100. Null where it is withheld.
     #[schema(example = 33.33)]
-    pub percent: Decimal,
-    /// Most days that a lead is, or was when it completed, behind its deadline.
-    pub days_late: i64,
+    pub percent: Option<Decimal>,
+    /// Most days that a lead is, or was when it completed, behind its deadline. Null where it is withheld.
+    pub days_late: Option<i64>,
+    /// Why `percent` and `days_late` are not told to this caller: fewer than five agencies of others are among the leads that count.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub withheld: Option<WithheldReason>,
     /// One item per lead agency at the task's dates, also those that never reported; for an officer, only their own.
     pub progress: Vec<Progress>,
     /// What the caller may do now.
@@ -188,6 +192,9 @@ impl Task {
         let leads: Vec<Lead> = lead_rows.iter().map(Lead::from).collect();
         let standings = rules::standings(&terms, &leads);
         let overall = rules::overall(&terms, &standings);
+        let foreign =
+            lead_rows.iter().zip(&standings).filter(|(lead, _)| !viewer.scope.holds(lead.agency_id));
+        let withheld = withheld(foreign.map(|(_, standing)| standing));
         let allowed_actions = allowed(&terms, &lead_rows, &leads, viewer);
         let party = |role: PartyRole| {
             row.parties.0.iter().filter(|party| party.role == role).map(Party::from).collect()
@@ -207,8 +214,9 @@ impl Task {
             deadline: row.deadline,
             source: row.source,
             status: overall.status,
-            percent: overall.percent,
-            days_late: overall.days_late,
+            percent: withheld.is_none().then_some(overall.percent),
+            days_late: withheld.is_none().then_some(overall.days_late),
+            withheld,
             progress: lead_rows
                 .into_iter()
                 .zip(standings)
@@ -226,6 +234,11 @@ impl Task {
             .map_err(|error| Problem::internal(format!("cannot write JSON: {error}")))?;
         Ok(EntityTag::of_variant(self.version, &[&shown]))
     }
+}
+
+/// Why nothing is told of how far all leads together are, where these are the leads that the caller may not read.
+pub fn withheld<'s>(foreign: impl Iterator<Item = &'s Standing>) -> Option<WithheldReason> {
+    is_too_few(foreign.filter(|standing| standing.counts).count()).then_some(WithheldReason::FewForeignUnits)
 }
 
 fn progress(lead: LeadRow, standing: Standing) -> Progress {

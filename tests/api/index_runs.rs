@@ -1,5 +1,6 @@
 //! Index runs over HTTP: computing them, reading them, and what follows from one.
 
+mod disclosure;
 mod doubts;
 mod following;
 mod keeping;

@@ -55,6 +55,7 @@ mod support;
 mod targets;
 mod tasks;
 mod tls;
+mod variants;
 mod walk;
 mod wall;
 mod wholeness;

@@ -436,6 +436,33 @@ async fn an_extension_does_not_hide_that_a_lead_was_overdue() {
 }
 
 #[actix_web::test]
+async fn how_far_a_task_of_fewer_than_five_others_is_is_not_told() {
+    let service = TestService::start().await;
+    let (coordinator, officer) = (service.token("coordinator").await, service.token("officer.so-yt").await);
+    let mut told = Vec::new();
+    for percent in [10, 55] {
+        service.report(&coordinator, "T04", json!({"agency": "SO-CT", "percent": percent})).await.expect(201);
+        let mut task = service.task(&officer, "T04").await;
+        let list = service.get("tasks?q=T04").as_(&officer).send().await.expect(200).json();
+        assert_eq!(list["items"][0], task);
+        assert_eq!((&task["percent"], &task["days_late"]), (&Value::Null, &Value::Null));
+        assert_eq!(task["withheld"], "FEW_FOREIGN_UNITS");
+        assert_eq!(service.task(&coordinator, "T04").await["percent"], percent);
+        task.as_object_mut().unwrap().remove("version");
+        told.push(task);
+    }
+    assert_eq!(told[0], told[1], "another agency's progress moves nothing that is shown");
+    let own = service.token("officer.so-ct").await;
+    assert_eq!(service.task(&own, "T04").await["percent"], 55);
+    service.at("2018-04-02T02:00:00Z");
+    let officer = service.token("officer.so-yt").await;
+    let progress = service.get("statistics/progress").as_(&officer).send().await.expect(200).json();
+    let overdue = progress["tasks"]["overdue"].as_array().unwrap().clone();
+    let task = overdue.iter().find(|task| task["code"] == "T04").unwrap();
+    assert_eq!((&task["percent"], &task["days_overdue"]), (&Value::Null, &Value::Null));
+}
+
+#[actix_web::test]
 async fn an_officer_sees_and_reports_their_own_progress_alone() {
     let service = TestService::start().await;
     let (health, justice) = (service.token("officer.so-yt").await, service.token("officer.so-tp").await);

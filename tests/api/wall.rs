@@ -132,7 +132,8 @@ async fn a_shared_connection_shows_nothing_of_agencies() {
     let (world, _, _) = world().await;
     let count = async |table: &str| -> i64 {
         let text = format!("select count(*) as value from {table}");
-        let answer = world.service.state.db().fetch(async |conn: &mut ict_index::db::Reader<'_>| {
+        let caller = ict_index::db::Caller::system();
+        let answer = world.service.state.db().fetch(&caller, async |conn: &mut ict_index::db::Reader<'_>| {
             Ok::<_, Problem>(sql(text.clone()).value(conn).await?)
         });
         answer.await.map_err(|problem| format!("{problem:?}")).unwrap()

@@ -1,7 +1,7 @@
 //! Statistical disclosure control: which numbers of a run a reader may be told who may not read every unit.
 //!
 //! Threshold rule: what is drawn from figures of other units (bounds, means, ranges) is told only when at least
-//! [`LEAST_UNITS`] of them have one, and so is every score that was measured against it. Ranks are always told.
+//! [`crate::values::LEAST_UNITS`] of them have one, and so is every score that was measured against it. Ranks are always told.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,21 +12,8 @@ use super::framework::{Method, Missing};
 use super::readings::State;
 use super::score::{Run, Scored};
 use super::tree::{Group, Item, Leaf, Rule};
-
-/// Other units whose figures an aggregate needs before it may be told.
-pub const LEAST_UNITS: usize = 5;
-
-/// Why a number is not told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum WithheldReason {
-    /// It depends on the figures of fewer than five units that the caller may not read.
-    FewForeignUnits,
-    /// It belongs to a unit that the caller may not read.
-    ForeignUnit,
-    /// It would say how a figure that the caller chose compares with a single one of another unit.
-    ComparesWithForeignUnits,
-}
+pub use crate::values::WithheldReason;
+use crate::values::is_too_few;
 
 /// A number that is not told.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
@@ -65,7 +52,7 @@ impl<'a> Disclosure<'a> {
                 }
             }
         }
-        let few = counts.iter().filter(|(_, n)| **n < LEAST_UNITS).map(|(place, _)| *place).collect();
+        let few = counts.iter().filter(|(_, n)| is_too_few(**n)).map(|(place, _)| *place).collect();
         let scores = own_units
             .into_iter()
             .map(|scored| (scored.unit.code.as_str(), withheld_scores(run, scored, &few, &counts, &chosen)));

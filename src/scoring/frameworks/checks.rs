@@ -24,7 +24,7 @@ impl Check for Framework {
 
     fn check(&self, faults: &mut Violations) {
         faults.code("/code", &self.code);
-        faults.length("/name", &self.name, 0, MOST_NAME);
+        faults.name("/name", &self.name, 0, MOST_NAME);
         if !is_token(&self.unit_type) {
             let detail = msg!(
                 "Loại đơn vị gồm 1-{MOST_UNIT_TYPE} chữ thường không dấu, chữ số và _, ví dụ province.",
@@ -36,7 +36,7 @@ impl Check for Framework {
         let mut codes = HashSet::new();
         for (index, band) in self.bands.iter().take(MOST_ITEMS).enumerate() {
             faults.code(&format!("/bands/{index}/code"), &band.code);
-            faults.length(&format!("/bands/{index}/name"), band.name.trim(), 1, MOST_NAME);
+            faults.name(&format!("/bands/{index}/name"), band.name.trim(), 1, MOST_NAME);
             if !codes.insert(&band.code) {
                 faults.add(
                     Code::DuplicateEntry,
@@ -82,7 +82,7 @@ fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violat
         return;
     }
     faults.code(&format!("{pointer}/code"), &node.code);
-    faults.length(&format!("{pointer}/name"), &node.name, 0, MOST_NAME);
+    faults.name(&format!("{pointer}/name"), &node.name, 0, MOST_NAME);
     if let Some(points) = &node.points {
         let pointer = format!("{pointer}/points");
         at_most(&format!("{pointer}/steps"), points.steps.as_ref().map_or(0, Vec::len), faults);
@@ -91,7 +91,7 @@ fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violat
         for (index, alternative) in of.iter().take(MOST_ITEMS).enumerate() {
             let pointer = format!("{pointer}/of/{index}");
             faults.code(&format!("{pointer}/code"), &alternative.code);
-            faults.length(&format!("{pointer}/name"), &alternative.name, 0, MOST_NAME);
+            faults.name(&format!("{pointer}/name"), &alternative.name, 0, MOST_NAME);
             let steps = alternative.points.steps.as_ref().map_or(0, Vec::len);
             at_most(&format!("{pointer}/points/steps"), steps, faults);
         }
@@ -108,7 +108,7 @@ fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violat
 
 /// An attribute or peer group: compared letter by letter, so nothing may stand around it.
 pub fn check_label(pointer: &str, label: &str, faults: &mut Violations) {
-    faults.length(pointer, label, 1, MOST_LABEL);
+    faults.name(pointer, label, 1, MOST_LABEL);
     if label.trim() != label {
         let detail =
             Msg::fixed("Không để khoảng trắng ở đầu hoặc cuối.", "No space at the beginning or end.");

@@ -130,7 +130,7 @@ pub async fn insert(conn: &mut Conn, framework: &Framework, actor: &Actor) -> Qu
     let (status, ties, missing) = (word("/status"), word("/rank/ties"), word("/missing"));
     let added = sql(
         "insert into frameworks (code, name, unit_type, status, rank_decimals, rank_ties, missing, definition, created_at, updated_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) on conflict (code) do nothing",
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) on conflict do nothing",
     )
     .bind(framework.code.clone())
     .bind(framework.name.clone())

@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use super::rules::{Row, Set, Source, fixed_of};
 use super::wire::{MOST_NOTE, NewRow, NewUnit};
+use crate::http::problem::not_visible;
 use crate::http::target::is_dot_segment;
 use crate::http::{Code, Msg, Violations};
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::{Unit, observed_codes};
 use crate::scoring::engine::tree::Tree;
 use crate::scoring::frameworks::checks::check_label;
-use crate::values::NumberFault;
+use crate::values::{NumberFault, name_key};
 
 /// Characters of a unit's code.
 const MOST_UNIT: usize = 100;
@@ -41,8 +42,34 @@ impl<'a> Checker<'a> {
 
     /// The set, ordered; meaningless when there are faults.
     pub fn set(&mut self, rows: Vec<NewRow>, units: Vec<NewUnit>) -> Set {
+        self.alike(&rows, &units);
         let units = self.units(units);
         Set { rows: self.rows(rows), units }.ordered()
+    }
+
+    /// One unit under two spellings would be two.
+    fn alike(&mut self, rows: &[NewRow], units: &[NewUnit]) {
+        let of_rows = rows.iter().enumerate().map(|(at, row)| (unit_code(&row.unit), "rows", at, "unit"));
+        let of_units =
+            units.iter().enumerate().map(|(at, unit)| (unit_code(&unit.code), "units", at, "code"));
+        let mut seen: HashSet<&str> = HashSet::new();
+        let mut spellings: HashMap<String, (&str, String)> = HashMap::new();
+        for (code, list, at, field) in of_rows.chain(of_units) {
+            let key = name_key(code);
+            if key.is_empty() || !seen.insert(code) {
+                continue;
+            }
+            let pointer = format!("/{list}/{at}/{field}");
+            if let Some((other, there)) = spellings.get(&key) {
+                let detail = msg!(
+                    "Trùng với đơn vị `{other}` ở {there}, chỉ khác cách viết.",
+                    "The same unit as `{other}` at {there}, spelt another way."
+                );
+                self.faults.add(Code::DuplicateEntry, pointer, detail);
+            } else {
+                spellings.insert(key, (code, pointer));
+            }
+        }
     }
 
     fn rows(&mut self, rows: Vec<NewRow>) -> Vec<Row> {
@@ -150,8 +177,7 @@ impl<'a> Checker<'a> {
         let n = code.chars().count();
         if n == 0 || n > MOST_UNIT {
             self.faults.length(pointer, code, 1, MOST_UNIT);
-        } else if code.chars().any(char::is_control) {
-            let detail = Msg::fixed("Không dùng ký tự điều khiển.", "Control characters are not allowed.");
+        } else if let Some(detail) = not_visible(code) {
             self.faults.add(Code::InvalidCode, pointer, detail);
         } else if is_dot_segment(code) {
             let detail = Msg::fixed(

@@ -124,7 +124,7 @@ fn own_unit(unit_type: &str, as_unit: Option<&str>) -> Result<Option<String>, Pr
         (AGENCY, None) => Ok(None),
         (PROVINCE, Some(unit)) => {
             let mut faults = Violations::default();
-            faults.length("/as_unit", unit, 1, 100);
+            faults.name("/as_unit", unit, 1, 100);
             if is_dot_segment(unit) {
                 faults.add(Code::InvalidCode, "/as_unit", Code::InvalidCode.title());
             }

@@ -36,15 +36,6 @@ pub enum Source {
 }
 
 impl Source {
-    /// Who delivered it: agencies, and sources of batches, which can be agencies.
-    pub fn named(&self) -> Vec<&str> {
-        match self {
-            Self::Imported => Vec::new(),
-            Self::Submissions { revisions, .. } => revisions.iter().map(|one| one.agency.as_str()).collect(),
-            Self::Statistic { batches, .. } => batches.iter().map(|one| one.source.as_str()).collect(),
-        }
-    }
-
     /// Leaves out what others delivered.
     pub fn retain(&mut self, shown: impl Fn(&String) -> bool) {
         match self {

@@ -69,7 +69,7 @@ impl Check for NewIndexRun {
                 faults.add(Code::InvalidRange, pointer, detail);
             }
         }
-        faults.length("/label", self.label.trim(), 1, 200);
+        faults.name("/label", self.label.trim(), 1, 200);
     }
 }
 

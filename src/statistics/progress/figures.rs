@@ -43,6 +43,8 @@ pub struct Found {
     pub to: Option<Month>,
     /// Of a figure of the province that agencies report.
     pub coverage: Option<Coverage>,
+    /// Agencies whose submissions a figure of the province is made of.
+    pub reporters: Vec<String>,
     /// Dossiers, which more of can be needed.
     pub dossiers: Option<Rate>,
     pub figure: Result<Exact, Reason>,
@@ -57,6 +59,7 @@ impl Found {
             from: None,
             to: None,
             coverage: None,
+            reporters: Vec::new(),
             dossiers: None,
             figure: Err(reason),
         }
@@ -195,7 +198,8 @@ impl<'f> Figures<'f> {
         });
         let months = rows.iter().map(|row| Month::of(row.month));
         let found = added(&rows, unit);
-        Found { coverage, from: months.clone().min(), to: months.max(), ..found }.with_rows(&rows)
+        let reporters = rows.iter().filter(|_| agency.is_none()).map(|row| row.agency.clone()).collect();
+        Found { coverage, reporters, from: months.clone().min(), to: months.max(), ..found }.with_rows(&rows)
     }
 
     fn coverage(&self, reported: &HashSet<&str>, mut partial: Vec<String>) -> Coverage {

@@ -65,6 +65,8 @@ pub enum Reason {
     NotASum,
     /// There is no such indicator or rate.
     UnknownSubject,
+    /// Not told to this caller: the figure is made of submissions of fewer than five agencies that they may not read.
+    Withheld,
 }
 
 /// What the line of the expected figures starts from.

@@ -8,6 +8,7 @@ use crate::agencies::rules::Validity;
 use crate::auth::Scope;
 use crate::tasks::model::progress::TaskLeadRow;
 use crate::tasks::rules::{Lead, TaskStatus, Terms, overall, standings};
+use crate::tasks::wire::withheld;
 use crate::values::Decimal;
 
 /// Tasks by the status of the whole task.
@@ -56,11 +57,11 @@ pub struct OverdueTask {
     /// Codes of the lead agencies that are overdue; for an officer the own ones alone.
     pub overdue_leads: Vec<String>,
     pub deadline: NaiveDate,
-    /// Most days that a lead is behind its deadline.
+    /// Most days that a lead is behind its deadline. Null to an officer where fewer than five agencies of others count, as `percent`.
     #[schema(minimum = 0)]
-    pub days_overdue: i64,
+    pub days_overdue: Option<i64>,
     /// Mean of the leads that count, half up to two decimals; 0-100.
-    pub percent: Decimal,
+    pub percent: Option<Decimal>,
 }
 
 /// The tasks of the year's plans on the day.
@@ -111,6 +112,8 @@ impl Tasks {
                 row.agency.as_deref() == Some(agency) && row.agency_id.is_some_and(|id| scope.holds(id))
             })
         };
+        let foreign = leads.iter().zip(&standings).filter(|(lead, _)| !seen(&lead.agency));
+        let is_told = withheld(foreign.map(|(_, standing)| standing)).is_none();
         let overdue_leads = leads
             .iter()
             .zip(&standings)
@@ -125,8 +128,8 @@ impl Tasks {
             leads: task.named.clone(),
             overdue_leads,
             deadline: task.deadline,
-            days_overdue: overall.days_late,
-            percent: overall.percent,
+            days_overdue: is_told.then_some(overall.days_late),
+            percent: is_told.then_some(overall.percent),
         });
     }
 }

@@ -15,7 +15,7 @@ use crate::auth::Scope;
 use crate::http::csv::CsvRow;
 use crate::statistics::wire::Coverage;
 use crate::targets::rules::{Subject, TargetScope};
-use crate::values::{Comparator, Decimal, Month};
+use crate::values::{Comparator, Decimal, Month, is_too_few};
 
 /// Targets by where they stand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -162,6 +162,12 @@ pub struct Progress {
 impl TargetProgress {
     pub fn of(standing: &Standing<'_>, scope: &Scope, agencies: &BTreeMap<&str, &AgencyRow>) -> Self {
         let Standing { target, agency, found, assessment, .. } = standing;
+        let is_told = !is_withheld(standing, scope, agencies);
+        let (status, reason) = if is_told {
+            (assessment.status, assessment.reason)
+        } else {
+            (Status::NotAssessable, Reason::Withheld)
+        };
         let seen = |codes: &[String]| {
             let holds = |code: &&String| agencies.get(code.as_str()).is_some_and(|a| scope.holds(a.id()));
             codes.iter().filter(holds).cloned().collect()
@@ -179,9 +185,9 @@ impl TargetProgress {
             due: target.due,
             unit: target.unit.clone().or_else(|| target.indicator_unit.clone()),
             source: target.source.clone(),
-            actual: found.figure.as_ref().ok().map(super::rules::Exact::shown),
-            numerator: found.numerator.clone(),
-            denominator: found.denominator.clone(),
+            actual: found.figure.as_ref().ok().filter(|_| is_told).map(super::rules::Exact::shown),
+            numerator: found.numerator.clone().filter(|_| is_told),
+            denominator: found.denominator.clone().filter(|_| is_told),
             actual_source: found.source,
             period_from: found.from,
             period_to: found.to,
@@ -195,13 +201,25 @@ impl TargetProgress {
                 .map(|baseline| Baseline { year: baseline.year, value: baseline.value.clone() }),
             expected_by_now: assessment.expected.shown(),
             expected_from: assessment.start,
-            status: assessment.status,
-            reason: assessment.reason,
-            gap: assessment.gap.as_ref().map(super::rules::Exact::shown),
-            required_pace: assessment.pace.as_ref().map(super::rules::Exact::shown),
+            status,
+            reason,
+            gap: assessment.gap.as_ref().filter(|_| is_told).map(super::rules::Exact::shown),
+            required_pace: assessment.pace.as_ref().filter(|_| is_told).map(super::rules::Exact::shown),
             dossiers_needed: standing.dossiers_needed,
         }
     }
+}
+
+/// Whether submissions of too few agencies stand behind the figure for a caller of this scope to read it.
+fn is_withheld(standing: &Standing<'_>, scope: &Scope, agencies: &BTreeMap<&str, &AgencyRow>) -> bool {
+    if *scope == Scope::All {
+        return false;
+    }
+    // An agency that ended may have been the caller's own: not counted where that would make enough.
+    let (known, ended): (Vec<_>, Vec<_>) =
+        standing.found.reporters.iter().map(|code| agencies.get(code.as_str())).partition(Option::is_some);
+    let foreign = known.into_iter().flatten().filter(|agency| !scope.holds(agency.id())).count();
+    is_too_few(foreign) || is_too_few(foreign + ended.len())
 }
 
 /// What of it is wanted.
@@ -235,15 +253,13 @@ impl Progress {
             .filter(|standing| wanted.takes(standing))
             .collect();
         let of_status = |status| wanted.statuses.as_ref().is_none_or(|any| any.contains(&status));
+        let all: Vec<TargetProgress> =
+            seen.iter().map(|standing| TargetProgress::of(standing, scope, &by_code)).collect();
         Self {
             year: picture.frame.year,
             on: picture.on,
-            counts: Counts::of(seen.iter().map(|standing| standing.assessment.status)),
-            items: seen
-                .iter()
-                .filter(|standing| of_status(standing.assessment.status))
-                .map(|standing| TargetProgress::of(standing, scope, &by_code))
-                .collect(),
+            counts: Counts::of(all.iter().map(|item| item.status)),
+            items: all.into_iter().filter(|item| of_status(item.status)).collect(),
             tasks: Tasks::on(picture.on, &picture.tasks, scope),
             reporting_month: picture.reporting_month,
             not_reported: not_reported(&picture.frame.agencies, scope),

@@ -55,7 +55,7 @@ pub async fn lock(conn: &mut Conn, code: &str) -> QueryResult<Option<PlanRow>> {
 pub async fn insert(conn: &mut Conn, write: PlanWrite, actor: &Actor) -> QueryResult<bool> {
     let inserted = bind_all(
         sql("insert into plans (code, number, title, title_search, year, issued_on, issuer_id, framework_code, \
-             updated_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) on conflict (code) do nothing"),
+             updated_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) on conflict do nothing"),
         write,
         actor,
     )

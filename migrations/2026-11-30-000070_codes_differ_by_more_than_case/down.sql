@@ -1,0 +1,2 @@
+drop index agencies_folded_code_key, clients_folded_id_key, frameworks_folded_code_key, indicators_folded_code_key, plans_folded_code_key,
+    services_folded_code_key, tasks_folded_code_key, users_folded_username_key;
