@@ -31,6 +31,7 @@ impl Serving {
             .env("TOKEN_KEY_FILE", keys)
             .env("BIND_ADDRESS", &address)
             .env("DATABASE_UNSAFE", "allow")
+            .env("SECOND_FACTOR", "optional")
             .stdin(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
