@@ -49,6 +49,9 @@ fuzz: ## schemathesis against the served description and property tests of the p
 login-times: ## whether refused logins tell accounts apart by their times, and what 200 logins at once do; some four minutes
 	@scripts/login-times.sh $(ARGS)
 
+oidc: ## single sign-on against a real OpenID provider from npm, on loopback; make oidc ARGS=--short as CI runs it
+	@scripts/oidc.sh $(ARGS)
+
 edge-times: ## what the largest requests do to memory and to /readyz meanwhile; SERVICE=target/release/ict-index
 	@scripts/edge-times.sh $(ARGS)
 

@@ -15,6 +15,8 @@ command -v make >/dev/null || need make make
 command -v curl >/dev/null || need curl curl
 # The tests run the clients in examples/.
 [[ ${1:-} != --test ]] || command -v python3 >/dev/null || need 'Python 3' python3
+# Codes of second factors are compared with those of another implementation.
+[[ ${1:-} != --test ]] || command -v oathtool >/dev/null || need oathtool oathtool
 # The TLS library's C sources come with what a plain compiler needs for these two; elsewhere they are built by cmake.
 case $(uname -sm) in
   'Linux x86_64' | 'Linux aarch64') ;;

@@ -30,5 +30,10 @@ make() {
 make postgres_password "$(random 24 | tr '+/' '-_')"
 make owner_password "$(random 24 | tr '+/' '-_')"
 make service_password "$(random 24 | tr '+/' '-_')"
-make token_keys "$(printf '{"keys":[{"kid":"%s","secret":"%s","not_before":"%s"}]}' \
-  "$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')" "$(random 32)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)")"
+key_file() {
+  printf '{"keys":[{"kid":"%s","secret":"%s","not_before":"%s"}]}' \
+    "$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')" "$(random 32)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+}
+make token_keys "$(key_file)"
+# Encrypts the secrets of second factors: whoever loses it resets every second factor. Back it up, apart from the database.
+make second_factor_keys "$(key_file)"

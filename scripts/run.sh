@@ -25,6 +25,12 @@ else
   export DATABASE_URL
 fi
 
+# Demo accounts are logged in to by their password alone; each may enrol a second factor. `serve` by itself requires one of admin and coordinator.
+export SECOND_FACTOR=${SECOND_FACTOR:-optional} SECOND_FACTOR_KEY_FILE=${SECOND_FACTOR_KEY_FILE:-target/dev/second-factor.keys}
+if [[ ! -e $SECOND_FACTOR_KEY_FILE ]]; then
+  (umask 077 && "$binary" keys rotate --second-factor) || die "could not make the keys in $SECOND_FACTOR_KEY_FILE"
+fi
+
 if [[ ! -e $TOKEN_KEY_FILE ]]; then
   (umask 077 && "$binary" keys rotate) || die "could not make the token keys in $TOKEN_KEY_FILE"
   chmod 600 "$TOKEN_KEY_FILE"

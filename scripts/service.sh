@@ -19,7 +19,7 @@ start_service() {
   scripts/postgres.sh create "$database" ict_index
   port=$((20000 + RANDOM % 12000))
   while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-  export DATABASE_URL TOKEN_KEY_FILE=$place/token.keys DEMO_PASSWORD='ruong bac thang 332' DATABASE_UNSAFE=allow BIND_ADDRESS=127.0.0.1:$port RUST_LOG=info
+  export DATABASE_URL TOKEN_KEY_FILE=$place/token.keys DEMO_PASSWORD='ruong bac thang 332' DATABASE_UNSAFE=allow BIND_ADDRESS=127.0.0.1:$port RUST_LOG=info SECOND_FACTOR=optional
   DATABASE_URL=$(scripts/postgres.sh url "$database" ict_index)
   rm -f "$TOKEN_KEY_FILE"
   "$binary" keys rotate >&2

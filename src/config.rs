@@ -1,12 +1,18 @@
 //! The only reader of the environment. Says all that is wrong at once.
 
+mod oidc;
+mod second_factor;
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::auth::PasswordCost;
+use crate::auth::oidc::OidcSettings;
 use crate::db::{DbSettings, check_url, names_several, split_query};
 use crate::http::bodies;
 use crate::http::client_address::TrustedProxies;
+
+pub use second_factor::SecondFactorSettings;
 
 /// What the service needs to know before it starts.
 #[derive(Clone, Debug)]
@@ -20,6 +26,9 @@ pub struct Config {
     pub metrics_address: Option<String>,
     pub token_key_file: PathBuf,
     pub password_cost: PasswordCost,
+    pub second_factor: SecondFactorSettings,
+    /// `None`: single sign-on is off.
+    pub oidc: Option<OidcSettings>,
     /// Answers of statistics kept in memory; 0: none.
     pub answer_cache_mib: u64,
     /// Request bodies held in memory at the same time.
@@ -114,6 +123,8 @@ impl Config {
             memory_kib: number(env, "PASSWORD_MEMORY_KIB", 19_456, 19_456..=1_048_576, &mut faults),
             iterations: number(env, "PASSWORD_ITERATIONS", 2, 1..=20, &mut faults),
         };
+        let second_factor = SecondFactorSettings::load(env, &mut faults);
+        let oidc = oidc::load(env, &mut faults);
         if faults.is_empty() {
             Ok(Self {
                 db,
@@ -122,6 +133,8 @@ impl Config {
                 trusted_proxies,
                 token_key_file,
                 password_cost,
+                second_factor,
+                oidc,
                 answer_cache_mib,
                 body_memory_mib,
                 unsafe_database,

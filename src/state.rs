@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use crate::auth::{KeyRing, Passwords, Permission, Tokens};
+use crate::auth::oidc::Oidc;
+use crate::auth::{KeyRing, Passwords, Permission, SecondFactor, SecondFactorPolicy, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
@@ -25,6 +26,7 @@ struct Inner {
     clock: Clock,
     keys: KeyRing,
     passwords: Passwords,
+    second_factor: OnceLock<SecondFactor>,
     metrics: Metrics,
     description: Description,
     tokens: Tokens,
@@ -37,6 +39,7 @@ struct Inner {
     metrics_apart: AtomicBool,
     stopping: AtomicBool,
     trusted_proxies: OnceLock<TrustedProxies>,
+    identity_provider: OnceLock<Oidc>,
 }
 
 impl State {
@@ -55,6 +58,7 @@ impl State {
             clock,
             keys,
             passwords,
+            second_factor: OnceLock::new(),
             metrics: Metrics::default(),
             description,
             tokens: Tokens::default(),
@@ -66,6 +70,7 @@ impl State {
             metrics_apart: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             trusted_proxies: OnceLock::new(),
+            identity_provider: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -87,6 +92,16 @@ impl State {
         &self.inner.passwords
     }
 
+    /// Said once, before serving (`serve` always does). Otherwise nobody needs a second factor and nobody can enrol one.
+    pub fn apply_second_factor(&self, second_factor: SecondFactor) {
+        let _ = self.inner.second_factor.set(second_factor);
+    }
+
+    /// Who needs a second factor, and the keys that encrypt its secrets.
+    pub fn second_factor(&self) -> &SecondFactor {
+        self.inner.second_factor.get_or_init(|| SecondFactor::new(SecondFactorPolicy::Optional, None))
+    }
+
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
     }
@@ -103,6 +118,15 @@ impl State {
     /// Where a request comes from.
     pub fn client_of(&self, request: &actix_web::HttpRequest) -> ClientAddress {
         self.inner.trusted_proxies.get_or_init(TrustedProxies::default).client_of(request)
+    }
+
+    /// Whose identities are accepted beside the service's own; said once, before serving. Otherwise: nobody's.
+    pub fn accept_identities_of(&self, provider: Oidc) {
+        let _ = self.inner.identity_provider.set(provider);
+    }
+
+    pub fn identity_provider(&self) -> Option<&Oidc> {
+        self.inner.identity_provider.get()
     }
 
     /// Tokens verified a moment ago.

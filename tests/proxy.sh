@@ -14,7 +14,7 @@ pids=()
 trap 'kill "${pids[@]}" 2>/dev/null || true; rm -rf "$dir"' EXIT
 
 # The second instance: the same database, the same keys.
-export DATABASE_URL TOKEN_KEY_FILE=${TOKEN_KEY_FILE:-target/dev/token.keys} BIND_ADDRESS=127.0.0.1:$second RUST_LOG=error
+export DATABASE_URL TOKEN_KEY_FILE=${TOKEN_KEY_FILE:-target/dev/token.keys} BIND_ADDRESS=127.0.0.1:$second RUST_LOG=error SECOND_FACTOR=optional
 DATABASE_URL=${DATABASE_URL:-$(scripts/postgres.sh url target/pg-run ict_index)}
 "${SERVICE:-${CARGO_TARGET_DIR:-target}/release/ict-index}" serve &
 pids+=($!)

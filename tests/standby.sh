@@ -35,7 +35,7 @@ psql -p "$primary" -c 'create database ict_index'
 
 export DATABASE_URL=postgres://postgres@127.0.0.1:$primary/ict_index
 export DATABASE_REPLICA_URL=postgres://postgres@127.0.0.1:$standby/ict_index
-export TOKEN_KEY_FILE=$dir/keys.json DEMO_PASSWORD='ruong bac thang 332' PASSWORD_MEMORY_KIB=19456 DATABASE_UNSAFE=allow RUST_LOG=warn,changes=info
+export TOKEN_KEY_FILE=$dir/keys.json DEMO_PASSWORD='ruong bac thang 332' PASSWORD_MEMORY_KIB=19456 DATABASE_UNSAFE=allow SECOND_FACTOR=optional RUST_LOG=warn,changes=info
 "$service" keys rotate >/dev/null
 "$service" migrate >/dev/null
 "$service" seed --demo >/dev/null

@@ -119,7 +119,7 @@ def demo_password() -> str:
 
 
 def environment(database: Database) -> dict[str, str]:
-    return {"DATABASE_URL": database.url, "TOKEN_KEY_FILE": str(KEYS), "DEMO_PASSWORD": demo_password()}
+    return {"DATABASE_URL": database.url, "TOKEN_KEY_FILE": str(KEYS), "DEMO_PASSWORD": demo_password(), "SECOND_FACTOR": "optional"}
 
 
 def command(binary: Path, database: Database, *arguments: str) -> str:

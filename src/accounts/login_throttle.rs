@@ -32,6 +32,8 @@ const MOST_KNOWN_ADDRESSES: i32 = 20;
 pub enum Credential {
     Password,
     ClientSecret,
+    SecondFactor,
+    SingleSignOn,
 }
 
 impl Credential {
@@ -39,13 +41,15 @@ impl Credential {
         match self {
             Self::Password => "password",
             Self::ClientSecret => "client_secret",
+            Self::SecondFactor => "second_factor",
+            Self::SingleSignOn => "single_sign_on",
         }
     }
 
     fn is_account(self, text: &str) -> bool {
         match self {
-            Self::Password => is_username(text),
-            Self::ClientSecret => is_code(text),
+            Self::Password | Self::SecondFactor => is_username(text),
+            Self::ClientSecret | Self::SingleSignOn => is_code(text),
         }
     }
 }

@@ -20,6 +20,8 @@ row! {
         pub agency: Option<String>,
         pub disabled_at: Option<DateTime<Utc>>,
         pub must_change_password: bool,
+        pub second_factor: bool,
+        pub external_subject: Option<String>,
         pub version: i32,
         pub created_at: DateTime<Utc>,
         pub updated_at: DateTime<Utc>,
@@ -40,7 +42,9 @@ row! {
     }
 }
 
-const USER: &str = "u.id, u.username, u.display_name, u.role, a.code as agency, u.disabled_at, u.must_change_password, u.version, u.created_at, u.updated_at";
+const USER: &str = "u.id, u.username, u.display_name, u.role, a.code as agency, u.disabled_at, u.must_change_password, \
+    exists(select 1 from second_factors f where f.user_id = u.id and f.secret is not null) as second_factor, \
+    u.external_subject, u.version, u.created_at, u.updated_at";
 const USERS: &str = "users u left join agencies a on a.id = u.agency_id";
 
 pub async fn credentials(conn: &mut Conn, username: &str) -> QueryResult<Option<Credentials>> {
@@ -110,6 +114,7 @@ pub struct UserChange {
     /// The hash again, of a password that is given out.
     pub given_out_hash: Option<String>,
     pub must_change_password: bool,
+    pub external_subject: Option<String>,
     pub ends_tokens: bool,
 }
 
@@ -121,7 +126,8 @@ pub async fn update_user(
 ) -> QueryResult<()> {
     sql("update users set display_name = $2, role = $3, agency_id = $4, disabled_at = $5, \
          password_hash = coalesce($6, password_hash), must_change_password = $7, \
-         epoch = epoch + $8, version = version + 1, updated_at = $9, given_out_hash = coalesce($10, given_out_hash) where id = $1")
+         epoch = epoch + $8, version = version + 1, updated_at = $9, given_out_hash = coalesce($10, given_out_hash), \
+         external_subject = $11 where id = $1")
     .bind(id)
     .bind(change.display_name)
     .bind(change.role)
@@ -132,6 +138,7 @@ pub async fn update_user(
     .bind(i32::from(change.ends_tokens))
     .bind(now)
     .bind(change.given_out_hash)
+    .bind(change.external_subject)
     .run(conn)
     .await?;
     if change.ends_tokens {

@@ -86,16 +86,16 @@ pub async fn change_password(
 }
 
 /// Guesses are counted by session: whoever holds a token guesses no more than others do, and nobody else closes this to its user.
-async fn require_current_password(
+pub(super) async fn require_current_password(
     access: &Access<OwnAccount>,
     state: &State,
     password: &str,
     stored: Option<String>,
 ) -> Result<(), Problem> {
-    let Identity::User { username, session, .. } = access.identity() else {
+    let Identity::User { username, session, id, .. } = access.identity() else {
         return Err(Problem::new(Code::Forbidden));
     };
-    let (username, origin, now) = (username.clone(), Origin::Session(*session), access.now());
+    let (username, origin, now) = (username.clone(), Origin::Session(session.unwrap_or(*id)), access.now());
     let attempt = access
         .transaction(async move |conn| {
             login_throttle::attempt(conn, Credential::Password, &username, &origin, now).await

@@ -34,9 +34,9 @@ impl CsvRow for Session {
 }
 
 impl Session {
-    fn of(row: SessionRow, asking: Uuid) -> Self {
+    fn of(row: SessionRow, asking: Option<Uuid>) -> Self {
         Self {
-            current: row.id == asking,
+            current: Some(row.id) == asking,
             id: row.id,
             started_at: row.started_at,
             renewed_at: row.renewed_at,
@@ -46,7 +46,7 @@ impl Session {
 }
 
 /// Whose sessions they are, by id and name, and which of them asks.
-fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Uuid), Problem> {
+fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Option<Uuid>), Problem> {
     match access.identity() {
         Identity::User { id, username, session, .. } => Ok((*id, username, *session)),
         Identity::Client { .. } => Err(Problem::new(Code::Forbidden)),

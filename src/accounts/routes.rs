@@ -2,22 +2,31 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::{clients, oauth, own_password, own_sessions, refresh, sessions, users};
+use super::second_factor::{reset, routes as second_factor};
+use super::{clients, oauth, own_password, own_sessions, refresh, sessions, sso, users};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(sessions::login)
         .service(refresh::refresh_tokens)
+        .service(sso::start_sso)
+        .service(sso::finish_sso)
         .service(sessions::logout)
         .service(sessions::me)
         .service(own_password::change_password)
         .service(own_sessions::list_own_sessions)
         .service(own_sessions::end_own_session)
+        .service(second_factor::second_factor)
+        .service(second_factor::start_enrolment)
+        .service(second_factor::confirm_enrolment)
+        .service(second_factor::remove_second_factor)
+        .service(second_factor::renew_recovery_codes)
         .service(oauth::token)
         .service(users::list_users)
         .service(users::create_user)
         .service(users::get_user)
         .service(users::update_user)
+        .service(reset::reset_second_factor)
         .service(clients::list_clients)
         .service(clients::create_client)
         .service(clients::get_client)

@@ -14,11 +14,12 @@ pub async fn open_session(
     user: Uuid,
     epoch: i32,
     refresh_hash: Vec<u8>,
+    second_factor_at: Option<DateTime<Utc>>,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Uuid>> {
     let session = Uuid::now_v7();
     let opened = sql(
-        "insert into sessions (id, user_id, created_at, expires_at) select $1, u.id, $4, $5 from users u \
+        "insert into sessions (id, user_id, created_at, expires_at, second_factor_at) select $1, u.id, $4, $5, $6 from users u \
          where u.id = $2 and u.epoch = $3 and u.disabled_at is null for no key update",
     )
     .bind(session)
@@ -26,6 +27,7 @@ pub async fn open_session(
     .bind(epoch)
     .bind(now)
     .bind(now + Duration::seconds(SESSION_SECONDS))
+    .bind(second_factor_at)
     .run(conn)
     .await?;
     if opened == 0 {

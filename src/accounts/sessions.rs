@@ -1,21 +1,25 @@
 //! Logging in, logging out; one's own account.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, post, web};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::login_throttle::{self, Credential, Origin, remember_address};
 use super::model::{self, UserRow};
 use super::rules::Opaque;
+use super::second_factor;
 use super::session_model;
 use crate::auth::permission::OwnAccount;
-use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Busy, Identity, Permission, Public, Role, Subject};
+use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
 use crate::db::{Caller, Conn};
 use crate::http::client_address::ClientAddress;
-use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
+use crate::http::request::RequestId;
+use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
 
-/// Username and password.
+/// Username and password, and a code for users with a second factor.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
@@ -23,6 +27,9 @@ pub struct Login {
     username: String,
     #[schema(format = "password")]
     password: String,
+    /// Six digits of the authenticator, or a recovery code. Needed by users with a second factor; others are not asked.
+    #[schema(example = "492039", max_length = 64)]
+    code: Option<String>,
 }
 
 impl Check for Login {
@@ -64,12 +71,16 @@ pub(super) fn token_answer(body: &impl Serialize) -> HttpResponse {
 /// Log in
 ///
 /// The same answer, in the same time, for a wrong password and for a user who does not exist. After repeated failures: 429.
+///
+/// A user with a second factor who sends no `code` is answered 401 `SECOND_FACTOR_REQUIRED` once the password was right: ask for the code and
+/// log in again with it. A wrong, used or old code: 401 `INVALID_SECOND_FACTOR`. A user who has to enrol one first gets a session in which
+/// every operation but those on one's own account answers 403 `SECOND_FACTOR_ENROLMENT_REQUIRED`.
 #[utoipa::path(
     tag = "auth",
     request_body = Login,
     responses(
         (status = 200, description = "Logged in", body = Tokens),
-        (status = 401, description = "Wrong username or password", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "Wrong username, password or code; or a code is needed", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
     security(())
@@ -82,7 +93,7 @@ pub async fn login(
     body: ValidJson<Login>,
 ) -> Result<HttpResponse, Problem> {
     let now = state.clock().now();
-    let Login { username, password } = body.value;
+    let Login { username, password, code } = body.value;
     let address = state.client_of(&request);
     let origin = Origin::Address(address.clone());
     let caller = anonymous(&address);
@@ -107,17 +118,37 @@ pub async fn login(
             actix_web::http::header::HeaderValue::from_static("Bearer realm=\"ict-index\""),
         ));
     };
+    let actor = Actor { name: format!("user:{}", user.username), request_id: request_id_of(&request), now };
+    let claim = second_factor::Claim { user: &user, password: attempt, address: &address };
+    let factor = second_factor::at_login(&state, claim, code.as_deref(), actor).await?;
+    open_session(&state, LoggedIn { id: user.id, epoch: user.epoch, factor, address }, now).await
+}
+
+/// Who has logged in, whichever way.
+pub(super) struct LoggedIn {
+    pub id: Uuid,
+    pub epoch: i32,
+    pub factor: second_factor::LoginFactor,
+    pub address: ClientAddress,
+}
+
+/// The session's first tokens; `INVALID_CREDENTIALS` when the account has changed since it was looked at.
+pub(super) async fn open_session(
+    state: &State,
+    who: LoggedIn,
+    now: DateTime<Utc>,
+) -> Result<HttpResponse, Problem> {
+    let LoggedIn { id, epoch, factor, address } = who;
     let first = Opaque::random();
     let refresh_hash = first.hash.clone();
-    let (id, epoch) = (user.id, user.epoch);
     let session = state
         .db()
         .transaction(async move |conn: &mut Conn| {
-            let session = session_model::open_session(conn, id, epoch, refresh_hash, now).await?;
+            let proved = factor.spend(conn).await?;
+            let session = session_model::open_session(conn, id, epoch, refresh_hash, proved, now).await?;
             if session.is_some() {
                 remember_address(conn, id, &address, now).await?;
             }
-            attempt.succeeded(conn).await?;
             Ok::<_, Problem>(session)
         })
         .await?
@@ -136,6 +167,10 @@ pub(super) fn tokens(access_token: String, opaque: Opaque) -> Tokens {
     }
 }
 
+pub(super) fn request_id_of(request: &HttpRequest) -> String {
+    request.extensions().get::<RequestId>().cloned().unwrap_or_default().0.to_string()
+}
+
 /// Log out
 ///
 /// Ends the session: its access and refresh tokens work no more.
@@ -147,13 +182,21 @@ pub(super) fn tokens(access_token: String, opaque: Opaque) -> Tokens {
 #[post("/auth/logout")]
 pub async fn logout(access: Access<OwnAccount>) -> Result<Reply, Problem> {
     let Identity::User { session, .. } = access.identity() else { return Err(Problem::new(Code::Forbidden)) };
-    let (session, now) = (*session, access.now());
+    let (session, now) = (session.ok_or_else(of_provider)?, access.now());
     access
         .transaction(async move |conn| {
             session_model::revoke_session(conn, session, "logout", now).await?;
             Ok(Reply::no_content())
         })
         .await
+}
+
+fn of_provider() -> Problem {
+    let detail = Msg::fixed(
+        "Mã truy cập này do hệ thống đăng nhập của tỉnh cấp; hãy đăng xuất ở đó.",
+        "The access token is the identity provider's: log out there.",
+    );
+    Problem::with(Code::Conflict, detail)
 }
 
 /// The caller's own account.
@@ -171,10 +214,12 @@ pub struct Me {
     pub permissions: Vec<&'static str>,
     /// The password was given out by an administrator: `PUT /me/password` comes first.
     pub must_change_password: bool,
+    /// A second factor is required and not enrolled: `POST /me/second-factor` comes first.
+    pub must_enrol_second_factor: bool,
 }
 
-impl From<UserRow> for Me {
-    fn from(row: UserRow) -> Self {
+impl Me {
+    fn of(row: UserRow, must_enrol_second_factor: bool) -> Self {
         let role = Role::parse(&row.role);
         let permissions = Permission::ALL
             .iter()
@@ -188,6 +233,7 @@ impl From<UserRow> for Me {
             agency: row.agency,
             permissions,
             must_change_password: row.must_change_password,
+            must_enrol_second_factor,
         }
     }
 }
@@ -206,6 +252,10 @@ pub async fn me(access: Access<OwnAccount>) -> Result<Reply, Problem> {
     let username = username.clone();
     let row = access.read(async move |conn| Ok(model::find_user(conn, &username).await?)).await?;
     let row = row.ok_or_else(Problem::not_found)?;
-    let tag = crate::http::EntityTag::of_version(row.version);
-    Reply::resource(&access.conditions, &tag, || Me::from(row))
+    let must_enrol = access.principal().must_enrol();
+    let tag = match must_enrol {
+        true => EntityTag::of_variant(row.version, &["must_enrol"]),
+        false => EntityTag::of_version(row.version),
+    };
+    Reply::resource(&access.conditions, &tag, || Me::of(row, must_enrol))
 }

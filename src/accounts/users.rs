@@ -10,6 +10,7 @@ use super::login_throttle;
 use super::model::{self, UserChange, UserQuery, UserRow, UserWrite};
 use super::new_password::hash_new;
 use super::rules::{check_password, is_username};
+use super::sso_model::is_linked_to_another;
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadUsers, WriteUsers};
 use crate::auth::{Access, Role};
@@ -37,6 +38,10 @@ pub struct User {
     pub disabled: bool,
     /// The password was given out by an administrator: until it is changed, every operation but those on one's own account answers 403 `PASSWORD_CHANGE_REQUIRED`.
     pub must_change_password: bool,
+    /// A second factor is enrolled.
+    pub second_factor: bool,
+    /// Who the user is to the identity provider: the value of the claim that single sign-on goes by.
+    pub external_subject: Option<String>,
     pub version: i32,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
@@ -51,6 +56,8 @@ impl From<UserRow> for User {
             agency: row.agency,
             disabled: row.disabled_at.is_some(),
             must_change_password: row.must_change_password,
+            second_factor: row.second_factor,
+            external_subject: row.external_subject,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
@@ -66,6 +73,8 @@ impl CsvRow for User {
         "agency",
         "disabled",
         "must_change_password",
+        "second_factor",
+        "external_subject",
         "version",
         "created_at",
         "updated_at",
@@ -244,6 +253,10 @@ pub struct UserPatch {
     password: Option<String>,
     /// Whether the user has to choose another password before anything else.
     must_change_password: Option<bool>,
+    /// Links the user to an identity of the identity provider, or (null) to none. Of one user at most.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, example = "8f14e45f-ceea-467f-a0e6-3f4c5b8d9a10")]
+    external_subject: Patch<String>,
 }
 
 impl Check for UserPatch {
@@ -251,6 +264,9 @@ impl Check for UserPatch {
     fn check(&self, faults: &mut Violations) {
         if let Some(name) = &self.display_name {
             faults.name("/display_name", name.trim(), 1, 200);
+        }
+        if let Patch::Value(subject) = &self.external_subject {
+            faults.length("/external_subject", subject, 1, 255);
         }
     }
 }
@@ -274,7 +290,9 @@ impl UserPatch {
             Some(false) => None,
             Some(true) => row.disabled_at.or(Some(now)),
         };
+        let external_subject = self.external_subject.clone().optional(row.external_subject.clone());
         let ends_tokens = role != old_role
+            || external_subject != row.external_subject
             || agency != row.agency
             || self.password.is_some()
             || (disabled_at.is_some() && row.disabled_at.is_none());
@@ -287,15 +305,32 @@ impl UserPatch {
             password_hash: None,
             given_out_hash: None,
             must_change_password: self.must_change_password.unwrap_or(row.must_change_password),
+            external_subject,
             ends_tokens,
         };
         Ok((change, agency))
     }
 }
 
+async fn refuse_shared_identity(
+    conn: &mut Conn,
+    user: &UserRow,
+    subject: Option<String>,
+) -> Result<(), Problem> {
+    let Some(subject) = subject else { return Ok(()) };
+    if !is_linked_to_another(conn, subject, user.id).await? {
+        return Ok(());
+    }
+    let detail = Msg::fixed(
+        "Danh tính này đã được liên kết với tài khoản khác.",
+        "Another user is linked to this identity.",
+    );
+    Err(Problem::at(Code::AlreadyExists, "/external_subject", detail))
+}
+
 /// Change a user
 ///
-/// A new role, agency or password, and disabling, end the user's sessions and tokens at once.
+/// A new role, agency, password or `external_subject`, and disabling, end the user's sessions and tokens at once.
 #[utoipa::path(
     tag = "accounts",
     params(("username" = Username, Path)),
@@ -330,6 +365,7 @@ pub async fn update_user(
             conditions.require_match(before.version)?;
             let (mut change, agency) = patch.apply(&before, actor.now)?;
             keep_an_administrator(conn, &before, &change).await?;
+            refuse_shared_identity(conn, &before, change.external_subject.clone()).await?;
             change.agency = agency_id(conn, agency.as_deref()).await?;
             change.given_out_hash = if change.must_change_password { hash.clone() } else { None };
             change.password_hash = hash;

@@ -60,7 +60,7 @@ pub fn build(
         .wrap(from_fn(edge::edge))
 }
 
-/// The state of a service with these parts and this API; it listens for changes from now on.
+/// The state of a service with these parts and this API, in which nobody needs a second factor; it listens for changes from now on.
 pub fn state(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<State, String> {
     state_with(db, clock, keys, passwords, Memory::default())
 }

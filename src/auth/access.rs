@@ -342,6 +342,9 @@ fn forbidden(principal: &Principal, permission: Permission) -> Problem {
     if principal.has_first_password() {
         return Problem::new(Code::PasswordChangeRequired);
     }
+    if principal.must_enrol() {
+        return Problem::new(Code::SecondFactorEnrolmentRequired);
+    }
     let name = permission.as_str();
     Problem::with(Code::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
 }

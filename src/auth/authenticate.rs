@@ -5,9 +5,11 @@ use std::sync::Arc;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpMessage, HttpRequest};
 
+use super::oidc::{Oidc, Refusal};
 use super::tokens::Generations;
 use super::{Principal, model};
 use crate::db::{Caller, Reader};
+use crate::http::request::RequestId;
 use crate::http::{Code, Problem};
 use crate::state::State;
 
@@ -40,19 +42,64 @@ pub async fn authenticate(request: &HttpRequest, state: &State) -> Result<Arc<Pr
     {
         return Ok(principal);
     }
+    if let Some(oidc) =
+        state.identity_provider().filter(|oidc| oidc.accepts_bearer() && Oidc::is_foreign(token))
+    {
+        return external(request, state, oidc, token, generations).await;
+    }
     let claims = state.keys().verify(token, now).ok_or_else(invalid)?;
     // Whose name it is, only the database knows.
     let caller = Caller::named(format!("token:{}", claims.sub));
     let found = state
         .db()
         .fetch(&caller, async |conn: &mut Reader<'_>| {
-            Ok::<_, Problem>(model::principal(conn, &claims, now).await?)
+            Ok::<_, Problem>(model::principal(conn, &claims, state.second_factor().policy(), now).await?)
         })
         .await?;
     let (principal, until) = found.ok_or_else(invalid)?;
     let principal = Arc::new(principal);
     if let Some(generations) = generations {
-        state.tokens().keep(token, generations, &claims, until, principal.clone());
+        state.tokens().keep(token, generations, claims.validity(), until, principal.clone());
+    }
+    Ok(principal)
+}
+
+/// Accepted this long without looking at the provider's keys again.
+const EXTERNAL_SECONDS: i64 = 60;
+
+/// The user whom an administrator has linked to the bearer of the identity provider's token.
+async fn external(
+    request: &HttpRequest,
+    state: &State,
+    oidc: &Oidc,
+    token: &str,
+    generations: Option<Generations>,
+) -> Result<Arc<Principal>, Problem> {
+    let now = state.clock().now();
+    let verified = oidc.access_token(token, now).await.map_err(|refusal| {
+        let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
+        refusal.log(&request_id.0);
+        match refusal {
+            Refusal::Invalid(_) => Problem::unauthenticated(Code::InvalidToken),
+            Refusal::Unavailable(_) => Problem::new(Code::Unavailable).retry_after(30),
+        }
+    })?;
+    let (subject, policy) = (verified.subject.as_str(), state.second_factor().policy());
+    let caller = Caller::named(format!("token:{subject}"));
+    let found = state
+        .db()
+        .fetch(&caller, async |conn: &mut Reader<'_>| {
+            Ok::<_, Problem>(model::external(conn, subject, policy).await?)
+        })
+        .await?;
+    let (principal, needs_factor) = found.ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))?;
+    if needs_factor && !verified.mfa {
+        return Err(Problem::unauthenticated(Code::SecondFactorRequired));
+    }
+    let principal = Arc::new(principal);
+    if let Some(generations) = generations {
+        let until = verified.until.min(now.timestamp() + EXTERNAL_SECONDS);
+        state.tokens().keep(token, generations, (verified.from, until), None, principal.clone());
     }
     Ok(principal)
 }

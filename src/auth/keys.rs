@@ -78,8 +78,18 @@ impl TokenKeys {
         Ok(keys)
     }
 
-    /// Adds a key that signs from a minute on; the file is replaced whole, readable by its owner alone.
+    /// Adds a key that signs from a minute on and drops those that are needed no more.
     pub fn rotate(path: &Path, now: DateTime<Utc>) -> Result<String, String> {
+        Self::add(path, now, |keys| keys.forget(now))
+    }
+
+    /// Adds a key that encrypts from a minute on. The old ones stay: what they encrypted is still stored.
+    pub fn rotate_encryption(path: &Path, now: DateTime<Utc>) -> Result<String, String> {
+        Self::add(path, now, |_| ())
+    }
+
+    /// The file is replaced whole, readable by its owner alone.
+    fn add(path: &Path, now: DateTime<Utc>, prune: impl FnOnce(&mut Self)) -> Result<String, String> {
         // Two rotations at once would each write a file without the other's key.
         let _locked =
             lock_directory(path).map_err(|e| format!("cannot lock the folder of {}: {e}", path.display()))?;
@@ -91,7 +101,7 @@ impl TokenKeys {
         let key = TokenKey::random(from);
         let kid = key.kid.clone();
         keys.keys.insert(0, key);
-        keys.forget(now);
+        prune(&mut keys);
         keys.write(path).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
         Ok(kid)
     }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Claims, ClientScope, Identity, Principal, Role, Scope};
+use super::{Claims, ClientScope, Identity, Principal, Role, Scope, SecondFactorPolicy};
 use crate::db::{QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 
@@ -15,6 +15,7 @@ row! {
         scope_ids: Vec<i32>,
         must_change_password: bool,
         session_ends: DateTime<Utc>,
+        second_factor: bool,
     }
 }
 
@@ -32,10 +33,11 @@ pub type Found = (Principal, Option<DateTime<Utc>>);
 pub async fn principal(
     conn: &mut Reader<'_>,
     claims: &Claims,
+    policy: SecondFactorPolicy,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Found>> {
     match (claims.sid, &claims.scope) {
-        (Some(session), None) => user(conn, claims, session, now).await,
+        (Some(session), None) => user(conn, claims, session, policy, now).await,
         (None, Some(granted)) => client(conn, claims, granted).await,
         _ => Ok(None),
     }
@@ -45,6 +47,7 @@ async fn user(
     conn: &mut Reader<'_>,
     claims: &Claims,
     session: Uuid,
+    policy: SecondFactorPolicy,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Found>> {
     let Ok(id) = claims.sub.parse::<Uuid>() else { return Ok(None) };
@@ -52,7 +55,8 @@ async fn user(
            select agency_id as id from users where id = $1 and agency_id is not null \
            union select a.id from agencies a join own on a.parent_id = own.id) \
          select u.username, u.role, a.code as agency, u.must_change_password, \
-                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, s.expires_at as session_ends \
+                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, s.expires_at as session_ends, \
+                s.second_factor_at is not null as second_factor \
          from users u join sessions s on s.user_id = u.id left join agencies a on a.id = u.agency_id \
          where u.id = $1 and s.id = $2 and u.epoch = $3 and u.disabled_at is null \
            and s.revoked_at is null and s.expires_at > $4")
@@ -64,16 +68,62 @@ async fn user(
     .await?;
     Ok(row.map(|row| {
         let role = row.role;
-        // Only an officer is bound to an agency; the other roles see the province.
-        let scope = match role {
-            Role::Officer => Scope::Agencies(row.scope_ids.into_iter().map(AgencyId).collect()),
-            Role::Admin | Role::Coordinator | Role::Monitor => Scope::All,
-        };
-        let identity = Identity::User { id, username: row.username, role, agency: row.agency, session };
+        let scope = scope_of(role, row.scope_ids);
+        let identity =
+            Identity::User { id, username: row.username, role, agency: row.agency, session: Some(session) };
         let principal = Principal::new(identity, scope);
         let principal = if row.must_change_password { principal.with_first_password() } else { principal };
+        let enrolled = row.second_factor || !policy.requires(role);
+        let principal = if enrolled { principal } else { principal.with_enrolment_required() };
         (principal, Some(row.session_ends))
     }))
+}
+
+row! {
+    struct ExternalRow {
+        id: Uuid,
+        username: String,
+        role: Role,
+        agency: Option<String>,
+        scope_ids: Vec<i32>,
+        must_change_password: bool,
+        second_factor: bool,
+    }
+}
+
+/// The user in force who is linked to this identity, and whether a second factor is needed.
+pub async fn external(
+    conn: &mut Reader<'_>,
+    subject: &str,
+    policy: SecondFactorPolicy,
+) -> QueryResult<Option<(Principal, bool)>> {
+    let row: Option<ExternalRow> = sql("with recursive own as ( \
+           select agency_id as id from users where external_subject = $1 and agency_id is not null \
+           union select a.id from agencies a join own on a.parent_id = own.id) \
+         select u.id, u.username, u.role, a.code as agency, u.must_change_password, \
+                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, \
+                exists(select 1 from second_factors f where f.user_id = u.id and f.secret is not null) as second_factor \
+         from users u left join agencies a on a.id = u.agency_id \
+         where u.external_subject = $1 and u.disabled_at is null")
+    .bind(subject.to_owned())
+    .maybe(conn)
+    .await?;
+    Ok(row.map(|row| {
+        let role = row.role;
+        let identity =
+            Identity::User { id: row.id, username: row.username, role, agency: row.agency, session: None };
+        let principal = Principal::new(identity, scope_of(role, row.scope_ids));
+        let principal = if row.must_change_password { principal.with_first_password() } else { principal };
+        (principal, row.second_factor || policy.requires(role))
+    }))
+}
+
+/// Only an officer is bound to an agency; the other roles see the province.
+fn scope_of(role: Role, ids: Vec<i32>) -> Scope {
+    match role {
+        Role::Officer => Scope::Agencies(ids.into_iter().map(AgencyId).collect()),
+        Role::Admin | Role::Coordinator | Role::Monitor => Scope::All,
+    }
 }
 
 async fn client(conn: &mut Reader<'_>, claims: &Claims, granted: &str) -> QueryResult<Option<Found>> {

@@ -34,10 +34,10 @@ impl Scope {
     }
 }
 
-/// A person or a machine.
+/// A person or a machine. A person with a token of the identity provider has no session here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Identity {
-    User { id: Uuid, username: String, role: Role, agency: Option<String>, session: Uuid },
+    User { id: Uuid, username: String, role: Role, agency: Option<String>, session: Option<Uuid> },
     Client { client_id: String, scopes: Vec<ClientScope> },
 }
 
@@ -48,6 +48,8 @@ pub struct Principal {
     pub scope: Scope,
     /// Logged in with a password that was given out.
     first_password: bool,
+    /// Has to enrol a second factor first.
+    must_enrol: bool,
     name: Arc<str>,
 }
 
@@ -57,7 +59,7 @@ impl Principal {
             Identity::User { username, .. } => format!("user:{username}"),
             Identity::Client { client_id, .. } => format!("client:{client_id}"),
         };
-        Self { identity, scope, first_password: false, name: name.into() }
+        Self { identity, scope, first_password: false, must_enrol: false, name: name.into() }
     }
 
     /// May do nothing but see to the own account, until the password that was given out is changed.
@@ -70,8 +72,18 @@ impl Principal {
         self.first_password
     }
 
+    /// May do nothing but see to the own account, until a second factor is enrolled.
+    pub fn with_enrolment_required(mut self) -> Self {
+        self.must_enrol = true;
+        self
+    }
+
+    pub fn must_enrol(&self) -> bool {
+        self.must_enrol
+    }
+
     pub fn holds(&self, permission: Permission) -> bool {
-        if self.first_password && permission != Permission::OwnAccount {
+        if (self.first_password || self.must_enrol) && permission != Permission::OwnAccount {
             return false;
         }
         match &self.identity {

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
-use super::{Claims, Principal};
+use super::Principal;
 
 /// Tokens kept at the most; each is a kilobyte or so.
 const MOST: u64 = 10_000;
@@ -59,11 +59,10 @@ impl Tokens {
         &self,
         token: &str,
         generations: Generations,
-        claims: &Claims,
+        (from, expires): (i64, i64),
         until: Option<DateTime<Utc>>,
         principal: Arc<Principal>,
     ) {
-        let (from, expires) = claims.validity();
         let until = until.map_or(expires, |session| session.timestamp().min(expires));
         self.kept.insert(token.into(), Arc::new(Kept { principal, generations, from, until }));
     }

@@ -6,6 +6,7 @@ mod connections;
 mod healthcheck;
 pub mod logging;
 mod refusals;
+mod second_factor;
 mod serve;
 mod verify;
 
@@ -85,12 +86,18 @@ enum UserCommand {
         #[arg(long)]
         must_change_password: bool,
     },
+    /// Take away the second factor of a user who has lost it; ends the user's sessions
+    ResetSecondFactor { username: String },
 }
 
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
     /// Add a signing key to TOKEN_KEY_FILE; makes the file if there is none
-    Rotate,
+    Rotate {
+        /// Add an encryption key to SECOND_FACTOR_KEY_FILE instead; old ones stay there
+        #[arg(long)]
+        second_factor: bool,
+    },
 }
 
 type Outcome = Result<(), Vec<String>>;
@@ -108,7 +115,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::User(UserCommand::Add { username, role, agency, display_name, must_change_password }) => {
             (add_user(&env, username, &role, agency, display_name, must_change_password), 1)
         }
-        Command::Keys(KeysCommand::Rotate) => (rotate_keys(&env), 1),
+        Command::User(UserCommand::ResetSecondFactor { username }) => {
+            (self::second_factor::reset(&env, &username), 1)
+        }
+        Command::Keys(KeysCommand::Rotate { second_factor: true }) => {
+            (self::second_factor::rotate_keys(&env), 1)
+        }
+        Command::Keys(KeysCommand::Rotate { second_factor: false }) => (rotate_keys(&env), 1),
         Command::Audit(command) => (self::audit::run(&env, &command), 1),
     };
     report(outcome, code)

@@ -14,9 +14,10 @@ use super::connections::{self, Connections};
 use super::refusals::{self, Refusal, Verdict};
 use super::{one, report};
 use crate::app;
-use crate::auth::{KeyRing, Passwords, TokenKeys};
+use crate::auth::oidc::Oidc;
+use crate::auth::{KeyRing, Passwords, SecondFactor, TokenKeys};
 use crate::clock::Clock;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, SecondFactorSettings};
 use crate::db::{Conn, Db, Sight, migrations};
 use crate::http::Problem;
 use crate::state::State;
@@ -60,6 +61,11 @@ fn failed(fault: impl ToString) -> Ended {
     Ended::Failed(one(fault))
 }
 
+/// Found out when it is put to use.
+fn refused_setting(fault: String) -> Ended {
+    Ended::Refused(one(format!("OIDC_CA_FILE: {fault}")))
+}
+
 async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let keys = TokenKeys::load(&config.token_key_file).map_err(failed)?;
     let ring = KeyRing::new(keys, Some(config.token_key_file.clone()));
@@ -73,6 +79,10 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let memory = app::Memory { answers_mib: config.answer_cache_mib, bodies_mib: config.body_memory_mib };
     let state = app::state_with(db, Clock::System, ring, passwords, memory).map_err(failed)?;
     state.trust_proxies(config.trusted_proxies);
+    state.apply_second_factor(second_factor(&config.second_factor).map_err(failed)?);
+    if let Some(settings) = config.oidc {
+        state.accept_identities_of(Oidc::new(settings, state.keys().clone()).map_err(refused_setting)?);
+    }
     let (served, connections) = (state.clone(), Connections::new(connections::raise_limit()));
     let greeted = connections.clone();
     // Putting the routes together takes memory for a moment: one worker after the other, in the same place.
@@ -109,6 +119,14 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
         [] => Ok(()),
         faults => Err(Ended::Refused(faults.to_vec())),
     }
+}
+
+fn second_factor(settings: &SecondFactorSettings) -> Result<SecondFactor, String> {
+    let ring = match &settings.key_file {
+        Some(path) => Some(KeyRing::new(TokenKeys::load(path)?, Some(path.clone()))),
+        None => None,
+    };
+    Ok(SecondFactor::new(settings.policy, ring))
 }
 
 /// Metrics on a listener of their own, for as long as the process runs: also while the API's is closing.
@@ -184,8 +202,10 @@ async fn look_after(state: State) {
     let mut since_housekeeping = HOUSEKEEPING;
     loop {
         actix_web::rt::time::sleep(KEY_RELOAD).await;
-        if !state.keys().reload() {
-            state.metrics().background_failures.inc();
+        for reloaded in [state.keys().reload(), state.second_factor().reload()] {
+            if !reloaded {
+                state.metrics().background_failures.inc();
+            }
         }
         since_housekeeping += KEY_RELOAD;
         if since_housekeeping >= HOUSEKEEPING {

@@ -58,10 +58,14 @@ codes! {
     InvalidToken = "INVALID_TOKEN", UNAUTHORIZED, "Mã truy cập không hợp lệ hoặc đã hết hạn", "The access token is invalid or expired";
     InvalidCredentials = "INVALID_CREDENTIALS", UNAUTHORIZED, "Tên đăng nhập hoặc mật khẩu không đúng", "Wrong username or password";
     InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED, "Mã làm mới không hợp lệ, đã dùng hoặc đã hết hạn", "The refresh token is invalid, used or expired";
+    SecondFactorRequired = "SECOND_FACTOR_REQUIRED", UNAUTHORIZED, "Cần mã xác thực của yếu tố thứ hai", "A code of the second factor is required";
+    InvalidSecondFactor = "INVALID_SECOND_FACTOR", UNAUTHORIZED, "Mã xác thực không đúng, đã dùng hoặc đã hết hạn", "The code of the second factor is wrong, used or expired";
+    InvalidSingleSignOn = "INVALID_SINGLE_SIGN_ON", UNAUTHORIZED, "Đăng nhập một lần không thành công", "Single sign-on did not succeed";
     Forbidden = "FORBIDDEN", FORBIDDEN, "Không có quyền thực hiện", "Not allowed";
     Withheld = "WITHHELD", FORBIDDEN, "Không cung cấp vì có thể suy ra số liệu của cơ quan khác", "Withheld: the answer could give away the figures of other agencies";
     ReviewerIsSubmitter = "REVIEWER_IS_SUBMITTER", FORBIDDEN, "Người duyệt không được là người gửi", "The reviewer may not be the submitter";
     PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED", FORBIDDEN, "Cần đổi mật khẩu được cấp trước khi sử dụng (PUT /me/password)", "The password that was given out has to be changed first (PUT /me/password)";
+    SecondFactorEnrolmentRequired = "SECOND_FACTOR_ENROLMENT_REQUIRED", FORBIDDEN, "Cần đăng ký yếu tố xác thực thứ hai trước khi sử dụng (POST /me/second-factor)", "A second factor has to be enrolled first (POST /me/second-factor)";
     OutsideScope = "OUTSIDE_SCOPE", FORBIDDEN, "Cơ quan nằm ngoài phạm vi của tài khoản", "The agency is outside the caller's scope";
     // What
     NotFound = "NOT_FOUND", NOT_FOUND, "Không tìm thấy", "Not found";
@@ -107,6 +111,7 @@ codes! {
     AgencyNotActive = "AGENCY_NOT_ACTIVE", UNPROCESSABLE_ENTITY, "Cơ quan không hoạt động trong kỳ này", "The agency does not exist in this period";
     WeakPassword = "WEAK_PASSWORD", UNPROCESSABLE_ENTITY, "Mật khẩu quá yếu", "The password is too weak";
     WrongPassword = "WRONG_PASSWORD", UNPROCESSABLE_ENTITY, "Mật khẩu hiện tại không đúng", "The current password is wrong";
+    WrongSecondFactor = "WRONG_SECOND_FACTOR", UNPROCESSABLE_ENTITY, "Mã xác thực không đúng, đã dùng hoặc đã hết hạn", "The code of the second factor is wrong, used or expired";
     ControlMismatch = "CONTROL_MISMATCH", UNPROCESSABLE_ENTITY, "Số kiểm tra không khớp", "The control total does not match";
     ForeignSource = "FOREIGN_SOURCE", UNPROCESSABLE_ENTITY, "Cơ quan có nguồn số liệu khác", "The agency's counts come from another source";
     ArithmeticMismatch = "ARITHMETIC_MISMATCH", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ không cân đối", "The dossier counts do not balance";

@@ -88,9 +88,18 @@ impl Problem {
     pub fn unauthenticated(code: Code) -> Self {
         let challenge = match code {
             Code::Unauthenticated => HeaderValue::from_static("Bearer realm=\"ict-index\""),
+            // RFC 9470: the token is good, and not enough.
+            Code::SecondFactorRequired => HeaderValue::from_static(
+                "Bearer realm=\"ict-index\", error=\"insufficient_user_authentication\"",
+            ),
             _ => HeaderValue::from_static("Bearer realm=\"ict-index\", error=\"invalid_token\""),
         };
         Self::new(code).header(WWW_AUTHENTICATE, challenge)
+    }
+
+    /// What this case is about.
+    pub fn detailed(self, detail: Msg) -> Self {
+        Self { detail: Some(detail), ..self }
     }
 
     pub fn internal(why: impl Into<String>) -> Self {

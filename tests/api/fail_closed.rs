@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
-use ict_index::db::{Conn, Reader, sql};
+use ict_index::db::{Caller, Conn, Reader, sql};
 use ict_index::http::Problem;
 use serde_json::json;
 use uuid::Uuid;
@@ -31,6 +31,7 @@ impl Serving {
             .env("TOKEN_KEY_FILE", keys)
             .env("BIND_ADDRESS", &address)
             .env("DATABASE_UNSAFE", "allow")
+            .env("SECOND_FACTOR", "optional")
             .stdin(Stdio::null())
             .stderr(std::fs::File::create(&log).unwrap())
             .spawn()
@@ -119,7 +120,7 @@ async fn every_connection_takes_the_role_on_or_is_none() {
     let db = other.state.db();
     let one = "select 1 as value";
     let shared: Result<i32, Problem> =
-        db.fetch(async |conn: &mut Reader<'_>| Ok(sql(one).value(conn).await?)).await;
+        db.fetch(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(one).value(conn).await?)).await;
     let pooled = db.read(async move |conn: &mut Conn| Ok::<i32, Problem>(sql(one).value(conn).await?)).await;
     for cause in [shared.unwrap_err(), pooled.unwrap_err()] {
         let cause = cause.internal_cause().unwrap_or_default().to_owned();

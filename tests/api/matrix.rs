@@ -143,11 +143,9 @@ fn the_reviewed_matrix_keeps_the_rules() {
             assert_eq!(status(nobody), "401", "{nobody}: {row}");
         }
         if operation.permission().unwrap() != Some(Permission::OwnAccount) {
-            assert_eq!(
-                status("first_password"),
-                "403",
-                "a password that was given out opens something: {row}"
-            );
+            for restricted in ["first_password", "must_enrol"] {
+                assert_eq!(status(restricted), "403", "{restricted} opens something: {row}");
+            }
         }
         // An officer is told of a foreign thing what a stranger to the catalogue is told: it is not there, or it is not for you.
         if object == "foreign" && !path.contains("index-runs") {

@@ -9,7 +9,8 @@ use crate::support::{PASSWORD, TestService, admin, own_address, until};
 
 fn command(environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ict-index"));
-    command.env_clear().arg("serve").envs(environment.iter().copied()).stdin(Stdio::null());
+    command.env_clear().arg("serve").env("SECOND_FACTOR", "optional");
+    command.envs(environment.iter().copied()).stdin(Stdio::null());
     command
 }
 
@@ -40,6 +41,7 @@ fn assert_refused(environment: &[(&str, &str)], faults: &[&str]) {
 #[actix_web::test]
 async fn a_start_is_refused_for_everything_that_is_wrong_at_once() {
     assert_refused(&[], &["DATABASE_URL", "TOKEN_KEY_FILE"]);
+    assert_refused(&[("SECOND_FACTOR", "required")], &["SECOND_FACTOR_KEY_FILE: missing"]);
     let service = TestService::start_on_system_time().await;
     let (url, keys) = (service.url(), service.key_file().to_str().unwrap().to_owned());
     let database = url.rsplit_once('/').unwrap().1.to_owned();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use ict_index::db::{Conn, Db, DbSettings, MOST_PREPARED, Reader, sql};
+use ict_index::db::{Caller, Conn, Db, DbSettings, MOST_PREPARED, Reader, sql};
 use ict_index::http::Problem;
 use tokio::sync::Barrier;
 
@@ -95,15 +95,19 @@ async fn composed_texts_that_are_each_used_often_are_bounded_on_pooled_and_share
         for _ in 0..4 {
             let text = format!("select {n} as value");
             let shared = text.clone();
-            let read: Result<i32, Problem> =
-                db.fetch(async |conn: &mut Reader<'_>| Ok(sql(shared.clone()).value(conn).await?)).await;
+            let read: Result<i32, Problem> = db
+                .fetch(&Caller::system(), async |conn: &mut Reader<'_>| {
+                    Ok(sql(shared.clone()).value(conn).await?)
+                })
+                .await;
             assert_eq!(read.map_err(|problem| format!("{problem:?}")).unwrap(), n);
             let read = db.read(async move |conn: &mut Conn| Ok::<i32, Problem>(sql(text).value(conn).await?));
             assert_eq!(read.await.map_err(|problem| format!("{problem:?}")).unwrap(), n);
         }
         if n % 100 == 99 {
-            let kept: Result<i64, Problem> =
-                db.fetch(async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?)).await;
+            let kept: Result<i64, Problem> = db
+                .fetch(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?))
+                .await;
             let kept = kept.map_err(|problem| format!("{problem:?}")).unwrap();
             assert!(kept <= i64::from(MOST_PREPARED), "{kept} on a shared connection");
         }
@@ -151,7 +155,7 @@ async fn connections_are_replaced_when_they_are_old_and_work_goes_on() {
     };
     let shared = async || {
         let read: Result<i32, Problem> =
-            db.fetch(async |conn: &mut Reader<'_>| Ok(sql(pid).value(conn).await?)).await;
+            db.fetch(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(pid).value(conn).await?)).await;
         read.map_err(|problem| format!("{problem:?}")).unwrap()
     };
     let (first_pooled, first_shared) = (pooled().await, shared().await);

@@ -1,6 +1,6 @@
 //! What a server, database or role sets changes nothing of what the service means by a statement or answers.
 
-use ict_index::db::{Conn, PINNED, REQUIRED, Reader, Sight, sql};
+use ict_index::db::{Caller, Conn, PINNED, REQUIRED, Reader, Sight, sql};
 use ict_index::http::Problem;
 use uuid::Uuid;
 
@@ -138,7 +138,7 @@ fn pinned() -> (Vec<String>, Vec<String>) {
 async fn otherwise(service: &TestService) -> Vec<String> {
     let db = service.state.db();
     let shared: Result<Vec<String>, Problem> = db
-        .fetch(async |conn: &mut Reader<'_>| {
+        .fetch(&Caller::system(), async |conn: &mut Reader<'_>| {
             let (names, values) = pinned();
             Ok(sql(OTHERWISE).bind(names).bind(values).values(conn).await?)
         })
@@ -165,7 +165,7 @@ async fn copying(service: &TestService) -> String {
     let staging = service.state.db().staging().seeing(Sight::default());
     let mut pieces = staging.copy_out(statement.to_owned()).await.unwrap();
     let mut text = Vec::new();
-    while let Some(piece) = pieces.recv().await {
+    while let Some(piece) = pieces.next().await {
         text.extend_from_slice(&piece.unwrap());
     }
     String::from_utf8(text).unwrap()
@@ -227,8 +227,11 @@ async fn settings_of_the_login_reach_no_connection_and_show_nothing_foreign() {
     }
     // Nobody's work sees no agency's rows, whatever `ict_index.scope` the login begins with.
     let count = "select count(*) as value from submissions";
-    let shared: Result<i64, Problem> =
-        other.state.db().fetch(async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?)).await;
+    let shared: Result<i64, Problem> = other
+        .state
+        .db()
+        .fetch(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?))
+        .await;
     let pooled =
         other.state.db().read(async move |conn: &mut Conn| Ok::<i64, Problem>(sql(count).value(conn).await?));
     assert_eq!((shared.ok(), pooled.await.ok()), (Some(0), Some(0)));

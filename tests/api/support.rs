@@ -20,7 +20,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures::future::LocalBoxFuture;
 use futures::{FutureExt, Stream, StreamExt};
 use ict_index::app;
-use ict_index::auth::{KeyRing, PasswordCost, Passwords, TokenKeys};
+use ict_index::auth::{KeyRing, PasswordCost, Passwords, SecondFactor, SecondFactorPolicy, TokenKeys};
 use ict_index::clock::Clock;
 use ict_index::db::changes::Kind;
 use ict_index::db::{Conn, Db, DbSettings, Sql, migrations, sql};
@@ -130,6 +130,7 @@ pub struct TestService {
     owns: bool,
     app: App,
     key_file: Option<std::path::PathBuf>,
+    as_owner: bool,
 }
 
 /// A file with new token keys.
@@ -315,8 +316,30 @@ impl TestService {
         let db = Db::new(&settings).unwrap();
         let passwords = Passwords::new(CHEAP).unwrap();
         let state = app::state_with(db, clock.clone(), keys, passwords, memory).unwrap();
+        Self::of(state, clock, database, owns, settings.as_owner).await
+    }
+
+    async fn of(state: State, clock: Clock, database: String, owns: bool, as_owner: bool) -> Self {
         let app = application(state.clone()).await;
-        Self { state, clock, database, owns, app, key_file: None }
+        Self { state, clock, database, owns, app, key_file: None, as_owner }
+    }
+
+    /// The same service with keys for second factors, in which administrators and coordinators need one.
+    pub async fn requiring_second_factor(self) -> Self {
+        self.with_second_factor(SecondFactorPolicy::Required).await
+    }
+
+    pub async fn with_second_factor(self, policy: SecondFactorPolicy) -> Self {
+        let mut settings = settings_of(&self.database);
+        settings.as_owner = self.as_owner;
+        let (db, clock) = (Db::new(&settings).unwrap(), self.clock.clone());
+        let ring = KeyRing::new(TokenKeys::generate(clock.now()), None);
+        let factor = SecondFactor::new(policy, Some(ring));
+        let (keys, passwords) = (self.state.keys().clone(), Passwords::new(CHEAP).unwrap());
+        let state = app::state(db, clock.clone(), keys, passwords).unwrap();
+        state.apply_second_factor(factor);
+        let other = Self::of(state, clock, self.database.clone(), false, self.as_owner).await;
+        other.owning(self)
     }
 
     /// As [`TestService::start`], with the system's time and token keys in a file, for tests that also run the binary.

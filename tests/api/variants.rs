@@ -44,9 +44,9 @@ const OTHER_LETTERS: [&str; 6] =
     ["\u{ff2d}OI", "M\u{41e}I", "MO\u{406}", "MOI\u{2011}1", "MOI ", "MO\u{131}"];
 
 fn with(body: &Value, pointer: &str, text: String) -> Value {
-    let mut body = body.clone();
-    *body.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} in {body}")) = json!(text);
-    body
+    let mut changed = body.clone();
+    *changed.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer} in {body}")) = json!(text);
+    changed
 }
 
 #[actix_web::test]

@@ -46,7 +46,10 @@ pub fn body_of(room: &str) -> Value {
             json!({"index_year": 2019, "node": "ICT", "rank": 3, "units": 63, "source": "thử"})
         }
         "me/password" => json!({"current_password": "khong phai", "new_password": "mot mat khau du dai 1"}),
+        "me/second-factor" | "me/second-factor/recovery-codes" => json!({"current_password": "khong phai"}),
+        "me/second-factor/confirmation" => json!({"code": "000000"}),
         "auth/login" => json!({"username": "monitor", "password": PASSWORD}),
+        "auth/oidc/callback" => json!({"code": "x", "state": "x", "verifier": "x"}),
         "auth/refresh" => json!({"refresh_token": "khong phai"}),
         "auth/logout" | "oauth/token" => Value::Null,
         other => panic!("decide what is sent to {other}"),

@@ -9,8 +9,8 @@ use serde_json::json;
 use crate::support::{NOW, PASSWORD, TestService};
 
 /// Columns of the matrix. `officer` is of SO-YT, whose things are `own`; `stranger` of SO-TTTT, whose are `foreign`; `first_password` is of
-/// SO-YT too and has not changed the password that was given out.
-pub const CALLERS: [&str; 14] = [
+/// SO-YT too and has not changed the password that was given out; `must_enrol` is a coordinator without a second factor.
+pub const CALLERS: [&str; 15] = [
     "anonymous",
     "expired",
     "revoked",
@@ -18,6 +18,7 @@ pub const CALLERS: [&str; 14] = [
     "officer",
     "stranger",
     "first_password",
+    "must_enrol",
     "coordinator",
     "monitor",
     "admin",
@@ -26,6 +27,11 @@ pub const CALLERS: [&str; 14] = [
     "catalogue:write",
     "dossiers:write",
 ];
+
+/// Those who may do nothing but see to their own account.
+pub fn is_restricted(caller: &str) -> bool {
+    ["first_password", "must_enrol"].contains(&caller)
+}
 
 /// Those who may change something of submissions, tasks and counts.
 pub fn is_person(caller: &str) -> bool {
@@ -37,6 +43,7 @@ pub fn username(caller: &str) -> &str {
         "officer" => "officer.so-yt",
         "stranger" => "officer.so-tttt",
         "first_password" => "officer.first",
+        "must_enrol" => "coordinator.new",
         other => other,
     }
 }
@@ -57,9 +64,16 @@ pub async fn tokens(service: &TestService) -> HashMap<&'static str, String> {
                  select gen_random_uuid(), 'officer.first', display_name, role, agency_id, password_hash, true, created_at, updated_at \
                  from users where username = 'officer.so-yt'";
     service.sql(sql(first)).await;
-    for caller in CALLERS.into_iter().filter(|caller| is_person(caller) || *caller == "first_password") {
+    let new = "insert into users (id, username, display_name, role, password_hash, created_at, updated_at) \
+               select gen_random_uuid(), 'coordinator.new', display_name, role, password_hash, created_at, updated_at \
+               from users where username = 'coordinator'";
+    service.sql(sql(new)).await;
+    for caller in CALLERS.into_iter().filter(|caller| is_person(caller) || is_restricted(caller)) {
         tokens.insert(caller, service.token(username(caller)).await);
     }
+    // The others have proved a second factor.
+    let proved = "update sessions s set second_factor_at = s.created_at from users u where u.id = s.user_id and u.username <> 'coordinator.new'";
+    service.sql(sql(proved)).await;
     for scope in ClientScope::ALL {
         let form = format!(
             "grant_type=client_credentials&client_id=vnpt&client_secret={}&scope={}",

@@ -153,9 +153,11 @@ fn simple(operation: &Operation, path: &str) -> Vec<Case> {
         ("POST", "services/{code}/levels") => {
             there_or_not(Some(json!({"level": 3, "effective_from": "2018-01-01", "decision": "QĐ 1"})))
         }
-        ("POST", "clients/{client_id}/secret") | ("DELETE", "clients/{client_id}" | "frameworks/{code}") => {
+        ("POST", "clients/{client_id}/secret")
+        | ("DELETE", "clients/{client_id}" | "frameworks/{code}" | "users/{username}/second-factor") => {
             there_or_not(None)
         }
+        ("DELETE", "me/second-factor") => one(super::bodies::body_of(path)),
         ("PUT", "frameworks/{code}/observations/{data_year}") => {
             there_or_not(Some(json!({"rows": [{"unit": "SO-YT", "indicator": "X3", "value": 1}]})))
         }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::bodies::room_of;
-use super::callers::{is_person, tokens, username};
+use super::callers::{is_person, is_restricted, tokens, username};
 use super::cases::Case;
 use crate::description::Operation;
 use crate::dossiers::{add_service, batch, row};
@@ -47,7 +47,11 @@ pub fn canary(agency: &str) -> String {
 
 impl World {
     pub async fn of(service: TestService) -> Self {
+        let service = service.requiring_second_factor().await;
         let tokens = tokens(&service).await;
+        let factor = "insert into second_factors (user_id, secret, confirmed_at, last_step) \
+                      select id, 'x', created_at, 0 from users where username = 'officer.so-nv'";
+        service.sql(sql(factor)).await;
         add_service(&service, SERVICE, "Đất đai", &[(3, "2018-01-01")], &["SO-YT", "SO-TTTT"]).await;
         let earlier = small_run(&service).await;
         let run = run(&service, "NHO", 2017, "provisional").await;
@@ -183,7 +187,7 @@ impl World {
             call = call.json(body);
         }
         let fresh;
-        if operation.path.ends_with("/auth/logout") && (is_person(caller) || caller == "first_password") {
+        if operation.path.ends_with("/auth/logout") && (is_person(caller) || is_restricted(caller)) {
             fresh = self.service.token(username(caller)).await;
             call = call.as_(&fresh);
         } else if let Some(token) = self.tokens.get(caller) {

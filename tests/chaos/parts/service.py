@@ -75,7 +75,7 @@ class Service:
         keys = home / "token.keys"
         self.env = {
             "DATABASE_URL": database_url, "BIND_ADDRESS": f"127.0.0.1:{self.port}", "TOKEN_KEY_FILE": str(keys),
-            "DEMO_PASSWORD": PASSWORD, "RUST_LOG": "info",
+            "DEMO_PASSWORD": PASSWORD, "RUST_LOG": "info", "SECOND_FACTOR": "optional",
         } | env
         self.child = None
         self._tokens, self._lock = {}, threading.Lock()

@@ -1,0 +1,12 @@
+//! The second factor of people: TOTP codes (RFC 6238) and recovery codes, enrolled by their users, asked for at every login.
+//!
+//! Others use [`at_login`], and [`model`] for resets.
+
+mod guard;
+pub mod model;
+mod proof;
+pub mod reset;
+pub mod routes;
+pub mod rules;
+
+pub use guard::{Claim, LoginFactor, at_login};

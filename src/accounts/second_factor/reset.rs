@@ -1,0 +1,62 @@
+//! A second factor taken away by another administrator, for a user who has lost it and the recovery codes.
+
+use actix_web::delete;
+use serde_json::json;
+
+use super::model;
+use crate::accounts::model as users;
+use crate::audit::{self, Event};
+use crate::auth::permission::WriteUsers;
+use crate::auth::{Access, Actor, Identity};
+use crate::db::Conn;
+use crate::http::{Code, Msg, PathOf, Problem, Reply};
+use crate::ids::Username;
+
+/// Reset a user's second factor
+///
+/// For a user who has lost the authenticator and the recovery codes; make sure who asks. Ends the user's sessions. Nobody resets
+/// their own: another administrator does, or `ict-index user reset-second-factor`.
+#[utoipa::path(
+    tag = "accounts",
+    params(("username" = Username, Path)),
+    responses((status = 204, description = "The next login asks for the password alone; where a second factor is required, it has to be enrolled anew")),
+    security(("bearer" = ["users:write"]))
+)]
+#[delete("/users/{username}/second-factor")]
+pub async fn reset_second_factor(
+    access: Access<WriteUsers>,
+    username: PathOf<Username>,
+) -> Result<Reply, Problem> {
+    let (username, actor) = (username.0.0, access.actor());
+    if matches!(access.identity(), Identity::User { username: own, .. } if *own == username) {
+        let detail = Msg::fixed(
+            "Không thể tự đặt lại yếu tố thứ hai của mình; hãy nhờ quản trị viên khác.",
+            "One's own second factor is reset by another administrator.",
+        );
+        return Err(Problem::with(Code::Conflict, detail));
+    }
+    access
+        .transaction(async move |conn| {
+            reset(conn, &username, &actor).await?;
+            Ok(Reply::no_content())
+        })
+        .await
+}
+
+/// Removes factor and recovery codes, ends all sessions. `NOT_FOUND` for a user without a factor too.
+pub async fn reset(conn: &mut Conn, username: &str, actor: &Actor) -> Result<(), Problem> {
+    let user = users::lock_user(conn, username).await?.ok_or_else(Problem::not_found)?;
+    if !model::remove(conn, user.id).await? {
+        let detail = Msg::fixed("Tài khoản không có yếu tố thứ hai.", "The user has no second factor.");
+        return Err(Problem::with(Code::NotFound, detail));
+    }
+    model::end_sessions(conn, user.id, None, actor.now).await?;
+    let event = Event {
+        action: "reset_second_factor",
+        entity: "user",
+        key: username.to_owned(),
+        before: Some(json!({"second_factor": user.second_factor})),
+        after: Some(json!({"second_factor": false})),
+    };
+    Ok(audit::record(conn, actor, event).await?)
+}

@@ -1,0 +1,167 @@
+//! Logging in by way of the province's identity provider (OpenID Connect, authorization code flow with PKCE).
+
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::login_throttle::{self, Credential, Origin};
+use super::second_factor::LoginFactor;
+use super::sessions::{LoggedIn, Tokens, anonymous, open_session, request_id_of};
+use super::sso_model::{self, LinkedUser};
+use crate::auth::oidc::{Oidc, Refusal};
+use crate::auth::{Public, Role};
+use crate::db::Conn;
+use crate::http::problem::ProblemBody;
+use crate::http::{Check, Code, Msg, Problem, ValidJson, Violations, listing};
+use crate::state::State;
+
+/// Begin to log in by single sign-on
+///
+/// For the browser to go to. Keep a random `verifier` of 43-128 characters where the page that gets the answer finds it (`sessionStorage`), and send
+/// its hash: `challenge` is base64url(SHA-256(verifier)) without padding, as in PKCE. The provider sends the browser to the redirect
+/// address that is registered for this service, with `code` and `state`, within ten minutes.
+#[utoipa::path(
+    tag = "auth",
+    params(("challenge" = String, Query, description = "base64url(SHA-256(verifier))", min_length = 43, max_length = 43, pattern = "^[A-Za-z0-9_-]{43}$", example = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")),
+    responses(
+        (status = 302, description = "To the identity provider", headers(("Location" = String, description = "Its authorization endpoint"))),
+        (status = 404, description = "Single sign-on is off", body = ProblemBody, content_type = "application/problem+json")
+    ),
+    security(())
+)]
+#[get("/auth/oidc/start")]
+pub async fn start_sso(
+    _: Public,
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let oidc = configured(&state)?;
+    let challenge = challenge_of(&request)?;
+    let begun = oidc.begin(&challenge, state.clock().now()).await;
+    let location = begun.map_err(|refusal| problem(&refusal, &request))?;
+    let mut answer = HttpResponse::Found();
+    Ok(answer.insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, "no-store")).finish())
+}
+
+fn configured(state: &State) -> Result<&Oidc, Problem> {
+    state.identity_provider().filter(|oidc| oidc.sign_in().is_some()).ok_or_else(Problem::not_found)
+}
+
+fn challenge_of(request: &HttpRequest) -> Result<String, Problem> {
+    let pairs = listing::pairs(request.query_string())?;
+    let mut given = pairs.into_iter().filter(|(name, _)| name == "challenge").map(|(_, value)| value);
+    let challenge = given.next().filter(|value| {
+        value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    });
+    challenge.filter(|_| given.next().is_none()).ok_or_else(|| {
+        let detail = Msg::fixed(
+            "Cần base64url(SHA-256(verifier)), 43 ký tự.",
+            "Takes base64url(SHA-256(verifier)), 43 characters.",
+        );
+        Problem::at(Code::InvalidParameter, "?challenge", detail)
+    })
+}
+
+/// What the provider gave the browser, and what the client has kept.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SsoAnswer {
+    #[schema(max_length = 2048)]
+    code: String,
+    #[schema(max_length = 2048)]
+    state: String,
+    /// What `challenge` is the hash of.
+    #[schema(max_length = 128, example = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")]
+    verifier: String,
+}
+
+impl Check for SsoAnswer {
+    fn check(&self, faults: &mut Violations) {
+        faults.length("/code", &self.code, 1, 2048);
+        faults.length("/state", &self.state, 1, 2048);
+        faults.length("/verifier", &self.verifier, 1, 128);
+    }
+}
+
+/// Log in with the identity provider's answer
+///
+/// Answers as `POST /auth/login`, for the user whom an administrator has linked to this identity (`external_subject`); none is ever created.
+/// Where a second factor is needed, the provider must assert one (`amr`, `acr`) or be trusted to ask for one: otherwise 401 `SECOND_FACTOR_REQUIRED`.
+#[utoipa::path(
+    tag = "auth",
+    request_body = SsoAnswer,
+    responses(
+        (status = 200, description = "Logged in", body = Tokens),
+        (status = 401, description = "The answer is not good, the identity is linked to no user, or it has shown no second factor", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "Single sign-on is off", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+    ),
+    security(())
+)]
+#[post("/auth/oidc/callback")]
+pub async fn finish_sso(
+    _: Public,
+    request: HttpRequest,
+    state: web::Data<State>,
+    body: ValidJson<SsoAnswer>,
+) -> Result<HttpResponse, Problem> {
+    let (oidc, now, address) = (configured(&state)?, state.clock().now(), state.client_of(&request));
+    let SsoAnswer { code, state: sealed, verifier } = body.value;
+    let login = oidc.returned(&sealed, &verifier, now).map_err(|refusal| problem(&refusal, &request))?;
+    let (key, origin) = (login.key(), Origin::Address(address.clone()));
+    // Held while the provider is asked, too: strangers' requests are bounded by it.
+    let _permit = state.db().admit_anonymous(&anonymous(&address))?;
+    let counted = async move |conn: &mut Conn| {
+        login_throttle::attempt(conn, Credential::SingleSignOn, &key, &origin, now).await
+    };
+    let attempt = state.db().transaction(counted).await?;
+    let known = oidc.finish(login, &code, now).await.map_err(|refusal| problem(&refusal, &request))?;
+    let subject = known.subject;
+    let linked = state
+        .db()
+        .transaction(async move |conn: &mut Conn| {
+            attempt.succeeded(conn).await?;
+            Ok::<_, Problem>(sso_model::linked_user(conn, subject).await?)
+        })
+        .await?;
+    let user = linked.ok_or_else(not_linked)?;
+    let factor = asserted(&state, &user, known.mfa, now)?;
+    let LinkedUser { id, epoch, .. } = user;
+    open_session(&state, LoggedIn { id, epoch, factor, address }, now).await
+}
+
+/// The provider's word, where a second factor is needed.
+fn asserted(
+    state: &State,
+    user: &LinkedUser,
+    mfa: bool,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<LoginFactor, Problem> {
+    let role = Role::parse(&user.role).ok_or_else(|| Problem::internal("unknown role in the database"))?;
+    let needed = user.second_factor || state.second_factor().policy().requires(role);
+    if needed && !mfa {
+        let detail = Msg::fixed(
+            "Hệ thống đăng nhập của tỉnh không xác nhận yếu tố thứ hai.",
+            "The identity provider did not assert a second factor.",
+        );
+        return Err(Problem::unauthenticated(Code::SecondFactorRequired).detailed(detail));
+    }
+    Ok(LoginFactor::asserted(mfa.then_some(now)))
+}
+
+fn not_linked() -> Problem {
+    let detail = Msg::fixed(
+        "Danh tính này chưa được liên kết với tài khoản nào đang hoạt động; hãy liên hệ quản trị viên.",
+        "The identity is linked to no user in force; an administrator can link it.",
+    );
+    Problem::unauthenticated(Code::InvalidSingleSignOn).detailed(detail)
+}
+
+fn problem(refusal: &Refusal, request: &HttpRequest) -> Problem {
+    refusal.log(&request_id_of(request));
+    match refusal {
+        Refusal::Invalid(_) => Problem::unauthenticated(Code::InvalidSingleSignOn),
+        Refusal::Unavailable(_) => Problem::new(Code::Unavailable).retry_after(30),
+    }
+}

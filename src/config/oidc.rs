@@ -1,0 +1,149 @@
+//! `OIDC_…`: the identity provider. Without `OIDC_ISSUER` there is none.
+
+use std::path::PathBuf;
+
+use super::Environment;
+use crate::auth::oidc::{MfaRule, OidcSettings, SignIn, is_allowed_url};
+
+const NAMES: [&str; 11] = [
+    "OIDC_CLIENT_ID",
+    "OIDC_CLIENT_SECRET_FILE",
+    "OIDC_REDIRECT_URI",
+    "OIDC_SCOPE",
+    "OIDC_AUDIENCE",
+    "OIDC_AUTHORIZED_PARTIES",
+    "OIDC_USERNAME_CLAIM",
+    "OIDC_MFA",
+    "OIDC_MFA_AMR",
+    "OIDC_MFA_ACR",
+    "OIDC_CA_FILE",
+];
+
+/// `None`: off. What is wrong is added to `faults`.
+pub(super) fn load(env: &Environment, faults: &mut Vec<String>) -> Option<OidcSettings> {
+    let Some(issuer) = env.get("OIDC_ISSUER") else {
+        let set = NAMES.iter().filter(|name| env.get(name).is_some());
+        faults.extend(set.map(|name| format!("{name}: is set, and OIDC_ISSUER is not")));
+        return None;
+    };
+    let mut fault = |text: String| faults.push(text);
+    if !is_allowed_url(issuer) || issuer.contains('?') {
+        fault(format!("OIDC_ISSUER: expected an https address without a query, got {issuer:?}"));
+    }
+    let audience = env.get("OIDC_AUDIENCE").map(str::to_owned);
+    let client_id = env.get("OIDC_CLIENT_ID").map(str::to_owned);
+    if audience.is_none() && client_id.is_none() {
+        fault("OIDC_CLIENT_ID or OIDC_AUDIENCE: one is needed with OIDC_ISSUER".into());
+    }
+    if audience.is_some() && audience == client_id {
+        fault("OIDC_AUDIENCE: must not be OIDC_CLIENT_ID, or ID tokens would pass as access tokens".into());
+    }
+    let mut authorized_parties = list(env, "OIDC_AUTHORIZED_PARTIES");
+    authorized_parties.extend(client_id.clone());
+    if audience.is_some() && authorized_parties.is_empty() {
+        fault("OIDC_AUTHORIZED_PARTIES: which clients' access tokens are accepted?".into());
+    }
+    let sign_in = client_id.and_then(|client_id| match sign_in(env, client_id) {
+        Ok(sign_in) => Some(sign_in),
+        Err(text) => {
+            fault(text);
+            None
+        }
+    });
+    let mfa = mfa(env).unwrap_or_else(|text| {
+        fault(text);
+        MfaRule::Asserted { amr: Vec::new(), acr: Vec::new() }
+    });
+    Some(OidcSettings {
+        issuer: issuer.to_owned(),
+        ca_file: env.get("OIDC_CA_FILE").map(PathBuf::from),
+        username_claim: env.get("OIDC_USERNAME_CLAIM").unwrap_or("sub").to_owned(),
+        audience,
+        authorized_parties,
+        mfa,
+        sign_in,
+    })
+}
+
+fn sign_in(env: &Environment, client_id: String) -> Result<SignIn, String> {
+    let redirect_uri =
+        env.get("OIDC_REDIRECT_URI").ok_or("OIDC_REDIRECT_URI: missing, with OIDC_CLIENT_ID")?;
+    if !is_allowed_url(redirect_uri) {
+        return Err(format!("OIDC_REDIRECT_URI: expected an https address, got {redirect_uri:?}"));
+    }
+    let client_secret = match env.get("OIDC_CLIENT_SECRET_FILE") {
+        None => None,
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| format!("OIDC_CLIENT_SECRET_FILE: cannot read {path}: {e}"))?;
+            let text = text.trim().to_owned();
+            if text.is_empty() {
+                return Err(format!("OIDC_CLIENT_SECRET_FILE: {path} is empty"));
+            }
+            Some(text)
+        }
+    };
+    let scope = env.get("OIDC_SCOPE").unwrap_or("openid");
+    if !scope.split(' ').any(|scope| scope == "openid") {
+        return Err(format!("OIDC_SCOPE: must hold `openid`, got {scope:?}"));
+    }
+    Ok(SignIn { client_id, client_secret, redirect_uri: redirect_uri.to_owned(), scope: scope.to_owned() })
+}
+
+fn mfa(env: &Environment) -> Result<MfaRule, String> {
+    match env.get("OIDC_MFA").unwrap_or("asserted") {
+        "trusted" => Ok(MfaRule::Trusted),
+        "asserted" => {
+            let (amr, acr) = (list(env, "OIDC_MFA_AMR"), list(env, "OIDC_MFA_ACR"));
+            let amr = if amr.is_empty() && acr.is_empty() { vec!["mfa".to_owned()] } else { amr };
+            Ok(MfaRule::Asserted { amr, acr })
+        }
+        other => Err(format!("OIDC_MFA: expected `asserted` or `trusted`, got {other:?}")),
+    }
+}
+
+fn list(env: &Environment, name: &str) -> Vec<String> {
+    let text = env.get(name).unwrap_or_default();
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(pairs: [(&str, &str); 4]) -> String {
+        let mut faults = Vec::new();
+        load(&Environment::of(pairs), &mut faults);
+        faults.join("\n")
+    }
+
+    #[test]
+    fn single_sign_on_is_off_unless_an_issuer_is_named() {
+        let mut faults = Vec::new();
+        assert!(load(&Environment::of([]), &mut faults).is_none() && faults.is_empty());
+        assert!(load(&Environment::of([("OIDC_AUDIENCE", "x")]), &mut faults).is_none());
+        assert!(faults.iter().any(|fault| fault.starts_with("OIDC_AUDIENCE: is set")), "{faults:?}");
+    }
+
+    #[test]
+    fn settings_that_would_weaken_it_are_refused() {
+        let good = ("OIDC_ISSUER", "https://sso.laocai.gov.vn");
+        let client = ("OIDC_CLIENT_ID", "ict-index");
+        let back = ("OIDC_REDIRECT_URI", "https://ict-index.laocai.gov.vn/sso");
+        assert_eq!(faults([good, client, back, ("OIDC_AUDIENCE", "ict-index-api")]), "");
+        for (pairs, named) in [
+            ([("OIDC_ISSUER", "http://sso.laocai.gov.vn"), client, back, ("", "")], "OIDC_ISSUER"),
+            ([good, client, ("OIDC_REDIRECT_URI", "http://ict-index.vn"), ("", "")], "OIDC_REDIRECT_URI"),
+            ([good, client, ("", ""), ("", "")], "OIDC_REDIRECT_URI: missing"),
+            ([good, client, back, ("OIDC_AUDIENCE", "ict-index")], "OIDC_AUDIENCE: must not be"),
+            ([good, ("OIDC_AUDIENCE", "api"), ("", ""), ("", "")], "OIDC_AUTHORIZED_PARTIES"),
+            ([good, ("", ""), ("", ""), ("", "")], "OIDC_CLIENT_ID or OIDC_AUDIENCE"),
+            ([good, client, back, ("OIDC_MFA", "never")], "OIDC_MFA"),
+            ([good, client, back, ("OIDC_SCOPE", "profile")], "OIDC_SCOPE"),
+            ([good, client, back, ("OIDC_CLIENT_SECRET_FILE", "/no/such/file")], "OIDC_CLIENT_SECRET_FILE"),
+        ] {
+            let found = faults(pairs);
+            assert!(found.contains(named), "{named} is not named: {found:?}");
+        }
+    }
+}
