@@ -21,11 +21,12 @@ pub use super::claim::claim_in_transaction;
 pub use super::copied_out::CopiedOut;
 
 use super::admission::{AdmissionControl, Caller, Charged, Limits, Permit};
+use super::claim::Claim;
 use super::copied_out::hand_on;
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
-use super::{Conn, DbSettings, Fault, Sight, connect, sql};
+use super::{Conn, DbSettings, Fault, Sight, connect};
 
 /// How long a delivery waits for a free table, and how often it asks.
 const CLAIM_WAIT: Duration = Duration::from_secs(3);
@@ -171,7 +172,7 @@ impl Staging {
         let permit = self.admitted().await?;
         loop {
             let client = self.inner.connection().await?;
-            match try_claim(&client, layout).await {
+            match Claim::try_on(&client, layout).await {
                 Ok(Some(claim)) => {
                     // The claim, the copy and the release, which comes when nobody counts any more.
                     self.inner.statements.fetch_add(3, Ordering::Relaxed);
@@ -189,24 +190,6 @@ impl Staging {
             sleep(CLAIM_PAUSE).await;
         }
     }
-}
-
-async fn try_claim(client: &Client, layout: &'static Layout) -> Result<Option<Claim>, tokio_postgres::Error> {
-    // The limit ends the scan at the first lock that is had.
-    const CLAIM: &str = "select slot, pg_relation_size((($2::text[])[slot])::regclass) > 0 as used, \
-          pg_backend_pid() as pid, pg_postmaster_start_time()::text as server from generate_series(1, cardinality($2::text[])) as slot where pg_try_advisory_lock($1, slot) limit 1";
-    let rows = client
-        .query_typed(CLAIM, &[(&layout.lock, CellType::INT4), (&layout.relations, CellType::TEXT_ARRAY)])
-        .await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let (slot, used): (i32, bool) = (row.get(0), row.get(1));
-    let place = usize::try_from(slot - 1).unwrap_or_default();
-    let Some(relation) = layout.relations.get(place).copied() else { return Ok(None) };
-    if used {
-        // Left behind by a connection that died.
-        client.batch_execute(&format!("truncate {relation}")).await?;
-    }
-    Ok(Some(Claim { slot, relation, pid: row.get(2), server: row.get(3) }))
 }
 
 impl Inner {
@@ -248,14 +231,6 @@ impl Deref for Connection {
     }
 }
 
-/// What makes a table somebody's: the session that holds its lock, and the server, by its start.
-struct Claim {
-    slot: i32,
-    relation: &'static str,
-    pid: i32,
-    server: String,
-}
-
 /// A table that is the holder's until this is dropped; then it is emptied and free.
 pub struct Stage {
     client: Option<Connection>,
@@ -280,21 +255,7 @@ impl Stage {
     /// Makes sure, for as long as the transaction of `conn` lasts, that it sees the rows that were copied in. An unlogged table is empty
     /// after a crash, and on a standby that was promoted; a claim that ended may be another's by now.
     pub async fn hold(&self, conn: &mut Conn) -> Result<(), Fault> {
-        let Claim { slot, relation, pid, server } = &self.claim;
-        // The table is named, so its lock is taken before anything is compared, and nobody can empty it afterwards.
-        let holds = format!(
-            "select pg_postmaster_start_time()::text = $1 and exists (select 1 from pg_locks where locktype = 'advisory' and granted \
-               and pid = $2 and classid::bigint = $3 and objid::bigint = $4) \
-               and (select count(*) from (select 1 from {relation} limit 1) locked) >= 0 as value"
-        );
-        let holds: bool = sql(holds)
-            .bind(server.clone())
-            .bind(*pid)
-            .bind(i64::from(self.layout.lock))
-            .bind(i64::from(*slot))
-            .value(conn)
-            .await?;
-        if holds {
+        if self.claim.holds(conn, self.layout).await? {
             Ok(())
         } else {
             Err(Fault::Unavailable("rows that were copied in are not there any more".into()))

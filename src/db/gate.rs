@@ -23,6 +23,7 @@ use super::session::Sessions;
 use super::settings::{DbSettings, Setup};
 use super::shared::{Reader, Server, Use};
 use super::waiting::Waited;
+use super::work::Work;
 use super::{Fault, Sight};
 
 /// How often figures are asked for at most while changes come in between.
@@ -79,19 +80,6 @@ impl Drop for Inner {
     }
 }
 
-/// Lets a bound ask that the future of an async closure is `Send`, which `AsyncFnOnce` alone cannot say yet.
-pub trait Work<C, R>: AsyncFnOnce(C) -> R + FnOnce(C) -> <Self as Work<C, R>>::Fut {
-    type Fut: Future<Output = R>;
-}
-
-impl<F, C, Fut, R> Work<C, R> for F
-where
-    F: AsyncFnOnce(C) -> R + FnOnce(C) -> Fut,
-    Fut: Future<Output = R>,
-{
-    type Fut = Fut;
-}
-
 impl Db {
     /// Builds the pool; opens no connection yet, so a service can start while its database does.
     pub fn new(settings: &DbSettings) -> Result<Self, String> {
@@ -130,11 +118,7 @@ impl Db {
             requests: AdmissionControl::new(request_limits(settings.max_connections)),
             anonymous: AdmissionControl::new(ANONYMOUS),
             primary: server(&target),
-            replica: settings
-                .replica_url
-                .as_deref()
-                .map(Target::new)
-                .map(|target| Replica::new(target.clone(), server(&target))),
+            replica: settings.replica_url.as_deref().map(|url| Replica::new(server(&Target::new(url)))),
             changes,
             setup: setup.clone(),
             staging: Staging::new(

@@ -30,7 +30,6 @@ const REPLAYED: &str = "select to_hex(timeline_id) || ':' || pg_last_wal_replay_
 
 /// A standby, and how far it was seen to be.
 pub struct Replica {
-    target: Target,
     server: Server,
     seen: Arc<Seen>,
 }
@@ -64,8 +63,8 @@ impl Mark {
 }
 
 impl Replica {
-    pub(super) fn new(target: Target, server: Server) -> Self {
-        Self { target, server, seen: Arc::default() }
+    pub(super) fn new(server: Server) -> Self {
+        Self { server, seen: Arc::default() }
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -87,7 +86,7 @@ impl Replica {
         primary: Target,
         changes: Changes,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let (standby, seen) = (self.target.clone(), self.seen.clone());
+        let (standby, seen) = (self.server.target().clone(), self.seen.clone());
         async move {
             let mut told = false;
             loop {

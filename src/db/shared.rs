@@ -65,6 +65,10 @@ impl Server {
         }
     }
 
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// As [`Server::line`], unless this thread, or the caller on it, has as much under way as is good.
     pub async fn line_if_free(&self, caller: &Caller) -> Result<Use, Fault> {
         let permit = of_thread(self.id).admission.try_admit(caller).map_err(|refused| {
