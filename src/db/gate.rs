@@ -22,6 +22,7 @@ use super::session::Sessions;
 use super::settings::{DbSettings, Setup};
 use super::shared::{Reader, Server, Use};
 use super::waiting::Waited;
+use super::work::Work;
 use super::{Fault, Sight};
 
 /// How often figures are asked for at most while changes come in between.
@@ -76,19 +77,6 @@ impl Drop for Inner {
             runtime.shutdown_background();
         }
     }
-}
-
-/// Lets a bound ask that the future of an async closure is `Send`, which `AsyncFnOnce` alone cannot say yet.
-pub trait Work<C, R>: AsyncFnOnce(C) -> R + FnOnce(C) -> <Self as Work<C, R>>::Fut {
-    type Fut: Future<Output = R>;
-}
-
-impl<F, C, Fut, R> Work<C, R> for F
-where
-    F: AsyncFnOnce(C) -> R + FnOnce(C) -> Fut,
-    Fut: Future<Output = R>,
-{
-    type Fut = Fut;
 }
 
 impl Db {
