@@ -19,4 +19,5 @@ pub mod session_model;
 pub mod sessions;
 pub mod sso;
 mod sso_model;
+pub mod user_wire;
 pub mod users;

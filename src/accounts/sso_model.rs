@@ -8,7 +8,6 @@ row! {
     /// A user in force who is linked to an identity.
     pub struct LinkedUser {
         pub id: Uuid,
-        pub username: String,
         pub role: String,
         pub epoch: i32,
         pub second_factor: bool,
@@ -16,7 +15,7 @@ row! {
 }
 
 pub async fn linked_user(conn: &mut Conn, subject: String) -> QueryResult<Option<LinkedUser>> {
-    sql("select u.id, u.username, u.role, u.epoch, \
+    sql("select u.id, u.role, u.epoch, \
          exists(select 1 from second_factors f where f.user_id = u.id and f.secret is not null) as second_factor \
          from users u where u.external_subject = $1 and u.disabled_at is null")
     .bind(subject)

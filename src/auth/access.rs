@@ -11,7 +11,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::asked::{check_request, known_parameters};
+use super::asked::check_request;
 use super::authenticate::authenticated;
 use super::permission::Asks;
 use super::{Actor, Identity, Permission, Principal, Scope};
@@ -303,24 +303,7 @@ impl<T> From<diesel::result::Error> for Undone<T> {
     }
 }
 
-/// Says, by name, that an endpoint is for everyone.
-#[derive(Debug)]
-pub struct Public {
-    pub locale: crate::http::Locale,
-}
-
-impl FromRequest for Public {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let header = request.headers().get("accept-language").and_then(|v| v.to_str().ok());
-        let locale = crate::http::Locale::negotiate(header);
-        ready(state_of(request).and_then(|state| known_parameters(request, &state)).map(|()| Self { locale }))
-    }
-}
-
-fn state_of(request: &HttpRequest) -> Result<web::Data<State>, Problem> {
+pub(super) fn state_of(request: &HttpRequest) -> Result<web::Data<State>, Problem> {
     request
         .app_data::<web::Data<State>>()
         .cloned()

@@ -1,4 +1,4 @@
-//! What a piece of work is.
+//! What is handed to the database's own runtime.
 
 use std::future::Future;
 

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tokio::sync::OnceCell;
-use tokio::task::JoinHandle;
+use tokio::sync::{Notify, OnceCell};
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{Code, Problem};
-use crate::db::{AdmissionControl, Caller, Limits, Refused};
+use crate::db::{AdmissionControl, Caller, Limits, Permit, Refused};
 
 /// MiB of results that are kept.
 const MIB: u64 = 128;
@@ -27,7 +27,10 @@ type Anything = Arc<dyn Any + Send + Sync>;
 #[derive(Default)]
 struct Slot {
     result: OnceCell<(Anything, u32)>,
+    /// Wakes who waits for a permit when somebody else has made the result.
+    made: Notify,
     flight: Mutex<Waiting>,
+    /// Held by whoever makes the result, with a permit of their own.
     running: tokio::sync::Mutex<Option<Running>>,
 }
 
@@ -40,7 +43,7 @@ struct Waiting {
 
 /// A computation under way. It outlives the caller that began it as long as others wait for the same result.
 struct Running {
-    done: JoinHandle<Result<Box<dyn Any + Send>, Problem>>,
+    done: JoinHandle<Box<dyn Any + Send>>,
     cancelled: CancellationToken,
 }
 
@@ -73,25 +76,37 @@ impl Computed {
         &self,
         caller: &Caller,
         key: String,
-        make: impl AsyncFnOnce(&Flight<'_>) -> Result<(T, usize), Problem>,
+        make: impl AsyncFnOnce(Flight<'_>) -> Result<(T, usize), Problem>,
     ) -> Result<Arc<T>, Problem> {
         let slot = self.kept.get_with_by_ref(&key, Arc::default);
-        let flight = Flight::join(self, caller, slot.clone());
-        let mut made = false;
-        let (kept, _) = slot
-            .result
-            .get_or_try_init(|| async {
-                let (value, bytes) = make(&flight).await?;
-                made = true;
-                let value: Anything = Arc::new(value);
-                Ok::<_, Problem>((value, u32::try_from(bytes).unwrap_or(u32::MAX)))
-            })
-            .await?;
-        let kept = kept.clone();
-        if made {
+        let _waiting = Waiter::join(slot.clone());
+        let kept = loop {
+            let made = slot.made.notified();
+            tokio::pin!(made);
+            made.as_mut().enable();
+            if let Some((kept, _)) = slot.result.get() {
+                break kept.clone();
+            }
+            if slot.running.try_lock().is_err() {
+                drop(slot.running.lock().await);
+                continue;
+            }
+            // Everybody asks in their own name: who waits for a share of theirs keeps nobody else waiting.
+            let permit = tokio::select! {
+                () = made => continue,
+                permit = self.permits.admit(caller.clone()) => permit.map_err(rejected)?,
+            };
+            // Somebody else may have begun meanwhile, with a permit of their own.
+            let Ok(mut running) = slot.running.try_lock() else { continue };
+            let (value, bytes) = make(Flight { slot: &slot, permit, running: &mut running }).await?;
+            let value: Anything = Arc::new(value);
+            let weight = u32::try_from(bytes).unwrap_or(u32::MAX);
+            let _ = slot.result.set((value.clone(), weight));
+            slot.made.notify_waiters();
             // Its weight is known only now.
             self.kept.insert(key, slot.clone());
-        }
+            break value;
+        };
         kept.downcast::<T>().map_err(|_| Problem::internal("one key for two kinds of results"))
     }
 
@@ -104,7 +119,7 @@ impl Computed {
         let cancelled = CancellationToken::new();
         let _departure = cancelled.clone().drop_guard();
         let done = self.start(caller.clone(), cancelled, work).await;
-        done.map_err(|error| Problem::internal(format!("a computation ended early: {error}")))?
+        done.map_err(ended_early)?
     }
 
     /// A permit to compute, for work that runs elsewhere.
@@ -117,8 +132,7 @@ impl Computed {
         self.permits.in_use()
     }
 
-    /// Begins to work on a thread for what blocks. The thread ends its permit itself: a departing caller does not let another one in
-    /// beside it.
+    /// Asks for a permit, and begins.
     fn start<T: Send + 'static>(
         &self,
         caller: Caller,
@@ -131,66 +145,82 @@ impl Computed {
                 () = cancelled.cancelled() => return Err(departed()),
                 permit = permits.admit(caller) => permit.map_err(rejected)?,
             };
-            let done = tokio::task::spawn_blocking(move || {
-                let _until_done = permit;
-                work(&cancelled)
-            });
-            done.await.map_err(|error| Problem::internal(format!("a computation ended early: {error}")))
+            begin(permit, cancelled, work).await.map_err(ended_early)
         })
     }
 }
 
-/// One caller's wait for a result that others may wait for too.
-pub struct Flight<'c> {
-    computed: &'c Computed,
-    caller: &'c Caller,
-    slot: Arc<Slot>,
+/// Begins to work on a thread for what blocks. The thread ends its permit itself: a departing caller does not let another one in
+/// beside it.
+fn begin<T: Send + 'static>(
+    permit: Permit,
+    cancelled: CancellationToken,
+    work: impl FnOnce(&CancellationToken) -> T + Send + 'static,
+) -> JoinHandle<T> {
+    tokio::task::spawn_blocking(move || {
+        let _until_done = permit;
+        work(&cancelled)
+    })
 }
 
-impl<'c> Flight<'c> {
-    fn join(computed: &'c Computed, caller: &'c Caller, slot: Arc<Slot>) -> Self {
+fn ended_early(error: JoinError) -> Problem {
+    Problem::internal(format!("a computation ended early: {error}"))
+}
+
+/// One of those who wait for a slot's result.
+struct Waiter(Arc<Slot>);
+
+impl Waiter {
+    fn join(slot: Arc<Slot>) -> Self {
         slot.waiting().callers += 1;
-        Self { computed, caller, slot }
-    }
-
-    /// As [`Computed::work`], for all who wait: goes on when the caller that began it departs, and is cancelled with the last one.
-    pub async fn work<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&CancellationToken) -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        let mut running = self.slot.running.lock().await;
-        if let Some(left) = running.as_mut() {
-            let ended = (&mut left.done).await;
-            let cancelled = left.cancelled.is_cancelled();
-            *running = None;
-            if let (false, Ok(Ok(done))) = (cancelled, ended)
-                && let Ok(done) = done.downcast::<T>()
-            {
-                return Ok(*done);
-            }
-        }
-        let cancelled = CancellationToken::new();
-        self.slot.waiting().computation = Some(cancelled.clone());
-        let boxed = move |token: &CancellationToken| Box::new(work(token)) as Box<dyn Any + Send>;
-        let done = self.computed.start(self.caller.clone(), cancelled.clone(), boxed);
-        let ended = (&mut running.insert(Running { done, cancelled }).done).await;
-        *running = None;
-        let done =
-            ended.map_err(|error| Problem::internal(format!("a computation ended early: {error}")))??;
-        let done = done.downcast::<T>().map_err(|_| Problem::internal("one computation of two kinds"))?;
-        Ok(*done)
+        Self(slot)
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for Waiter {
     fn drop(&mut self) {
-        let mut waiting = self.slot.waiting();
+        let mut waiting = self.0.waiting();
         waiting.callers = waiting.callers.saturating_sub(1);
         if waiting.callers == 0
             && let Some(computation) = waiting.computation.take()
         {
             computation.cancel();
         }
+    }
+}
+
+/// The turn of the caller who makes a result that others may wait for too.
+pub struct Flight<'s> {
+    slot: &'s Slot,
+    permit: Permit,
+    running: &'s mut Option<Running>,
+}
+
+impl Flight<'_> {
+    /// As [`Computed::work`], for all who wait: goes on when the caller that began it departs, and is cancelled with the last one.
+    pub async fn work<T: Send + 'static>(
+        self,
+        work: impl FnOnce(&CancellationToken) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let Self { slot, permit, running } = self;
+        if let Some(left) = running.as_mut() {
+            let ended = (&mut left.done).await;
+            let cancelled = left.cancelled.is_cancelled();
+            *running = None;
+            if let (false, Ok(done)) = (cancelled, ended)
+                && let Ok(done) = done.downcast::<T>()
+            {
+                return Ok(*done);
+            }
+        }
+        let cancelled = CancellationToken::new();
+        slot.waiting().computation = Some(cancelled.clone());
+        let boxed = move |token: &CancellationToken| Box::new(work(token)) as Box<dyn Any + Send>;
+        let done = begin(permit, cancelled.clone(), boxed);
+        let ended = (&mut running.insert(Running { done, cancelled }).done).await;
+        *running = None;
+        let done = ended.map_err(ended_early)?.downcast::<T>();
+        done.map(|done| *done).map_err(|_| Problem::internal("one computation of two kinds"))
     }
 }
 

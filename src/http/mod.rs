@@ -36,6 +36,7 @@ pub mod row_reader;
 pub mod rows;
 mod serde_text;
 pub mod target;
+pub mod violations;
 
 pub use code::Code;
 pub use etag::{EntityTag, Preconditions};
@@ -44,5 +45,6 @@ pub use listing::{ListParams, Listing, NoFilter, Page, PageInfo};
 pub use locale::{Locale, Msg};
 pub use patch::Patch;
 pub use path::PathOf;
-pub use problem::{Problem, Violation, Violations};
+pub use problem::{Problem, Violation};
 pub use reply::Reply;
+pub use violations::Violations;

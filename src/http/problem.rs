@@ -13,7 +13,7 @@ use super::{Code, Locale, Msg};
 use crate::db::Fault;
 
 /// Errors listed in one answer at the most; `error_count` says how many there are in all.
-const MOST_ERRORS: usize = 100;
+pub(super) const MOST_ERRORS: usize = 100;
 
 /// One broken rule and the place in the request that breaks it.
 #[derive(Clone, Debug)]
@@ -60,6 +60,12 @@ impl Problem {
         let outer =
             if code.status() == StatusCode::UNPROCESSABLE_ENTITY { Code::ValidationFailed } else { code };
         Self { errors: vec![violation], ..Self::new(outer) }
+    }
+
+    /// Broken rules; `more`: how many there are beyond those named.
+    pub(super) fn of_many(errors: Vec<Violation>, more: usize) -> Self {
+        let more_errors = u32::try_from(more).unwrap_or(u32::MAX);
+        Self { errors, more_errors, ..Self::new(Code::ValidationFailed) }
     }
 
     /// A problem about several places in the request.
@@ -201,126 +207,6 @@ pub struct ViolationBody {
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub extra: Map<String, Value>,
-}
-
-/// Collects all that is wrong before it is said. Keeps the first 100 and counts the rest: a batch can break
-/// a million rules.
-#[derive(Debug, Default)]
-pub struct Violations {
-    kept: Vec<Violation>,
-    more: usize,
-}
-
-impl Violations {
-    pub fn add(&mut self, code: Code, pointer: impl Into<String>, detail: Msg) {
-        self.add_with(code, pointer, detail, Map::new());
-    }
-
-    /// As [`Violations::add`], with further members.
-    pub fn add_with(
-        &mut self,
-        code: Code,
-        pointer: impl Into<String>,
-        detail: Msg,
-        extra: Map<String, Value>,
-    ) {
-        if self.kept.len() < MOST_ERRORS {
-            self.kept.push(Violation { code, pointer: pointer.into(), detail, extra });
-        } else {
-            self.more += 1;
-        }
-    }
-
-    /// Adds faults that were found elsewhere.
-    pub fn extend(&mut self, faults: impl IntoIterator<Item = Violation>) {
-        for Violation { code, pointer, detail, extra } in faults {
-            self.add_with(code, pointer, detail, extra);
-        }
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
-    }
-
-    pub fn len(&self) -> usize {
-        self.kept.len() + self.more
-    }
-
-    pub fn append(&mut self, other: Self) {
-        let room = MOST_ERRORS.saturating_sub(self.kept.len());
-        self.more += other.more + other.kept.len().saturating_sub(room);
-        self.kept.extend(other.kept.into_iter().take(room));
-    }
-
-    /// `Ok` when nothing was added; otherwise one problem that names everything.
-    pub fn into_result(self) -> Result<(), Problem> {
-        if self.kept.is_empty() {
-            return Ok(());
-        }
-        let more_errors = u32::try_from(self.more).unwrap_or(u32::MAX);
-        Err(Problem { errors: self.kept, more_errors, ..Problem::new(Code::ValidationFailed) })
-    }
-
-    /// The text has between `min` and `max` characters.
-    pub fn length(&mut self, pointer: &str, text: &str, min: usize, max: usize) {
-        let n = text.chars().count();
-        if n < min || n > max {
-            let detail = msg!(
-                "Cần từ {min} đến {max} ký tự, nhận được {n}.",
-                "Takes {min} to {max} characters, got {n}."
-            );
-            self.add(Code::InvalidLength, pointer, detail);
-        }
-    }
-
-    /// A name or title: of this length, and with nothing in it that people cannot see or tell from another letter.
-    pub fn name(&mut self, pointer: &str, text: &str, min: usize, max: usize) {
-        self.length(pointer, text, min, max);
-        self.visible(pointer, text);
-    }
-
-    /// No character that cannot be seen, and letters of one script.
-    pub fn visible(&mut self, pointer: &str, text: &str) {
-        if let Some(detail) = not_visible(text) {
-            self.add(Code::InvalidText, pointer, detail);
-        }
-    }
-
-    /// The day, if there is one, lies in the centuries that periods are of.
-    pub fn day(&mut self, pointer: &str, day: impl Into<Option<chrono::NaiveDate>>) {
-        if day.into().is_some_and(|day| !crate::values::is_plausible_day(day)) {
-            let detail = Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199.");
-            self.add(Code::InvalidRange, pointer, detail);
-        }
-    }
-
-    /// The text can be a code (see [`crate::ids::is_code`]).
-    pub fn code(&mut self, pointer: &str, text: &str) {
-        if !crate::ids::is_code(text) {
-            let detail = Msg::fixed(
-                "Mã gồm 1-64 chữ cái không dấu, chữ số, dấu . _ - : và bắt đầu bằng chữ hoặc số.",
-                "A code has 1-64 ASCII letters, digits or . _ - : and begins with a letter or digit.",
-            );
-            self.add(Code::InvalidCode, pointer, detail);
-        }
-    }
-}
-
-/// What people cannot see of a text, or cannot tell from another.
-pub fn not_visible(text: &str) -> Option<Msg> {
-    if let Some(c) = crate::values::invisible_character(text) {
-        let point = format!("U+{:04X}", u32::from(c));
-        return Some(msg!(
-            "Có ký tự không nhìn thấy được ({point}); hãy xóa đi rồi gửi lại.",
-            "Holds a character that cannot be seen ({point}); remove it and send again."
-        ));
-    }
-    crate::values::has_mixed_scripts(text).then(|| {
-        Msg::fixed(
-            "Lẫn chữ cái của nhiều hệ chữ viết (ví dụ chữ Nga trông giống chữ Latinh).",
-            "Mixes letters of several scripts (such as Cyrillic ones that look like Latin ones).",
-        )
-    })
 }
 
 impl fmt::Display for Problem {

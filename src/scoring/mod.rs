@@ -2,6 +2,7 @@
 //!
 //! [`engine`] is pure: it knows no database and no HTTP. Others use [`frameworks::model`] to add a framework.
 
+pub mod disclosure;
 pub mod engine;
 pub mod frameworks;
 pub mod observations;

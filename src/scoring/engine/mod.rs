@@ -4,7 +4,6 @@
 pub mod aggregate;
 pub mod catalogue;
 pub mod compare;
-pub mod disclosure;
 pub mod doubts;
 pub mod elementary;
 pub mod explain;

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::rules::{Row, Set, Source, fixed_of};
 use super::wire::{MOST_NOTE, NewRow, NewUnit};
-use crate::http::problem::not_visible;
 use crate::http::target::is_dot_segment;
+use crate::http::violations::not_visible;
 use crate::http::{Code, Msg, Violations};
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::{Unit, observed_codes};

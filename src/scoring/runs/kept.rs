@@ -44,7 +44,7 @@ pub async fn rows_of<P>(access: &Access<P>, ids: Vec<Uuid>) -> Result<Vec<RunRow
 /// The run of the path, computed: its row and its inputs are read together where it is not kept.
 pub async fn both_of<P>(access: &Access<P>, state: &State, id: Uuid) -> Result<(RunRow, Arc<Kept>), Problem> {
     let mut read = None;
-    let make = async |flight: &Flight<'_>| {
+    let make = async |flight: Flight<'_>| {
         let scope = access.scope();
         // Long results would keep others waiting on a shared connection.
         let whole = access.read(async move |conn| Ok(model::whole(conn, id, &scope).await?)).await?;

@@ -15,7 +15,7 @@ use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::db::list::Order;
 use crate::http::{PathOf, Problem, Reply};
-use crate::scoring::engine::disclosure::Withheld;
+use crate::scoring::disclosure::Withheld;
 use crate::scoring::engine::levers::Lever;
 use crate::scoring::engine::work::{Cancellation, Cancelled, within};
 use crate::state::State;

@@ -7,7 +7,7 @@ use super::model::RunRow;
 use super::redaction::{leaf_like, refused};
 use super::simulations::{NewGoal, NewSimulation, SimulationAnswer, reach};
 use crate::http::Problem;
-use crate::scoring::engine::disclosure::{Disclosure, Withheld, WithheldReason};
+use crate::scoring::disclosure::{Disclosure, Withheld, WithheldReason};
 use crate::scoring::engine::framework::Method;
 use crate::scoring::engine::outcome::ScoreItem;
 use crate::scoring::engine::score::Run;

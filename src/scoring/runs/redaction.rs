@@ -7,7 +7,7 @@ use super::rules::Verification;
 use super::warnings::{RunWarning, RunWarningCode};
 use super::wire::IndexScore;
 use crate::http::{Code, Problem};
-use crate::scoring::engine::disclosure::{Disclosure, Withheld, WithheldReason};
+use crate::scoring::disclosure::{Disclosure, Withheld, WithheldReason};
 use crate::scoring::engine::explain::Explanation;
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::levers::Lever;

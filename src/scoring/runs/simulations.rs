@@ -16,7 +16,7 @@ use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::json::at_most;
 use crate::http::{Check, Code, Msg, PathOf, Problem, Reply, ValidJson, Violations};
-use crate::scoring::engine::disclosure::Withheld;
+use crate::scoring::disclosure::Withheld;
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::observed_codes;
 use crate::scoring::engine::inverse::{Goal, Inverse, least_change, scorings_to_reach};

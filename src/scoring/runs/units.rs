@@ -14,7 +14,7 @@ use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::listing::invalid;
 use crate::http::{EntityTag, Listing, Msg, PathOf, Problem, Reply};
-use crate::scoring::engine::disclosure::Withheld;
+use crate::scoring::disclosure::Withheld;
 use crate::scoring::engine::explain::Explanation;
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::gap::Gap;

@@ -13,7 +13,7 @@ use crate::auth::Scope;
 use crate::http::csv::CsvRow;
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Check, Code, Msg, Problem, Violations};
-use crate::scoring::engine::disclosure::WithheldReason;
+use crate::scoring::disclosure::WithheldReason;
 use crate::values::Decimal;
 
 /// Whether a run counts as the result of its index year.

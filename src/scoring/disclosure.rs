@@ -7,11 +7,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::aggregate::Cell;
-use super::framework::{Method, Missing};
-use super::readings::State;
-use super::score::{Run, Scored};
-use super::tree::{Group, Item, Leaf, Rule};
+use super::engine::aggregate::Cell;
+use super::engine::framework::{Method, Missing};
+use super::engine::readings::State;
+use super::engine::score::{Run, Scored};
+use super::engine::tree::{Group, Item, Leaf, Rule};
 pub use crate::values::WithheldReason;
 use crate::values::is_too_few;
 

@@ -1,0 +1,214 @@
+//! Users on the wire.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::model::{UserChange, UserRow};
+use super::rules::{check_password, is_username};
+use crate::auth::Role;
+use crate::http::csv::CsvRow;
+use crate::http::listing::AnyOf;
+use crate::http::{Check, Code, Msg, Patch, Problem, Violations};
+
+/// An account of a person.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct User {
+    #[schema(example = "officer.so-yt")]
+    pub username: String,
+    pub display_name: String,
+    #[schema(value_type = Role)]
+    pub role: String,
+    /// Code of the officer's agency.
+    pub agency: Option<String>,
+    pub disabled: bool,
+    /// The password was given out by an administrator: until it is changed, every operation but those on one's own account answers 403 `PASSWORD_CHANGE_REQUIRED`.
+    pub must_change_password: bool,
+    /// A second factor is enrolled.
+    pub second_factor: bool,
+    /// Who the user is to the identity provider: the value of the claim that single sign-on goes by.
+    pub external_subject: Option<String>,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            username: row.username,
+            display_name: row.display_name,
+            role: row.role,
+            agency: row.agency,
+            disabled: row.disabled_at.is_some(),
+            must_change_password: row.must_change_password,
+            second_factor: row.second_factor,
+            external_subject: row.external_subject,
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl CsvRow for User {
+    const COLUMNS: &'static [&'static str] = &[
+        "username",
+        "display_name",
+        "role",
+        "agency",
+        "disabled",
+        "must_change_password",
+        "second_factor",
+        "external_subject",
+        "version",
+        "created_at",
+        "updated_at",
+    ];
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct UserFilter {
+    /// Part of the username or name.
+    pub(super) q: Option<String>,
+    /// Roles, comma-separated.
+    #[param(value_type = Option<String>, example = "officer")]
+    pub(super) role: Option<AnyOf<Role>>,
+    /// Code of an agency.
+    pub(super) agency: Option<String>,
+}
+
+/// A new account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// 3-64 lower-case ASCII letters, digits, `.`, `_`, `-`; begins with a letter.
+    #[schema(example = "officer.so-dl", pattern = "^[a-z][a-z0-9._-]{2,63}$")]
+    pub(super) username: String,
+    #[schema(min_length = 1, max_length = 200)]
+    pub(super) display_name: String,
+    pub(super) role: Role,
+    /// Needed for an officer, and for no other role.
+    pub(super) agency: Option<String>,
+    /// At least 15 characters, not a common one, more than words of the province and the service, without the username.
+    #[schema(format = "password")]
+    pub(super) password: String,
+    /// Whether the user has to choose another password before anything else: a password that someone else knows is a first one only.
+    #[serde(default)]
+    #[schema(default = false)]
+    pub(super) must_change_password: bool,
+}
+
+impl Check for NewUser {
+    fn check(&self, faults: &mut Violations) {
+        if !is_username(&self.username) {
+            let detail = Msg::fixed(
+                "Tên đăng nhập gồm 3-64 chữ thường không dấu, chữ số, . _ - và bắt đầu bằng chữ.",
+                "A username has 3-64 lower-case ASCII letters, digits or . _ - and begins with a letter.",
+            );
+            faults.add(Code::InvalidCode, "/username", detail);
+        }
+        faults.name("/display_name", self.display_name.trim(), 1, 200);
+        check_agency_of_role(faults, self.role, self.agency.as_deref());
+        check_password(faults, "/password", &self.password, &self.username, &self.display_name);
+    }
+}
+
+fn check_agency_of_role(faults: &mut Violations, role: Role, agency: Option<&str>) {
+    match (role, agency) {
+        (Role::Officer, None) => {
+            let detail = Msg::fixed("Cán bộ cơ quan cần có cơ quan.", "An officer needs an agency.");
+            faults.add(Code::Required, "/agency", detail);
+        }
+        (Role::Officer, Some(_)) | (_, None) => {}
+        (_, Some(_)) => {
+            let detail = Msg::fixed(
+                "Chỉ cán bộ cơ quan mới gắn với một cơ quan.",
+                "Only an officer belongs to an agency.",
+            );
+            faults.add(Code::InvalidValue, "/agency", detail);
+        }
+    }
+}
+
+/// Changes of a user: what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserPatch {
+    #[schema(min_length = 1, max_length = 200)]
+    pub(super) display_name: Option<String>,
+    pub(super) role: Option<Role>,
+    /// Null when the role is no longer `officer`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    pub(super) agency: Patch<String>,
+    pub(super) disabled: Option<bool>,
+    /// A new password, set by the administrator.
+    #[schema(format = "password")]
+    pub(super) password: Option<String>,
+    /// Whether the user has to choose another password before anything else.
+    pub(super) must_change_password: Option<bool>,
+    /// Links the user to an identity of the identity provider, or (null) to none. Of one user at most.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 255, example = "8f14e45f-ceea-467f-a0e6-3f4c5b8d9a10")]
+    pub(super) external_subject: Patch<String>,
+}
+
+impl Check for UserPatch {
+    /// Role, agency and password are checked together with what is stored.
+    fn check(&self, faults: &mut Violations) {
+        if let Some(name) = &self.display_name {
+            faults.name("/display_name", name.trim(), 1, 200);
+        }
+        if let Patch::Value(subject) = &self.external_subject {
+            faults.length("/external_subject", subject, 1, 255);
+        }
+    }
+}
+
+impl UserPatch {
+    /// The new state, without ids and hash.
+    pub(super) fn apply(
+        &self,
+        row: &UserRow,
+        now: DateTime<Utc>,
+    ) -> Result<(UserChange, Option<String>), Problem> {
+        let old_role =
+            Role::parse(&row.role).ok_or_else(|| Problem::internal("unknown role in the database"))?;
+        let role = self.role.unwrap_or(old_role);
+        let agency = self.agency.clone().optional(row.agency.clone());
+        let mut faults = Violations::default();
+        check_agency_of_role(&mut faults, role, agency.as_deref());
+        if let Some(password) = &self.password {
+            let name = self.display_name.as_deref().unwrap_or(&row.display_name);
+            check_password(&mut faults, "/password", password, &row.username, name);
+        }
+        faults.into_result()?;
+        let disabled_at = match self.disabled {
+            None => row.disabled_at,
+            Some(false) => None,
+            Some(true) => row.disabled_at.or(Some(now)),
+        };
+        let external_subject = self.external_subject.clone().optional(row.external_subject.clone());
+        let ends_tokens = role != old_role
+            || external_subject != row.external_subject
+            || agency != row.agency
+            || self.password.is_some()
+            || (disabled_at.is_some() && row.disabled_at.is_none());
+        let display_name = self.display_name.as_deref().unwrap_or(&row.display_name).trim().to_owned();
+        let change = UserChange {
+            display_name,
+            role: role.as_str(),
+            agency: None,
+            disabled_at,
+            password_hash: None,
+            given_out_hash: None,
+            must_change_password: self.must_change_password.unwrap_or(row.must_change_password),
+            external_subject,
+            ends_tokens,
+        };
+        Ok((change, agency))
+    }
+}
