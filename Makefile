@@ -40,6 +40,9 @@ chaos: ## break what can break while clients write, and compare their ledger; ma
 chaos-long: ## the same, more of everything, with the promotion of a standby
 	@scripts/chaos.sh --long $(ARGS)
 
+ha: ## two instances on a Patroni cluster: kill the leader, cut networks, fill a disk under writers; root; make ha ARGS='--only switchover'
+	@scripts/ha.sh $(ARGS)
+
 fuzz: ## schemathesis against the served description and property tests of the parsers, for long; make fuzz ARGS=--short as CI runs it
 	@scripts/fuzz.sh $(ARGS)
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use crate::auth::PasswordCost;
 use crate::auth::oidc::OidcSettings;
-use crate::db::{DbSettings, check_url, split_query};
+use crate::db::{DbSettings, check_url, names_several, split_query};
 use crate::http::bodies;
 use crate::http::client_address::TrustedProxies;
 
@@ -182,8 +182,11 @@ const EXAMPLES: [&str; 14] = [
 /// A password that everybody knows is none, unless the database is on this machine alone.
 fn example_password(name: &str, url: &str) -> Option<String> {
     let (credentials, place) = split_query(url).0.split_once("://")?.1.rsplit_once('@')?;
-    let host = place.split(['/', '?']).next()?.rsplit_once(':').map_or(place, |(host, _)| host);
-    let local = ["localhost", "127.0.0.1", "[::1]"].contains(&host.split(['/', '?']).next()?);
+    let hosts = place.split(['/', '?']).next()?;
+    let local = hosts.split(',').all(|host| {
+        let port = if host.ends_with(']') { None } else { host.rsplit_once(':') };
+        ["localhost", "127.0.0.1", "[::1]"].contains(&port.map_or(host, |(name, _)| name))
+    });
     let password = credentials.split_once(':')?.1.to_lowercase();
     let known = EXAMPLES.contains(&password.as_str());
     (known && !local)
@@ -201,6 +204,12 @@ pub fn database_url(env: &Environment) -> Result<String, String> {
 /// `DATABASE_REPLICA_URL`, with the same password where it has none.
 fn replica_url(env: &Environment) -> Result<Option<String>, String> {
     let Some(url) = env.get("DATABASE_REPLICA_URL") else { return Ok(None) };
+    // One is followed and others are read from: of two hosts they could be two standbys.
+    if names_several(url) {
+        return Err(
+            "DATABASE_REPLICA_URL: one host; of several it is not known which has what was written".into()
+        );
+    }
     with_password(env, "DATABASE_REPLICA_URL", url).map(Some)
 }
 
@@ -258,6 +267,11 @@ mod tests {
         assert!(!refused("postgres://postgres:postgres@127.0.0.1:5432/x"));
         assert!(!refused("postgres://postgres:postgres@localhost/x"));
         assert!(refused("postgres://a:changeme@db.lan/x?sslmode=verify-full&sslrootcert=/a@b.pem"));
+        assert!(!refused(
+            "postgres://a:changeme@127.0.0.1:1,localhost,[::1]:3/x?target_session_attrs=read-write"
+        ));
+        assert!(!refused("postgres://a:changeme@[::1]/x"));
+        assert!(refused("postgres://a:changeme@127.0.0.1:1,db.lan:2/x?target_session_attrs=read-write"));
         assert!(!refused("postgres://ict_index@db.lan/x"));
         assert!(!refused("postgres://ict_index:Zq2-8dkWm31Lx@db.lan/x"));
     }
@@ -308,7 +322,7 @@ mod tests {
             ("TRUSTED_PROXIES", "0.0.0.0/0"),
             ("PASSWORD_ITERATIONS", "0"),
             ("DATABASE_MAX_CONNECTIONS", "many"),
-            ("DATABASE_REPLICA_URL", "mysql://x"),
+            ("DATABASE_REPLICA_URL", "postgres://a@db1.lan,db2.lan/x?target_session_attrs=read-write"),
             ("ANSWER_CACHE_MIB", "-1"),
             ("BODY_MEMORY_MIB", "32"),
             ("METRICS_ADDRESS", "9090"),

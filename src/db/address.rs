@@ -1,7 +1,8 @@
 //! Where a database is and how it is spoken to. `DATABASE_URL` is libpq's, so that `psql` and `pg_dump` read the same one:
 //! `sslmode=verify-full` with `sslrootcert=<file>` is TLS to a server whose name and certificate are checked.
 //!
-//! What would look like protection and is none, or is not always some, is refused: every other `sslmode` but `disable`.
+//! What would look like protection and is none, or is not always some, is refused: every other `sslmode` but `disable`, and several hosts
+//! without `target_session_attrs=read-write`.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// What is wrong with a database URL.
@@ -17,10 +18,21 @@ pub fn check(url: &str) -> Result<(), String> {
     Address::parse(url).map(|_| ())
 }
 
+/// Whether it names several servers, of which one leads.
+pub fn names_several(url: &str) -> bool {
+    hosts_of(split_query(url).0).1.contains(',')
+}
+
+const NOT_A_URL: &str =
+    "not a database URL, such as postgres://user:password@host:5432/database?application_name=x";
+
 /// A database URL, understood.
 pub(super) struct Address {
-    pub config: Config,
+    /// One for each host, in the order of the URL.
+    pub hosts: Vec<Config>,
     pub tls: Option<MakeRustlsConnect>,
+    /// The server that leads is wanted, whichever host it is (`target_session_attrs=read-write`).
+    pub leader_only: bool,
 }
 
 impl Address {
@@ -38,11 +50,7 @@ impl Address {
             }
         }
         let others = form_urlencoded::Serializer::new(String::new()).extend_pairs(rest).finish();
-        let plain = format!("{place}?{}", others.replace('+', "%20"));
-        let mut config: Config = plain.parse().map_err(|_| {
-            "not a database URL, such as postgres://user:password@host:5432/database?application_name=x"
-                .to_owned()
-        })?;
+        let mut hosts = each_host(place, &others.replace('+', "%20"))?;
         let tls = match (mode.as_deref(), roots) {
             (Some("verify-full"), Some(roots)) => Some(verifying(&roots)?),
             (Some("verify-full"), None) => return Err("sslmode=verify-full needs sslrootcert=<file>".into()),
@@ -57,9 +65,43 @@ impl Address {
                 );
             }
         };
-        config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
-        Ok(Self { config, tls })
+        for config in &mut hosts {
+            config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
+        }
+        let wanted = hosts.first().map(Config::get_target_session_attrs);
+        Ok(Self { hosts, tls, leader_only: wanted == Some(TargetSessionAttrs::ReadWrite) })
     }
+}
+
+/// A configuration for each host of the URL.
+fn each_host(place: &str, query: &str) -> Result<Vec<Config>, String> {
+    let (before, hosts, database) = hosts_of(place);
+    let parse =
+        |host: &str| -> Result<Config, String> {
+            let config: Config =
+                format!("{before}{host}{database}?{query}").parse().map_err(|_| NOT_A_URL.to_owned())?;
+            match config.get_hosts().len().max(config.get_hostaddrs().len()) {
+                1 => Ok(config),
+                _ => Err("hosts stand before the database's name, each once: host1:5432,host2:5432/database"
+                    .into()),
+            }
+        };
+    let parsed = hosts.split(',').map(parse).collect::<Result<Vec<_>, _>>()?;
+    let leads = |config: &Config| config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
+    if parsed.len() > 1 && !parsed.iter().all(leads) {
+        return Err(
+            "several hosts need target_session_attrs=read-write: otherwise a standby may be taken".into()
+        );
+    }
+    Ok(parsed)
+}
+
+/// `postgres://user@`, `host:5432,host`, `/database`
+fn hosts_of(place: &str) -> (&str, &str, &str) {
+    let begin = place.find('@').map(|at| at + 1).or_else(|| place.find("://").map(|at| at + 3)).unwrap_or(0);
+    let (before, rest) = place.split_at(begin);
+    let (hosts, database) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    (before, hosts, database)
 }
 
 /// A URL without its query, and the query. A password may hold a question mark; it ends at the `@`.
@@ -91,6 +133,8 @@ fn verifying(file: &str) -> Result<MakeRustlsConnect, String> {
 
 #[cfg(test)]
 mod tests {
+    use tokio_postgres::config::Host;
+
     use super::*;
 
     fn fault(query: &str) -> String {
@@ -108,8 +152,9 @@ mod tests {
         ] {
             let address = Address::parse(&format!("postgres://u:p%40@127.0.0.1:5432/db{query}")).unwrap();
             assert!(address.tls.is_none(), "{query}");
-            assert_eq!(address.config.get_password(), Some(&b"p@"[..]));
-            assert_eq!(address.config.get_application_name(), named);
+            assert!(!address.leader_only, "{query}");
+            assert_eq!(address.hosts[0].get_password(), Some(&b"p@"[..]));
+            assert_eq!(address.hosts[0].get_application_name(), named);
         }
     }
 
@@ -117,8 +162,49 @@ mod tests {
     fn a_question_mark_in_a_password_begins_no_query() {
         let url = "postgres://u:a?b@db.lan/x?application_name=y";
         assert_eq!(split_query(url), ("postgres://u:a?b@db.lan/x", "application_name=y"));
-        assert_eq!(Address::parse(url).unwrap().config.get_password(), Some(&b"a?b"[..]));
+        assert_eq!(Address::parse(url).unwrap().hosts[0].get_password(), Some(&b"a?b"[..]));
         assert_eq!(split_query("postgres://db.lan/x?y=z"), ("postgres://db.lan/x", "y=z"));
+    }
+
+    #[test]
+    fn each_of_several_hosts_has_its_name_its_port_and_all_the_rest() {
+        let url = "postgres://u:a%2Cb@db1.lan:5433,db2.lan,[::1]:5435/x?target_session_attrs=read-write&application_name=y";
+        let address = Address::parse(url).unwrap();
+        assert!(address.leader_only && names_several(url));
+        let seen: Vec<(String, u16)> = address
+            .hosts
+            .iter()
+            .map(|config| {
+                assert_eq!(config.get_password(), Some(&b"a,b"[..]));
+                assert_eq!((config.get_dbname(), config.get_application_name()), (Some("x"), Some("y")));
+                let Host::Tcp(host) = &config.get_hosts()[0] else { panic!("{config:?}") };
+                (host.clone(), config.get_ports().first().copied().unwrap_or(5432))
+            })
+            .collect();
+        let expected = [("db1.lan", 5433), ("db2.lan", 5432), ("::1", 5435)];
+        assert_eq!(seen, expected.map(|(host, port)| (host.to_owned(), port)));
+    }
+
+    #[test]
+    fn a_single_host_may_be_asked_to_lead() {
+        let url = "postgres://u@db.lan/x?target_session_attrs=read-write";
+        assert!(Address::parse(url).unwrap().leader_only && !names_several(url));
+        assert!(!names_several("postgres://u:a,b@db.lan/x,y"));
+    }
+
+    #[test]
+    fn several_hosts_of_which_a_standby_could_be_taken_are_refused() {
+        for query in ["", "?target_session_attrs=any", "?target_session_attrs=read-only"] {
+            let fault = check(&format!("postgres://u@db1.lan,db2.lan/x{query}")).unwrap_err();
+            assert!(fault.contains("target_session_attrs=read-write"), "{query}: {fault}");
+        }
+        for url in [
+            "postgres://u@db1.lan,,db2.lan/x?target_session_attrs=read-write",
+            "postgres://u@db1.lan/x?target_session_attrs=read-write&host=db2.lan",
+            "postgres://u@db1.lan/x?target_session_attrs=primary",
+        ] {
+            assert!(check(url).is_err(), "{url}");
+        }
     }
 
     #[test]

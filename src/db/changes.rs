@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::{Instrumentation, InstrumentationEvent};
 use tokio_postgres::AsyncMessage;
 
+use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
 use super::{Fault, connect};
@@ -159,11 +160,11 @@ impl Changes {
     }
 
     /// Listens as long as the runtime lives.
-    pub(super) async fn listen(self, url: String) {
+    pub(super) async fn listen(self, primary: Target) {
         let mut told = false;
         loop {
             let was_up = self.is_trusted();
-            let Err(fault) = self.session(&url).await;
+            let Err(fault) = self.session(&primary).await;
             let lost = was_up || self.is_trusted();
             self.distrust();
             if lost || !told {
@@ -174,20 +175,25 @@ impl Changes {
         }
     }
 
-    async fn session(&self, url: &str) -> Result<std::convert::Infallible, Fault> {
+    async fn session(&self, primary: &Target) -> Result<std::convert::Infallible, Fault> {
         let passing = |error: tokio_postgres::Error| Fault::Unavailable(connect::told(&error));
         let heard = self.clone();
-        let setup = Setup::application()
-            .with(&format!("set application_name = 'ict-index changes'; listen {CHANNEL}"));
+        // Writes nothing, so it may have the server's word on whether writes are taken: [`connect::Opened::takes_writes`] asks for it.
+        let setup = Setup::application().with(&format!(
+            "reset default_transaction_read_only; set application_name = 'ict-index changes'; listen {CHANNEL}"
+        ));
         let opened =
-            connect::open(url, &setup, CONNECTING, None, move |message| heard.hear(&message)).await?;
+            connect::open(primary, &setup, CONNECTING, None, move |message| heard.hear(&message)).await?;
         // Who did not listen knows nothing of the time before.
         self.bump_bits(u8::MAX);
         loop {
             let asked = Instant::now();
             tokio::select! {
                 // The server tells what was committed before it answers.
-                answer = opened.client.batch_execute("") => answer.map_err(passing)?,
+                takes_writes = opened.takes_writes() => if !takes_writes.map_err(passing)? {
+                    primary.leader.steps_down(opened.term);
+                    return Err(Fault::Unavailable("the server takes no writes any longer".into()));
+                },
                 () = tokio::time::sleep(GIVEN_UP.max(self.inner.trusted)) => return Err(Fault::Unavailable("no heartbeat".into())),
             }
             self.trust(asked);

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use diesel::QueryResult;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_postgres::Client;
@@ -18,13 +17,16 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
+pub use super::claim::claim_in_transaction;
 pub use super::copied_out::CopiedOut;
 
 use super::admission::{AdmissionControl, Caller, Charged, Limits, Permit};
+use super::claim::Claim;
 use super::copied_out::hand_on;
+use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
-use super::{Conn, DbSettings, Fault, Sight, connect, sql};
+use super::{Conn, DbSettings, Fault, Sight, connect};
 
 /// How long a delivery waits for a free table, and how often it asks.
 const CLAIM_WAIT: Duration = Duration::from_secs(3);
@@ -62,7 +64,7 @@ pub struct Staging {
 }
 
 struct Inner {
-    url: String,
+    primary: Target,
     connecting: Duration,
     setup: Setup,
     max_age: Duration,
@@ -76,14 +78,16 @@ struct Inner {
 impl Staging {
     pub(super) fn new(
         settings: &DbSettings,
+        primary: Target,
         connecting: Duration,
         runtime: Handle,
         statements: Arc<AtomicU64>,
     ) -> Self {
         let setup = Setup::of(settings).with(&format!("set statement_timeout = {COPY_TIMEOUT_MS}"));
-        let (url, idle, max_age) = (settings.url.clone(), Mutex::default(), settings.max_connection_age);
+        let (idle, max_age) = (Mutex::default(), settings.max_connection_age);
         let (exports, deliveries) = (AdmissionControl::new(EXPORTS), AdmissionControl::new(DELIVERIES));
-        let inner = Inner { url, connecting, setup, max_age, idle, exports, deliveries, runtime, statements };
+        let inner =
+            Inner { primary, connecting, setup, max_age, idle, exports, deliveries, runtime, statements };
         let charged = Caller::system().into();
         Self { inner: Arc::new(inner), sight: Sight::default(), charged }
     }
@@ -168,19 +172,12 @@ impl Staging {
         let permit = self.admitted().await?;
         loop {
             let client = self.inner.connection().await?;
-            match try_claim(&client, layout).await {
-                Ok(Some((slot, relation))) => {
+            match Claim::try_on(&client, layout).await {
+                Ok(Some(claim)) => {
                     // The claim, the copy and the release, which comes when nobody counts any more.
                     self.inner.statements.fetch_add(3, Ordering::Relaxed);
                     let inner = self.inner.clone();
-                    return Ok(Stage {
-                        client: Some(client),
-                        layout,
-                        slot,
-                        relation,
-                        inner,
-                        permit: Some(permit),
-                    });
+                    return Ok(Stage { client: Some(client), layout, claim, inner, permit: Some(permit) });
                 }
                 Ok(None) => self.inner.keep(client),
                 // A connection that died while it was idle.
@@ -195,27 +192,6 @@ impl Staging {
     }
 }
 
-async fn try_claim(
-    client: &Client,
-    layout: &'static Layout,
-) -> Result<Option<(i32, &'static str)>, tokio_postgres::Error> {
-    // The limit ends the scan at the first lock that is had.
-    const CLAIM: &str = "select slot, pg_relation_size((($2::text[])[slot])::regclass) > 0 as used \
-        from generate_series(1, cardinality($2::text[])) as slot where pg_try_advisory_lock($1, slot) limit 1";
-    let rows = client
-        .query_typed(CLAIM, &[(&layout.lock, CellType::INT4), (&layout.relations, CellType::TEXT_ARRAY)])
-        .await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let (slot, used): (i32, bool) = (row.get(0), row.get(1));
-    let place = usize::try_from(slot - 1).unwrap_or_default();
-    let Some(relation) = layout.relations.get(place).copied() else { return Ok(None) };
-    if used {
-        // Left behind by a connection that died.
-        client.batch_execute(&format!("truncate {relation}")).await?;
-    }
-    Ok(Some((slot, relation)))
-}
-
 impl Inner {
     async fn connection(&self) -> Result<Connection, Fault> {
         while let Some(connection) = self.take() {
@@ -223,9 +199,10 @@ impl Inner {
                 return Ok(connection);
             }
         }
-        let (url, setup, connecting) = (self.url.clone(), self.setup.clone(), self.connecting);
-        let opening =
-            self.runtime.spawn(async move { connect::open(&url, &setup, connecting, None, |_| ()).await });
+        let (primary, setup, connecting) = (self.primary.clone(), self.setup.clone(), self.connecting);
+        let opening = self
+            .runtime
+            .spawn(async move { connect::open(&primary, &setup, connecting, None, |_| ()).await });
         let opened =
             opening.await.map_err(|error| Fault::Internal(format!("connecting ended early: {error}")))?;
         Ok(Connection { client: opened?.client, lifetime: Lifetime::within(self.max_age) })
@@ -258,22 +235,31 @@ impl Deref for Connection {
 pub struct Stage {
     client: Option<Connection>,
     layout: &'static Layout,
-    slot: i32,
-    relation: &'static str,
+    claim: Claim,
     inner: Arc<Inner>,
     permit: Option<Permit>,
 }
 
 impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Stage").field(&self.relation).finish()
+        f.debug_tuple("Stage").field(&self.claim.relation).finish()
     }
 }
 
 impl Stage {
     /// The table's name.
     pub fn relation(&self) -> &'static str {
-        self.relation
+        self.claim.relation
+    }
+
+    /// Makes sure, for as long as the transaction of `conn` lasts, that it sees the rows that were copied in. An unlogged table is empty
+    /// after a crash, and on a standby that was promoted; a claim that ended may be another's by now.
+    pub async fn hold(&self, conn: &mut Conn) -> Result<(), Fault> {
+        if self.claim.holds(conn, self.layout).await? {
+            Ok(())
+        } else {
+            Err(Fault::Unavailable("rows that were copied in are not there any more".into()))
+        }
     }
 
     /// Begins to copy rows in. They are there once [`CopiedRows::finish`] has answered.
@@ -283,7 +269,7 @@ impl Stage {
         };
         let names: Vec<&str> = self.layout.columns.iter().map(|(name, _)| *name).collect();
         let types: Vec<CellType> = self.layout.columns.iter().map(|(_, kind)| kind.clone()).collect();
-        let text = format!("copy {} ({}) from stdin (format binary)", self.relation, names.join(", "));
+        let text = format!("copy {} ({}) from stdin (format binary)", self.claim.relation, names.join(", "));
         let sink = client.copy_in(&text).await?;
         Ok(CopiedRows { writer: Box::pin(BinaryCopyInWriter::new(sink, &types)) })
     }
@@ -292,7 +278,8 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
-        let (inner, relation, lock, slot) = (self.inner.clone(), self.relation, self.layout.lock, self.slot);
+        let (inner, relation, lock, slot) =
+            (self.inner.clone(), self.claim.relation, self.layout.lock, self.claim.slot);
         let permit = self.permit.take();
         self.inner.runtime.spawn(async move {
             // Emptied first: who claims it next finds nothing. Should either fail, the connection ends, and the claim with it.
@@ -332,24 +319,4 @@ impl CopiedRows {
     pub async fn finish(mut self) -> Result<u64, Fault> {
         Ok(self.writer.as_mut().finish().await?)
     }
-}
-
-/// Claims a table, emptied, for the transaction of `conn` alone, until it ends: for rows that the database holds already.
-pub async fn claim_in_transaction(conn: &mut Conn, layout: &'static Layout) -> QueryResult<&'static str> {
-    let free: Vec<i32> = sql("select slot as value from generate_series(1, $2) as slot \
-         where pg_try_advisory_xact_lock($1, slot) limit 1")
-    .bind(layout.lock)
-    .bind(i32::try_from(layout.relations.len()).unwrap_or_default())
-    .values(conn)
-    .await?;
-    let slot = match free.first() {
-        Some(slot) => *slot,
-        None => {
-            // Waits no longer than any lock is waited for.
-            sql("select pg_advisory_xact_lock($1, 1)").bind(layout.lock).run(conn).await?;
-            1
-        }
-    };
-    let place = usize::try_from(slot - 1).unwrap_or_default();
-    layout.relations.get(place).copied().ok_or(diesel::result::Error::NotFound)
 }

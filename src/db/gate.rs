@@ -16,6 +16,7 @@ use tokio::runtime::Runtime;
 use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Changes;
 use super::copy::Staging;
+use super::leader::Target;
 use super::replica::Replica;
 use super::safety::{self, Inspection};
 use super::session::Sessions;
@@ -63,7 +64,7 @@ struct Inner {
     primary: Server,
     replica: Option<Replica>,
     changes: Changes,
-    url: String,
+    target: Target,
     setup: Setup,
     statements: Arc<AtomicU64>,
     staging: Staging,
@@ -90,11 +91,11 @@ impl Db {
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
         let changes = Changes::new(Duration::from_millis(settings.changes_trusted_ms));
-        let setup = Setup::of(settings);
+        let (setup, target) = (Setup::of(settings), Target::new(&settings.url));
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
         let manager = Sessions {
-            url: settings.url.clone(),
+            target: target.clone(),
             setup: setup.clone(),
             connecting,
             max_age: settings.max_connection_age,
@@ -110,17 +111,24 @@ impl Db {
             .build()
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
         let max_age = settings.max_connection_age;
-        let server = |url: &str| Server::new(url, &setup, connecting, max_age, statements.clone());
+        let server =
+            |target: &Target| Server::new(target.clone(), &setup, connecting, max_age, statements.clone());
         let inner = Inner {
             pool: Waited::new(pool, settings.max_connections),
             requests: AdmissionControl::new(request_limits(settings.max_connections)),
             anonymous: AdmissionControl::new(ANONYMOUS),
-            primary: server(&settings.url),
-            replica: settings.replica_url.as_deref().map(|url| Replica::new(url, server(url))),
+            primary: server(&target),
+            replica: settings.replica_url.as_deref().map(|url| Replica::new(server(&Target::new(url)))),
             changes,
-            url: settings.url.clone(),
             setup: setup.clone(),
-            staging: Staging::new(settings, connecting, runtime.handle().clone(), statements.clone()),
+            staging: Staging::new(
+                settings,
+                target.clone(),
+                connecting,
+                runtime.handle().clone(),
+                statements.clone(),
+            ),
+            target,
             statements: statements.clone(),
             runtime: Some(runtime),
         };
@@ -134,16 +142,16 @@ impl Db {
         if !self.inner.changes.claim() {
             return;
         }
-        runtime.spawn(self.inner.changes.clone().listen(self.inner.url.clone()));
+        runtime.spawn(self.inner.changes.clone().listen(self.inner.target.clone()));
         if let Some(replica) = &self.inner.replica {
-            runtime.spawn(replica.follow(self.inner.url.clone(), self.inner.changes.clone()));
+            runtime.spawn(replica.follow(self.inner.target.clone(), self.inner.changes.clone()));
         }
     }
 
     /// What a connection of its own finds the database and its login to be.
     pub async fn inspect(&self) -> Result<Inspection, Fault> {
-        let (url, setup) = (self.inner.url.clone(), self.inner.setup.clone());
-        self.spawn(async move { safety::inspect(&url, &setup).await }).await
+        let (target, setup) = (self.inner.target.clone(), self.inner.setup.clone());
+        self.spawn(async move { safety::inspect(&target, &setup).await }).await
     }
 
     /// Generations of what is kept in memory.

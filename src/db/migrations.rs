@@ -7,6 +7,7 @@ use diesel::pg::Pg;
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
+use super::leader::Target;
 use super::settings::Setup;
 use super::{Connected, Fault, connect, sql};
 
@@ -36,11 +37,12 @@ async fn with_harness<T: Send + 'static>(
     url: &str,
     work: impl FnOnce(&mut AsyncMigrationHarness<AsyncPgConnection>) -> Result<T, BoxError> + Send + 'static,
 ) -> Result<T, BoxError> {
-    let opened =
-        connect::open(url, &Setup::owner(), CONNECTING, None, |_| ()).await.map_err(|fault| match fault {
+    let opened = connect::open(&Target::new(url), &Setup::owner(), CONNECTING, None, |_| ()).await.map_err(
+        |fault| match fault {
             Fault::Unavailable(why) => why,
             other => format!("{other:?}"),
-        })?;
+        },
+    )?;
     let conn = AsyncPgConnection::try_from(opened.client).await?;
     let mut harness = AsyncMigrationHarness::new(conn);
     tokio::task::spawn_blocking(move || work(&mut harness)).await?

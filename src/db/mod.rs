@@ -6,12 +6,14 @@
 mod address;
 mod admission;
 pub mod changes;
+mod claim;
 mod connect;
 mod copied_out;
 pub mod copy;
 mod fault;
 mod gate;
 pub mod json;
+mod leader;
 mod lifetime;
 pub mod list;
 pub mod migrations;
@@ -28,7 +30,7 @@ mod statement;
 mod waiting;
 mod work;
 
-pub use address::{check as check_url, split_query};
+pub use address::{check as check_url, names_several, split_query};
 pub use admission::{AdmissionControl, Caller, Charged, Limits, Permit, Refused};
 pub use diesel::QueryResult;
 pub use fault::{Fault, Violated};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::changes::Changes;
+use super::leader::Target;
 use super::settings::Setup;
 use super::shared::Server;
 use super::{Fault, connect};
@@ -20,9 +21,15 @@ const TRUSTED: Duration = Duration::from_secs(1);
 const ANSWERING: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// Both tell the timeline, too: of a server that was never told of a promotion, the position means nothing. A standby knows its
+/// timeline for sure from its last restart point on, so after a promotion it is read from some minutes later.
+const WRITTEN: &str =
+    "select left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) || ':' || pg_current_wal_insert_lsn()";
+const REPLAYED: &str = "select to_hex(timeline_id) || ':' || pg_last_wal_replay_lsn() from pg_control_checkpoint() \
+    where pg_is_in_recovery()";
+
 /// A standby, and how far it was seen to be.
 pub struct Replica {
-    url: String,
     server: Server,
     seen: Arc<Seen>,
 }
@@ -56,8 +63,8 @@ impl Mark {
 }
 
 impl Replica {
-    pub(super) fn new(url: &str, server: Server) -> Self {
-        Self { url: url.to_owned(), server, seen: Arc::default() }
+    pub(super) fn new(server: Server) -> Self {
+        Self { server, seen: Arc::default() }
     }
 
     pub(super) fn server(&self) -> &Server {
@@ -76,10 +83,10 @@ impl Replica {
     /// Follows the standby as long as the runtime lives.
     pub(super) fn follow(
         &self,
-        primary: String,
+        primary: Target,
         changes: Changes,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let (standby, seen) = (self.url.clone(), self.seen.clone());
+        let (standby, seen) = (self.server.target().clone(), self.seen.clone());
         async move {
             let mut told = false;
             loop {
@@ -98,8 +105,8 @@ impl Replica {
 impl Seen {
     async fn session(
         &self,
-        primary: &str,
-        standby: &str,
+        primary: &Target,
+        standby: &Target,
         changes: &Changes,
     ) -> Result<std::convert::Infallible, Fault> {
         let setup = Setup::application();
@@ -108,8 +115,8 @@ impl Seen {
         loop {
             let (generation, at) = (changes.figures(), Instant::now());
             // What is in the log now: at least every commit that this instance has been told of.
-            let written = position(&primary, "select pg_current_wal_insert_lsn()::text").await?;
-            while position(&standby, "select pg_last_wal_replay_lsn()::text").await? < written {
+            let written = position(&primary, WRITTEN).await?;
+            while !position(&standby, REPLAYED).await?.has(written)? {
                 tokio::time::sleep(CATCHING_UP).await;
             }
             if let Some(generation) = generation {
@@ -125,8 +132,32 @@ impl Seen {
     }
 }
 
-/// A place in the write-ahead log, as a number.
-async fn position(client: &Client, question: &str) -> Result<u64, Fault> {
+/// A position in the write-ahead log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Position {
+    timeline: u32,
+    lsn: u64,
+}
+
+impl Position {
+    /// `1A:16/B374D848`
+    fn parse(text: &str) -> Option<Self> {
+        let (timeline, lsn) = text.split_once(':')?;
+        let (high, low) = lsn.split_once('/')?;
+        let lsn = u64::from_str_radix(high, 16).ok()? << 32 | u64::from_str_radix(low, 16).ok()?;
+        Some(Self { timeline: u32::from_str_radix(timeline, 16).ok()?, lsn })
+    }
+
+    fn has(self, written: Self) -> Result<bool, Fault> {
+        if self.timeline == written.timeline {
+            Ok(self.lsn >= written.lsn)
+        } else {
+            Err(Fault::Unavailable("the standby is not known to follow the server that leads".into()))
+        }
+    }
+}
+
+async fn position(client: &Client, question: &str) -> Result<Position, Fault> {
     let unavailable = |why: String| Fault::Unavailable(why);
     let rows = tokio::select! {
         rows = client.simple_query(question) => rows.map_err(|error| unavailable(connect::told(&error)))?,
@@ -137,13 +168,7 @@ async fn position(client: &Client, question: &str) -> Result<u64, Fault> {
         _ => None,
     });
     // A server that replays nothing is no standby, or not any longer.
-    text.as_deref().and_then(place).ok_or_else(|| unavailable("it is no standby".into()))
-}
-
-/// `16/B374D848`
-fn place(text: &str) -> Option<u64> {
-    let (high, low) = text.split_once('/')?;
-    Some(u64::from_str_radix(high, 16).ok()? << 32 | u64::from_str_radix(low, 16).ok()?)
+    text.as_deref().and_then(Position::parse).ok_or_else(|| unavailable("it is no standby".into()))
 }
 
 #[cfg(test)]
@@ -162,9 +187,20 @@ mod tests {
     }
 
     #[test]
-    fn places_in_the_log_are_compared_as_numbers() {
-        assert_eq!(place("16/B374D848"), Some(0x16_B374_D848));
-        assert!(place("1/0") > place("0/FFFFFFFF"));
-        assert_eq!(place(""), None);
+    fn positions_in_the_log_are_compared_as_numbers() {
+        let position = |text| Position::parse(text).unwrap();
+        assert_eq!(position("0000001A:16/B374D848"), Position { timeline: 26, lsn: 0x16_B374_D848 });
+        assert!(position("1:1/0").has(position("00000001:0/FFFFFFFF")).unwrap());
+        assert!(!position("1:0/FFFFFFFF").has(position("1:1/0")).unwrap());
+        for nothing in ["", "1:", "1:1", "0/1"] {
+            assert_eq!(Position::parse(nothing), None, "{nothing:?}");
+        }
+    }
+
+    #[test]
+    fn a_standby_of_another_timeline_than_the_primary_is_not_read_from() {
+        let (ahead, primary) = (Position { timeline: 1, lsn: 120 }, Position { timeline: 2, lsn: 115 });
+        assert!(ahead.has(primary).is_err(), "it has what the new primary never had");
+        assert!(primary.has(ahead).is_err(), "the primary that is asked was replaced");
     }
 }

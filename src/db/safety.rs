@@ -5,6 +5,7 @@ use std::time::Duration;
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
+use super::leader::Target;
 use super::settings::Setup;
 use super::{APPLICATION, Connected, Fault, connect, migrations, sql};
 
@@ -77,8 +78,8 @@ pub enum Schema {
 }
 
 /// Looks by a connection of its own: first as the server made it, then set up as all others are.
-pub(super) async fn inspect(url: &str, setup: &Setup) -> Result<Inspection, Fault> {
-    let opened = connect::open_bare(url, CONNECTING, None, |_| ()).await?;
+pub(super) async fn inspect(target: &Target, setup: &Setup) -> Result<Inspection, Fault> {
+    let opened = connect::open_bare(target, CONNECTING, None, |_| ()).await?;
     let meanings = opened
         .client
         .simple_query(

@@ -12,6 +12,7 @@ use diesel_async::{
 };
 
 use super::changes::{Changes, Place, Told, Watch};
+use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
 use super::{Conn, Fault, Sight, connect};
@@ -68,7 +69,7 @@ impl Session {
 
 /// Opens them, heard and watched.
 pub(super) struct Sessions {
-    pub url: String,
+    pub target: Target,
     pub setup: Setup,
     pub connecting: Duration,
     pub max_age: Duration,
@@ -91,7 +92,7 @@ impl Manager for Sessions {
             lifetime: lifetime.clone(),
         };
         let hear = move |message| told.hear(&message);
-        let opened = connect::open(&self.url, &self.setup, self.connecting, None, hear).await?;
+        let opened = connect::open(&self.target, &self.setup, self.connecting, None, hear).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| Cause(e.to_string()))?;
         conn.set_instrumentation(watch);
         // The setup has said that it is nobody's work.

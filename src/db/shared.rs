@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Watch;
+use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
 use super::{Conn, Fault, connect};
@@ -31,7 +32,7 @@ const BACK_OFF: Duration = Duration::from_millis(200);
 /// How to reach one server.
 pub(super) struct Server {
     id: u64,
-    url: String,
+    target: Target,
     setup: Setup,
     connecting: Duration,
     max_age: Duration,
@@ -44,7 +45,7 @@ pub(super) struct Server {
 
 impl Server {
     pub fn new(
-        url: &str,
+        target: Target,
         setup: &Setup,
         connecting: Duration,
         max_age: Duration,
@@ -53,7 +54,7 @@ impl Server {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-            url: url.to_owned(),
+            target,
             setup: setup.with("set default_transaction_read_only = on"),
             connecting,
             max_age,
@@ -62,6 +63,10 @@ impl Server {
             shares_refused: AtomicU64::new(0),
             open: watch::channel(()).0,
         }
+    }
+
+    pub fn target(&self) -> &Target {
+        &self.target
     }
 
     /// As [`Server::line`], unless this thread, or the caller on it, has as much under way as is good.
@@ -144,7 +149,7 @@ impl Server {
     async fn open(&self) -> Result<Line, Fault> {
         let unavailable = |error: &dyn std::fmt::Display| Fault::Unavailable(error.to_string());
         let until = Some(self.open.subscribe());
-        let opened = connect::open(&self.url, &self.setup, self.connecting, until, |_| ()).await?;
+        let opened = connect::open(&self.target, &self.setup, self.connecting, until, |_| ()).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| unavailable(&e))?;
         let lifetime = Lifetime::within(self.max_age);
         conn.set_instrumentation(Watch::of_reads(self.statements.clone(), lifetime.clone()));

@@ -22,6 +22,7 @@ mod dossier_feed;
 mod dossiers;
 mod edge;
 mod fail_closed;
+mod failover;
 mod forgeries;
 mod frameworks;
 mod index_runs;

@@ -48,6 +48,7 @@ impl Delivery {
         let (stage, checked) = (uploaded.stage.relation(), &mut uploaded.checked);
         let agencies: Vec<i32> = checked.agencies.keys().map(|id| id.0).collect();
         intake_model::lock(conn, &self.source, self.month, agencies.clone()).await?;
+        uploaded.stage.hold(conn).await?;
         let state = intake_model::state(conn, &self.source, self.month, &self.reach).await?;
         self.check_state(&state)?;
         self.check(conn, agencies, checked).await?;
