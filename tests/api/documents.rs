@@ -106,7 +106,8 @@ fn merge_damage(document: &str, text: &str) -> Vec<String> {
         if row.len() != *columns.get_or_insert(row.len()) || !line.trim_end().ends_with('|') {
             damage.push(format!("{document}:{number}: the row has not as many cells as its table's head"));
         }
-        if first_cells.contains(&row[0]) {
+        // An empty first cell goes on with the row above.
+        if !row[0].is_empty() && first_cells.contains(&row[0]) {
             damage.push(format!("{document}:{number}: the row stands twice: {}", row[0]));
         }
         first_cells.push(row[0].clone());

@@ -200,8 +200,8 @@ async fn what_is_made_later_is_nobodys_until_it_is_granted_and_an_unguarded_gran
 async fn a_word_in_a_row_that_is_none_of_its_list_is_a_fault_and_grants_nothing() {
     let world = World::of(TestService::start().await).await;
     let submission = world.submission("SO-YT", "accepted").await;
+    let (coordinator, officer) = (world.tokens["coordinator"].clone(), world.tokens["officer"].clone());
     let service = world.service;
-    let (coordinator, officer) = (service.token("coordinator").await, service.token("officer.so-yt").await);
     let portal = service.client_token("portal").await;
     let unchecked = |table: &str| {
         format!(

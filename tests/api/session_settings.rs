@@ -80,14 +80,16 @@ async fn answers(service: &TestService, coordinator: &str, officer: &str) -> Vec
         "tasks?limit=5&q=cong",
         "audit-events?sort=at&limit=4",
         "submissions?sort=-updated_at&limit=2",
-        "submissions?sort=period,agency&limit=1",
+        "submissions?sort=agency,-updated_at&limit=1",
     ] {
         let first = service.get(path).as_(coordinator).send().await.expect(200);
         let next =
             first.json()["page"]["next_cursor"].as_str().map(|cursor| format!("{path}&cursor={cursor}"));
         answers.push(first.text());
         if let Some(next) = next {
-            answers.push(service.get(&next).as_(coordinator).send().await.expect(200).text());
+            let answer = service.get(&next).as_(coordinator).send().await;
+            assert_eq!(answer.status.as_u16(), 200, "{next}: {}", answer.text());
+            answers.push(answer.text());
         }
     }
     for path in [
@@ -115,14 +117,14 @@ async fn answers(service: &TestService, coordinator: &str, officer: &str) -> Vec
     answers
 }
 
-async fn world() -> TestService {
+async fn world() -> World {
     let world = World::of(TestService::start().await).await;
     for agency in ["SO-YT", "SO-TTTT"] {
         for state in ["draft", "submitted", "accepted"] {
             world.submission(agency, state).await;
         }
     }
-    world.service
+    world
 }
 
 /// `name=value` of pinned settings that this connection has otherwise.
@@ -178,9 +180,10 @@ async fn no_setting_of_the_database_changes_an_answer() {
     covered.sort_unstable();
     names.sort_unstable();
     assert_eq!(covered, names, "each pinned setting is tried");
-    let service = world().await;
+    let world = world().await;
+    let (coordinator, officer) = (world.tokens["coordinator"].clone(), world.tokens["officer"].clone());
+    let service = world.service;
     crate::caches::foreign_write(&service, HOSTILE).await;
-    let (coordinator, officer) = (service.token("coordinator").await, service.token("officer.so-yt").await);
     let database = database_of(&service);
     for (name, value) in ADVERSE {
         if !knows(name).await {
@@ -203,7 +206,7 @@ async fn no_setting_of_the_database_changes_an_answer() {
 
 #[actix_web::test]
 async fn settings_of_the_login_reach_no_connection_and_show_nothing_foreign() {
-    let service = world().await;
+    let service = world().await.service;
     let login = format!("login_{}", Uuid::now_v7().simple());
     admin(&format!("create role {login} login password 'x' in role ict_index_app")).await;
     let database = database_of(&service);

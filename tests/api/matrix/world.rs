@@ -47,15 +47,16 @@ pub fn canary(agency: &str) -> String {
 
 impl World {
     pub async fn of(service: TestService) -> Self {
+        add_service(&service, SERVICE, "Đất đai", &[(3, "2018-01-01")], &["SO-YT", "SO-TTTT"]).await;
+        let earlier = small_run(&service).await;
+        let run = run(&service, "NHO", 2017, "provisional").await;
+        add_framework(&service, &small("XOA", "agency")).await;
+        // What was made above, was by somebody who needed no second factor yet.
         let service = service.requiring_second_factor().await;
         let tokens = tokens(&service).await;
         let factor = "insert into second_factors (user_id, secret, confirmed_at, last_step) \
                       select id, 'x', created_at, 0 from users where username = 'officer.so-nv'";
         service.sql(sql(factor)).await;
-        add_service(&service, SERVICE, "Đất đai", &[(3, "2018-01-01")], &["SO-YT", "SO-TTTT"]).await;
-        let earlier = small_run(&service).await;
-        let run = run(&service, "NHO", 2017, "provisional").await;
-        add_framework(&service, &small("XOA", "agency")).await;
         let client = "insert into clients (client_id, name, scopes, created_at, updated_at) values ('XOA', 'Xóa', array['statistics:read'], now(), now())";
         service.sql(sql(client)).await;
         let world = Self { service, tokens, run, earlier, n: Cell::new(0) };
