@@ -70,8 +70,14 @@ impl Default for Computed {
 }
 
 impl Computed {
+    /// The result kept under `key`, if there is one.
+    pub fn kept<T: Send + Sync + 'static>(&self, key: &str) -> Option<Arc<T>> {
+        let slot = self.kept.get(key)?;
+        slot.result.get()?.0.clone().downcast::<T>().ok()
+    }
+
     /// The result kept under `key`, or what `make` makes of it, with the bytes it takes. A key stands for one type and for one
-    /// value, for ever. What could not be made is not kept.
+    /// value, for ever. What could not be made is not kept. `make` holds a permit and so must not ask for another result.
     pub async fn get<T: Send + Sync + 'static>(
         &self,
         caller: &Caller,

@@ -199,11 +199,13 @@ async fn comparison_of(
     after: &RunRow,
 ) -> Result<Arc<Comparison>, Problem> {
     let key = format!("comparison/{}/{}", before.id, after.id);
+    if let Some(done) = state.computed().kept(&key) {
+        return Ok(done);
+    }
+    let (earlier, later) = (run_of(access, state, before).await?, run_of(access, state, after).await?);
     state
         .computed()
         .get(access.caller(), key, async |flight| {
-            let (earlier, later) =
-                (run_of(access, state, before).await?, run_of(access, state, after).await?);
             within(scores_to_compare(&earlier.run, &later.run)).map_err(too_much)?;
             access.release_permit();
             let done = flight.work(move |token| {

@@ -207,10 +207,13 @@ async fn intervals_of(
     options: Options,
 ) -> Result<Arc<Vec<RankInterval>>, Problem> {
     let key = format!("intervals/{}/{options:?}", row.id);
+    if let Some(done) = state.computed().kept(&key) {
+        return Ok(done);
+    }
+    let now = run_of(access, state, row).await?;
     state
         .computed()
         .get(access.caller(), key, async |flight| {
-            let now = run_of(access, state, row).await?;
             let done = flight.work(move |token| {
                 let departed = || token.is_cancelled();
                 rank_intervals(&now.run, &options, Cancellation::when(&departed))
@@ -228,10 +231,14 @@ async fn left_out_of(
     state: &State,
     row: &RunRow,
 ) -> Result<Arc<Vec<LeftOut>>, Problem> {
+    let key = format!("left_out/{}", row.id);
+    if let Some(done) = state.computed().kept(&key) {
+        return Ok(done);
+    }
+    let now = run_of(access, state, row).await?;
     state
         .computed()
-        .get(access.caller(), format!("left_out/{}", row.id), async |flight| {
-            let now = run_of(access, state, row).await?;
+        .get(access.caller(), key, async |flight| {
             let done = flight.work(move |token| {
                 let departed = || token.is_cancelled();
                 leave_one_out(&now.run, Cancellation::when(&departed))
