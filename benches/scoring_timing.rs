@@ -50,7 +50,7 @@ fn main() {
     });
     timed("simulation, frozen", || simulate(&run, &[change], FrontierMode::Frozen).unwrap());
     timed("scores of all nodes", || run.scores());
-    timed("levers of a unit", || run.levers("u100", Cancellation::NEVER)).expect("nothing cancels it");
+    timed("levers of a unit", || run.levers("u100", Cancellation::NEVER)).unwrap();
     timed("least change, frozen", || {
         least_change(&run, "u100", &["HT.XH.01"], &Goal::Place(50), FrontierMode::Frozen, Cancellation::NEVER)
             .unwrap()
@@ -59,8 +59,7 @@ fn main() {
         least_change(&run, "u100", &["HT.XH.01"], &Goal::Place(50), FrontierMode::Live, Cancellation::NEVER)
             .unwrap()
     });
-    timed("comparison of all units", || compare(&run, &after.run, Cancellation::NEVER))
-        .expect("nothing cancels it");
+    timed("comparison of all units", || compare(&run, &after.run, Cancellation::NEVER)).unwrap();
     let options = Options { seed: 1, draws: 1000, weight_spread: "0.25".parse().unwrap(), variants: vec![] };
     timed("rank intervals, 1000 draws", || rank_intervals(&run, &options, Cancellation::NEVER).unwrap());
     timed("leave one out", || leave_one_out(&run, Cancellation::NEVER).unwrap());

@@ -317,7 +317,7 @@ mod tests {
 
     /// As many as it gets.
     fn hoard(control: &AdmissionControl, name: &str) -> Vec<Permit> {
-        std::iter::from_fn(|| control.try_admit(&caller(name)).ok()).collect()
+        std::iter::from_fn(|| control.try_admit(caller(name)).ok()).collect()
     }
 
     #[test]
@@ -325,9 +325,9 @@ mod tests {
         for (permits, per_free) in [(2, 1), (4, 1), (96, 2), (256, 2), (1000, 4)] {
             let control = control(permits, per_free, 0);
             let hoarded = hoard(&control, "a");
-            assert_eq!(control.try_admit(&caller("a")).err(), Some(Refused::Share));
+            assert_eq!(control.try_admit(caller("a")).err(), Some(Refused::Share));
             assert_eq!(hoarded.len(), (permits * per_free).div_ceil(per_free + 1), "of {permits}");
-            let other = control.try_admit(&caller("b"));
+            let other = control.try_admit(caller("b"));
             assert!(other.is_ok(), "{permits} permits, {per_free} per free one");
             drop((hoarded, other));
             assert_eq!(control.in_use(), (0, 0, 0), "nobody is remembered who holds nothing");
@@ -339,7 +339,7 @@ mod tests {
         let control = control(96, 2, 0);
         let hoarded: Vec<Vec<Permit>> = ["a", "b", "c"].map(|name| hoard(&control, name)).into();
         assert_eq!(hoarded.iter().map(Vec::len).collect::<Vec<_>>(), [64, 22, 7]);
-        assert!(control.try_admit(&caller("d")).is_ok());
+        assert!(control.try_admit(caller("d")).is_ok());
     }
 
     #[test]
@@ -347,11 +347,11 @@ mod tests {
         let control = control(3, usize::MAX, 0);
         let mut taken = hoard(&control, "a");
         assert_eq!(taken.len(), 3);
-        assert_eq!(control.try_admit(&caller("b")).err(), Some(Refused::All));
-        assert_eq!(control.clone().try_admit(&caller("b")).err(), Some(Refused::All), "shared by clones");
+        assert_eq!(control.try_admit(caller("b")).err(), Some(Refused::All));
+        assert_eq!(control.clone().try_admit(caller("b")).err(), Some(Refused::All), "shared by clones");
         assert_eq!(control.refused(), (3, 0));
         taken.pop();
-        assert!(control.try_admit(&caller("b")).is_ok());
+        assert!(control.try_admit(caller("b")).is_ok());
     }
 
     #[test]

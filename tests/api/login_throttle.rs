@@ -12,7 +12,7 @@ use crate::support::{Answer, Call, PASSWORD, TestService};
 const WRONG: &str = "not the password at all";
 
 fn login<'s>(service: &'s TestService, username: &str, password: &str, address: &str) -> Call<'s> {
-    service.post("auth/login", json!({"username": username, "password": password})).from_address(address)
+    service.post("auth/login", json!({"username": username, "password": password})).sent_from(address)
 }
 
 async fn fail(service: &TestService, username: &str, address: &str, times: usize) {
@@ -202,7 +202,7 @@ async fn guesses_at_a_client_secret_are_counted_and_the_right_one_passes_always(
     let service = TestService::start().await;
     let grant = |client: &str, secret: &str| {
         let form = format!("grant_type=client_credentials&client_id={client}&client_secret={secret}");
-        service.call("POST", "oauth/token").form(&form).from_address("192.0.2.1")
+        service.call("POST", "oauth/token").form(&form).sent_from("192.0.2.1")
     };
     for client in ["portal", "nobody"] {
         let answers: Vec<Answer> = join_all((0..40).map(|_| grant(client, "wrong").send())).await;
@@ -211,7 +211,7 @@ async fn guesses_at_a_client_secret_are_counted_and_the_right_one_passes_always(
         assert_eq!((with(401), with(429) + with(503)), (10, 30), "{client}");
     }
     let basic = service.call("POST", "oauth/token").form("grant_type=client_credentials");
-    basic.header("Authorization", "Basic cG9ydGFsOng=").from_address("192.0.2.1").send().await.expect(429);
+    basic.header("Authorization", "Basic cG9ydGFsOng=").sent_from("192.0.2.1").send().await.expect(429);
     grant("portal", &PASSWORD.replace(' ', "+")).send().await.expect(200);
 }
 

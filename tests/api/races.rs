@@ -40,7 +40,7 @@ async fn creators_of_one_target_and_of_one_result_come_one_after_the_other() {
         (one, other)
     };
     let token = one.token("coordinator").await;
-    let service = |n: usize| if n % 2 == 0 { &one } else { &other };
+    let service = |n: usize| if n.is_multiple_of(2) { &one } else { &other };
     let target = |n: usize| {
         json!({"subject": "metric", "code": "dossiers_level_4_resolved", "scope": "province", "year": 2031,
             "comparator": "gte", "value": n + 1, "due": "2031-12-31", "source": "KH"})
@@ -72,8 +72,8 @@ async fn of_many_creators_of_one_thing_one_succeeds() {
         ),
     ];
     for (path, token, body) in things {
-        let calls = (0..40).map(|n| {
-            let service = if n % 2 == 0 { &one } else { &other };
+        let calls = (0..40).map(|n: u32| {
+            let service = if n.is_multiple_of(2) { &one } else { &other };
             service.post(path, body.clone()).as_(token).send()
         });
         let answers = join_all(calls).await;

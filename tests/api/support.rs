@@ -494,7 +494,7 @@ impl Call<'_> {
     }
 
     /// The peer's address.
-    pub fn from_address(mut self, address: &str) -> Self {
+    pub fn sent_from(mut self, address: &str) -> Self {
         self.request = self.request.peer_addr(std::net::SocketAddr::new(address.parse().unwrap(), 4711));
         self
     }

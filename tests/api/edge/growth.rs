@@ -36,8 +36,11 @@ const ANONYMOUS: [Kind; 9] = [
     ("header names", |n| head("GET", "/healthz", &format!("X-Invented-{n}: {n}\r\n"))),
 ];
 
+/// The nth of what a caller can invent.
+type Invention = Box<dyn Fn(usize) -> String>;
+
 /// The same of a caller who may read.
-fn of_caller(token: &str) -> Vec<(&'static str, Box<dyn Fn(usize) -> String>)> {
+fn of_caller(token: &str) -> Vec<(&'static str, Invention)> {
     let as_caller = format!("Authorization: Bearer {token}\r\n");
     let kind = |name, path: fn(usize) -> String, more: fn(usize) -> String| {
         let as_caller = as_caller.clone();
