@@ -32,7 +32,7 @@ pub async fn may_write(conn: &mut impl Connected) -> QueryResult<bool> {
         .await
 }
 
-/// As [`IS_WALLED`].
+/// As `IS_WALLED`.
 pub async fn is_walled(conn: &mut impl Connected) -> QueryResult<bool> {
     sql(IS_WALLED).value(conn).await
 }

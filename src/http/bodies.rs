@@ -1,7 +1,7 @@
 //! Memory for request bodies: one budget of bytes for the process, whoever sends and however many.
 //!
 //! Bytes are claimed as they arrive, not as they are announced, and given back when the body, or what was parsed from it, is dropped.
-//! The first [`SEGMENT`] of each body comes out of a reserve, so that large bodies never keep ordinary requests out; of either part
+//! The first 64 KiB of each body comes out of a reserve, so that large bodies never keep ordinary requests out; of either part
 //! no caller holds more than a share.
 
 use std::collections::HashMap;
