@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::client_model::{self as model, ClientRow};
 use super::login_throttle::{self, Credential, Origin};
 use super::rules::hash_of;
-use super::sessions::{anonymous, token_answer};
+use super::sessions::token_answer;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
 use crate::db::Conn;
 use crate::http::Problem;
@@ -195,7 +195,7 @@ async fn authenticated(
 ) -> Result<ClientRow, Refusal> {
     let now = state.clock().now();
     let address = state.client_of(request);
-    let _permit = state.db().admit_anonymous(&anonymous(&address)).map_err(Problem::from)?;
+    let _permit = state.db().admit_anonymous(&address.caller()).map_err(Problem::from)?;
     let (name, origin) = (client_id.clone(), Origin::Address(address));
     let (hashes, client) = state
         .db()

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::rules::{MOST_LIVE_REFRESH_TOKENS, MOST_RENEWALS, Opaque, Renewal, hash_of, renewal};
 use super::session_model::{self, RefreshRow};
-use super::sessions::{Tokens, anonymous, token_answer, tokens};
+use super::sessions::{Tokens, token_answer, tokens};
 use crate::auth::{Public, Subject};
 use crate::db::Conn;
 use crate::http::request::RequestId;
@@ -58,7 +58,7 @@ pub async fn refresh_tokens(
     let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
     let next = Opaque::random();
     let next_hash = next.hash.clone();
-    let _permit = state.db().admit_anonymous(&anonymous(&state.client_of(&request)))?;
+    let _permit = state.db().admit_anonymous(&state.client_of(&request).caller())?;
     let renewed = state
         .db()
         .transaction(async move |conn: &mut Conn| renew(conn, hash, next_hash, &request_id, now).await)

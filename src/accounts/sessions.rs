@@ -13,7 +13,7 @@ use super::second_factor;
 use super::session_model;
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
-use crate::db::{Caller, Conn};
+use crate::db::Conn;
 use crate::http::client_address::ClientAddress;
 use crate::http::request::RequestId;
 use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
@@ -58,11 +58,6 @@ pub(super) fn busy(busy: Busy) -> Problem {
     }
 }
 
-/// Who is charged for a request before it is known whose it is.
-pub(super) fn anonymous(address: &ClientAddress) -> Caller {
-    Caller::named(format!("address:{}", address.as_str()))
-}
-
 /// No cache keeps an answer that holds tokens.
 pub(super) fn token_answer(body: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(body)
@@ -96,7 +91,7 @@ pub async fn login(
     let Login { username, password, code } = body.value;
     let address = state.client_of(&request);
     let origin = Origin::Address(address.clone());
-    let caller = anonymous(&address);
+    let caller = address.caller();
     let permit = state.db().admit_anonymous(&caller)?;
     let (known, attempt) = state
         .db()

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::login_throttle::{self, Credential, Origin};
 use super::second_factor::LoginFactor;
-use super::sessions::{LoggedIn, Tokens, anonymous, open_session, request_id_of};
+use super::sessions::{LoggedIn, Tokens, open_session, request_id_of};
 use super::sso_model::{self, LinkedUser};
 use crate::auth::oidc::{Oidc, Refusal};
 use crate::auth::{Public, Role};
@@ -111,7 +111,7 @@ pub async fn finish_sso(
     let login = oidc.returned(&sealed, &verifier, now).map_err(|refusal| problem(&refusal, &request))?;
     let (key, origin) = (login.key(), Origin::Address(address.clone()));
     // Held while the provider is asked, too: strangers' requests are bounded by it.
-    let _permit = state.db().admit_anonymous(&anonymous(&address))?;
+    let _permit = state.db().admit_anonymous(&address.caller())?;
     let counted = async move |conn: &mut Conn| {
         login_throttle::attempt(conn, Credential::SingleSignOn, &key, &origin, now).await
     };

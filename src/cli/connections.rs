@@ -13,6 +13,7 @@ use std::time::Duration;
 use actix_web::dev::Extensions;
 
 use crate::db::{AdmissionControl, Caller, Limits, Permit, Refused};
+use crate::http::client_address::ClientAddress;
 use crate::http::connection::Activity;
 
 /// How long a connection may be without a request: actix ends those that say nothing, and this those that say half.
@@ -74,7 +75,9 @@ impl Connections {
     }
 
     fn admit(&self, address: Option<IpAddr>) -> Result<Permit, Refused> {
-        self.admission.try_admit(address.map_or_else(|| Caller::named("address:unknown"), Caller::at))
+        self.admission.try_admit(
+            address.map_or_else(|| Caller::named("address:unknown"), |ip| ClientAddress::of(ip).caller()),
+        )
     }
 
     /// Ends what stands still, as long as the process runs.

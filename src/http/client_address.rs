@@ -8,6 +8,8 @@ use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use ipnet::{IpNet, Ipv6Net};
 
+use crate::db::Caller;
+
 const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Proxies in a row; nobody has more, and a header may hold thousands of entries.
 const MOST_PROXIES: usize = 16;
@@ -23,7 +25,12 @@ impl ClientAddress {
         &self.0
     }
 
-    fn of(address: IpAddr) -> Self {
+    /// Who is charged for what this address does before it is known whose it is.
+    pub fn caller(&self) -> Caller {
+        Caller::named(format!("address:{}", self.0))
+    }
+
+    pub fn of(address: IpAddr) -> Self {
         let text = match address.to_canonical() {
             IpAddr::V4(v4) => v4.to_string(),
             IpAddr::V6(v6) => network_of(v6),

@@ -80,7 +80,7 @@ async fn logins_from_one_address_leave_room_to_others() {
     let hoard = |address: &Caller| -> Vec<Permit> {
         std::iter::from_fn(|| service.state.db().admit_anonymous(address).ok()).collect()
     };
-    let held = hoard(&Caller::at("10.0.0.1".parse().unwrap()));
+    let held = hoard(&Caller::named("address:10.0.0.1"));
     assert_eq!(held.len(), 32, "two thirds of 48");
     login().await.expect(200);
     // Requests of these tests come from nowhere.
