@@ -8,8 +8,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::rules::is_username;
-use crate::auth::Busy;
-use crate::db::{Conn, Db, QueryResult, sql};
+use crate::db::{Conn, Db, Fault, QueryResult, sql};
 use crate::http::client_address::ClientAddress;
 use crate::http::{Code, Problem};
 use crate::ids::is_code;
@@ -187,11 +186,13 @@ impl Attempt {
     }
 
     /// What the decision came to; an attempt that could not be decided is given back.
-    pub async fn decided<T>(&self, db: &Db, outcome: Result<T, Busy>) -> Result<T, Problem> {
-        let Err(busy) = outcome else { return outcome.map_err(super::sessions::busy) };
-        let attempt = self.clone();
-        db.read(async move |conn: &mut Conn| Ok::<_, Problem>(attempt.settle(conn, false).await?)).await?;
-        Err(super::sessions::busy(busy))
+    pub async fn decided<T>(&self, db: &Db, outcome: Result<T, Fault>) -> Result<T, Problem> {
+        if outcome.is_err() {
+            let attempt = self.clone();
+            db.read(async move |conn: &mut Conn| Ok::<_, Problem>(attempt.settle(conn, false).await?))
+                .await?;
+        }
+        Ok(outcome?)
     }
 
     async fn settle(&self, conn: &mut Conn, forget_failures: bool) -> QueryResult<()> {

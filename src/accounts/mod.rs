@@ -4,6 +4,7 @@
 
 mod administrators;
 pub mod client_model;
+pub mod client_wire;
 pub mod clients;
 pub mod login_throttle;
 pub mod model;

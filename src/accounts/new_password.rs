@@ -1,7 +1,6 @@
 //! A password that somebody chose, on its way into the database.
 
 use super::rules::guessable_password;
-use super::sessions::busy;
 use crate::auth::Passwords;
 use crate::db::Caller;
 use crate::http::{Code, Problem};
@@ -14,6 +13,6 @@ pub(super) async fn hash_new(
     password: &str,
     (username, name): (&str, &str),
 ) -> Result<String, Problem> {
-    let hashed = passwords.hash_unless_guessable(caller, password, username, name).await.map_err(busy)?;
+    let hashed = passwords.hash_unless_guessable(caller, password, username, name).await?;
     hashed.ok_or_else(|| Problem::at(Code::WeakPassword, pointer, guessable_password()))
 }

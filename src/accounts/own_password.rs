@@ -9,7 +9,6 @@ use super::login_throttle::{self, Credential, Origin};
 use super::model;
 use super::new_password::hash_new;
 use super::rules::check_password;
-use super::sessions::busy;
 use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Actor, Identity, is_same_password};
@@ -121,7 +120,7 @@ async fn refuse_given_out<P>(
     given_out: Option<String>,
 ) -> Result<(), Problem> {
     let Some(given_out) = given_out else { return Ok(()) };
-    if !state.passwords().verify(access.caller(), password, Some(given_out)).await.map_err(busy)? {
+    if !state.passwords().verify(access.caller(), password, Some(given_out)).await? {
         return Ok(());
     }
     let detail = Msg::fixed(

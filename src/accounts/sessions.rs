@@ -12,7 +12,7 @@ use super::rules::Opaque;
 use super::second_factor;
 use super::session_model;
 use crate::auth::permission::OwnAccount;
-use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Busy, Identity, Permission, Public, Role, Subject};
+use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Identity, Permission, Public, Role, Subject};
 use crate::db::Conn;
 use crate::http::client_address::ClientAddress;
 use crate::http::request::RequestId;
@@ -49,13 +49,6 @@ pub struct Tokens {
     pub expires_in: i64,
     /// Opaque; works once, at `POST /auth/refresh`, and again for 10 seconds after that.
     pub refresh_token: String,
-}
-
-pub(super) fn busy(busy: Busy) -> Problem {
-    match busy.own_share {
-        true => Problem::share_used_up(),
-        false => Problem::new(Code::Unavailable).retry_after(2),
-    }
 }
 
 /// No cache keeps an answer that holds tokens.

@@ -22,7 +22,7 @@ mod weakness;
 pub use access::{Access, ReplicaLag};
 pub use authenticate::{authenticate, leave};
 pub use keys::{KeyRing, TokenKeys};
-pub use password::{Busy, PasswordCost, Passwords};
+pub use password::{PasswordCost, Passwords};
 pub use permission::{ClientScope, Permission, Role};
 pub use public::Public;
 pub use scope::{Actor, Identity, Principal, Scope};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::weakness::{is_guessable, normalised};
-use crate::db::{AdmissionControl, Caller, Limits, Refused};
+use crate::db::{AdmissionControl, Caller, Fault, Limits};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 
@@ -16,22 +16,6 @@ pub struct PasswordCost {
     pub memory_kib: u32,
     pub iterations: u32,
 }
-
-/// More are hashing already than can be waited for.
-#[derive(Debug)]
-pub struct Busy {
-    /// Most of them are the caller's own.
-    pub own_share: bool,
-}
-
-impl From<Refused> for Busy {
-    fn from(refused: Refused) -> Self {
-        Self { own_share: refused == Refused::Share }
-    }
-}
-
-/// A hash that came to nothing, for no fault of the caller's.
-const BROKEN: Busy = Busy { own_share: false };
 
 /// Hashes and verifies.
 #[derive(Clone, Debug)]
@@ -63,9 +47,9 @@ impl Passwords {
     }
 
     /// PHC string of a new password.
-    pub async fn hash(&self, caller: &Caller, password: &str) -> Result<String, Busy> {
+    pub async fn hash(&self, caller: &Caller, password: &str) -> Result<String, Fault> {
         let (cost, password) = (self.cost, normalised(password));
-        self.work(caller, move || hash_with(cost, password.as_bytes())).await?.map_err(|_| BROKEN)
+        self.work(caller, move || hash_with(cost, password.as_bytes())).await?.map_err(Fault::Internal)
     }
 
     /// As [`Passwords::hash`], of a password that somebody chose; `None` when it is guessable. The estimate takes as long as a hash does, and
@@ -76,14 +60,14 @@ impl Passwords {
         password: &str,
         username: &str,
         name: &str,
-    ) -> Result<Option<String>, Busy> {
+    ) -> Result<Option<String>, Fault> {
         let (cost, password) = (self.cost, normalised(password));
         let (username, name) = (username.to_owned(), name.to_owned());
         let hashed = self.work(caller, move || match is_guessable(&password, &username, &name) {
             true => Ok(None),
             false => hash_with(cost, password.as_bytes()).map(Some),
         });
-        hashed.await?.map_err(|_| BROKEN)
+        hashed.await?.map_err(Fault::Internal)
     }
 
     /// Whether the password is the one hashed; takes as long when there is no hash.
@@ -92,7 +76,7 @@ impl Passwords {
         caller: &Caller,
         password: &str,
         stored: Option<String>,
-    ) -> Result<bool, Busy> {
+    ) -> Result<bool, Fault> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy.to_string());
         let password = normalised(password);
@@ -109,7 +93,7 @@ impl Passwords {
         &self,
         caller: &Caller,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Busy> {
+    ) -> Result<T, Fault> {
         let permit = self.running.admit(caller).await?;
         self.computed.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(move || {
@@ -118,7 +102,7 @@ impl Passwords {
             answer
         })
         .await
-        .map_err(|_| BROKEN)
+        .map_err(|error| Fault::Internal(format!("hashing ended early: {error}")))
     }
 }
 
@@ -143,7 +127,7 @@ mod tests {
         let mut waiting: Vec<_> = (0..200).map(|_| Box::pin(passwords.verify(&hog, "x", None))).collect();
         waiting.retain_mut(|asked| match asked.now_or_never() {
             Some(refused) => {
-                assert!(refused.unwrap_err().own_share);
+                assert!(matches!(refused, Err(Fault::ShareUsedUp)));
                 false
             }
             None => true,

@@ -2,9 +2,17 @@
 
 use diesel::QueryResult;
 use tokio_postgres::Client;
+use tokio_postgres::types::Type as CellType;
 
-use super::copy::{CellType, Layout};
 use super::{Conn, sql};
+
+/// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
+#[derive(Debug)]
+pub struct Layout {
+    pub lock: i32,
+    pub relations: &'static [&'static str],
+    pub columns: &'static [(&'static str, CellType)],
+}
 
 /// What makes a table somebody's: the session that holds its lock, and the server, by its start.
 pub(super) struct Claim {

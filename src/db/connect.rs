@@ -16,6 +16,7 @@ use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQuer
 
 use super::Fault;
 use super::address::Address;
+use super::fault::describe;
 use super::leader::{Leader, Target, Term};
 use super::settings::Setup;
 
@@ -158,10 +159,10 @@ async fn connect_one<T>(
 where
     T: MakeTlsConnect<Socket, Stream: Send + 'static>,
 {
-    let (client, mut connection) = config.connect(tls).await.map_err(|error| told(&error))?;
+    let (client, mut connection) = config.connect(tls).await.map_err(|error| describe(&error))?;
     let Some(leader) = leader else { return Ok(Connected { client, connection, term: None }) };
     let answer = tokio::select! {
-        answer = client.simple_query(TIMELINE) => answer.map_err(|error| told(&error))?,
+        answer = client.simple_query(TIMELINE) => answer.map_err(|error| describe(&error))?,
         _ = &mut connection => return Err("the connection ended at once".into()),
     };
     let file = first_value(&answer).and_then(|file| file.get(..8));
@@ -199,12 +200,6 @@ async fn over(until: Option<watch::Receiver<()>>, superseded: Option<impl Future
         () = closed => {}
         () = superseded => {}
     }
-}
-
-/// With its cause: the outer text says no more than "db error".
-pub(super) fn told(error: &tokio_postgres::Error) -> String {
-    use std::error::Error;
-    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 struct Driver<S> {

@@ -17,6 +17,7 @@ use tokio_postgres::binary_copy::BinaryCopyInWriter;
 
 pub use tokio_postgres::types::{ToSql as Cell, Type as CellType};
 
+pub use super::claim::Layout;
 pub use super::claim::claim_in_transaction;
 pub use super::copied_out::CopiedOut;
 
@@ -45,14 +46,6 @@ pub fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''").replace('\0', "");
     // Only what holds a backslash could mean two things: this form of it means one.
     if quoted.contains('\\') { format!("E'{}'", quoted.replace('\\', "\\\\")) } else { format!("'{quoted}'") }
-}
-
-/// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
-#[derive(Debug)]
-pub struct Layout {
-    pub lock: i32,
-    pub relations: &'static [&'static str],
-    pub columns: &'static [(&'static str, CellType)],
 }
 
 /// The way to the tables. Cheap to clone.

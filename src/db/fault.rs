@@ -31,6 +31,11 @@ pub struct Violated {
     pub kind: DatabaseErrorKind,
 }
 
+/// With its cause: the outer text says no more than "db error".
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
+
 impl From<Error> for Fault {
     fn from(error: Error) -> Self {
         match &error {

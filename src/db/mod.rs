@@ -20,6 +20,7 @@ pub mod migrations;
 pub mod minimum_rate;
 mod natural_key;
 mod prepared;
+mod reads;
 mod replica;
 pub mod safety;
 mod session;

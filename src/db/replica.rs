@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 use super::changes::Changes;
+use super::fault::describe;
 use super::leader::Target;
 use super::settings::Setup;
 use super::shared::Server;
@@ -160,7 +161,7 @@ impl Position {
 async fn position(client: &Client, question: &str) -> Result<Position, Fault> {
     let unavailable = |why: String| Fault::Unavailable(why);
     let rows = tokio::select! {
-        rows = client.simple_query(question) => rows.map_err(|error| unavailable(connect::told(&error)))?,
+        rows = client.simple_query(question) => rows.map_err(|error| unavailable(describe(&error)))?,
         () = tokio::time::sleep(ANSWERING) => return Err(unavailable("no answer".into())),
     };
     let text = rows.iter().find_map(|message| match message {

@@ -6,15 +6,11 @@ use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
 use super::leader::Target;
+use super::settings::IS_WALLED;
 use super::settings::Setup;
 use super::{APPLICATION, Connected, Fault, connect, migrations, sql};
 
 const CONNECTING: Duration = Duration::from_secs(2);
-
-/// Whether row-level security holds for this connection: its role neither stands above it nor owns the tables.
-pub(super) const IS_WALLED: &str = "select not rolsuper and not rolbypassrls and not exists (select 1 from pg_catalog.pg_class c \
-    where c.relnamespace = to_regnamespace('public') and c.relrowsecurity and pg_has_role(c.relowner, 'usage')) as value \
-    from pg_catalog.pg_roles where rolname = current_user";
 
 /// `name=value` of each setting that breaks the promise that a 2xx is on disk.
 pub async fn dangers(conn: &mut impl Connected) -> QueryResult<Vec<String>> {

@@ -4,8 +4,16 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::safety::IS_WALLED;
-use super::{Fault, connect};
+use super::Fault;
+use super::fault::describe;
+
+/// … and nothing kept is used when the last one was sent longer ago.
+pub const TRUSTED_MS: u64 = 700;
+
+/// Whether row-level security holds for this connection: its role neither stands above it nor owns the tables.
+pub(super) const IS_WALLED: &str = "select not rolsuper and not rolbypassrls and not exists (select 1 from pg_catalog.pg_class c \
+    where c.relnamespace = to_regnamespace('public') and c.relrowsecurity and pg_has_role(c.relowner, 'usage')) as value \
+    from pg_catalog.pg_roles where rolname = current_user";
 
 /// The role that the service works as: it owns nothing, and row-level security holds for it.
 pub const APPLICATION: &str = "ict_index_app";
@@ -96,7 +104,7 @@ impl DbSettings {
             statement_timeout_ms: 30_000,
             lock_timeout_ms: 450,
             checkout_timeout_ms: 500,
-            changes_trusted_ms: super::changes::TRUSTED_MS,
+            changes_trusted_ms: TRUSTED_MS,
             max_connection_age: Duration::from_secs(1800),
             replica_url: None,
             as_owner: false,
@@ -139,7 +147,7 @@ impl Setup {
     pub async fn apply(&self, client: &Client) -> Result<(), Fault> {
         let text = if self.walled { format!("{}; {IS_WALLED}", self.text) } else { self.text.clone() };
         let rows = client.simple_query(&text).await.map_err(|error| {
-            Fault::Unavailable(format!("a connection cannot be set up: {}", connect::told(&error)))
+            Fault::Unavailable(format!("a connection cannot be set up: {}", describe(&error)))
         })?;
         let walled = rows.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row.get(0) == Some("t")),

@@ -12,7 +12,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use super::{Code, Problem};
-use crate::db::{AdmissionControl, Caller, Limits, Permit, Refused};
+use crate::db::{AdmissionControl, Caller, Limits, Permit};
 
 /// MiB of results that are kept.
 const MIB: u64 = 128;
@@ -100,7 +100,7 @@ impl Computed {
             // Everybody asks in their own name: who waits for a share of theirs keeps nobody else waiting.
             let permit = tokio::select! {
                 () = made => continue,
-                permit = self.permits.admit(caller.clone()) => permit.map_err(rejected)?,
+                permit = self.permits.admit(caller.clone()) => permit?,
             };
             // Somebody else may have begun meanwhile, with a permit of their own.
             let Ok(mut running) = slot.running.try_lock() else { continue };
@@ -130,7 +130,7 @@ impl Computed {
 
     /// A permit to compute, for work that runs elsewhere.
     pub async fn permit(&self, caller: &Caller) -> Result<crate::db::Permit, Problem> {
-        self.permits.admit(caller).await.map_err(rejected)
+        self.permits.admit(caller).await.map_err(Problem::from)
     }
 
     /// (computations that hold a permit, callers that do, computations that wait)
@@ -149,7 +149,7 @@ impl Computed {
         tokio::spawn(async move {
             let permit = tokio::select! {
                 () = cancelled.cancelled() => return Err(departed()),
-                permit = permits.admit(caller) => permit.map_err(rejected)?,
+                permit = permits.admit(caller) => permit?,
             };
             begin(permit, cancelled, work).await.map_err(ended_early)
         })
@@ -233,13 +233,6 @@ impl Flight<'_> {
 impl Slot {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
         self.flight.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn rejected(refused: Refused) -> Problem {
-    match refused {
-        Refused::All => Problem::new(Code::Unavailable).retry_after(2),
-        Refused::Share => Problem::share_used_up(),
     }
 }
 

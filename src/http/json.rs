@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::bodies::{Body, BodyMemory, Claim};
+use super::json_text::normalised;
 use super::offload::Offload;
 use super::{Code, Msg, Problem, Violations, serde_text};
-use crate::values::nfc;
 
 /// Largest body of an ordinary request.
 const MOST_BYTES: usize = 256 * 1024;
@@ -165,94 +165,6 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-/// NFC, and no NUL: PostgreSQL cannot hold one.
-fn normalised(text: &str) -> Result<String, Problem> {
-    if text.contains('\0') || holds_escaped_nul(text) {
-        return Err(Problem::with(
-            Code::InvalidText,
-            Msg::fixed("Ký tự NUL không được phép.", "The character NUL is not allowed."),
-        ));
-    }
-    refuse_private_keys(text)?;
-    Ok(nfc(&compose_escapes(text)))
-}
-
-/// Under such a member serde_json hands numbers and raw JSON over: a string in it would be taken for a number of any spelling.
-const PRIVATE_KEYS: &str = "$serde_json::private::";
-
-/// Refuses the names that the JSON library keeps for itself, however they are escaped.
-pub(super) fn refuse_private_keys(text: &str) -> Result<(), Problem> {
-    let escaped = || text.contains("\\u") && ascii_unescaped(text).contains(PRIVATE_KEYS);
-    if text.contains(PRIVATE_KEYS) || escaped() {
-        let detail = msg!("Không dùng tên `{PRIVATE_KEYS}`.", "The name `{PRIVATE_KEYS}` is not allowed.");
-        return Err(Problem::at(Code::UnknownField, "", detail));
-    }
-    Ok(())
-}
-
-/// The text with escaped ASCII characters written out: to search in, not to parse.
-fn ascii_unescaped(text: &str) -> String {
-    let mut parts = text.split("\\u");
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let code =
-            part.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok()).filter(|code| *code < 0x80);
-        match code.and_then(char::from_u32) {
-            Some(c) => {
-                out.push(c);
-                out.push_str(part.get(4..).unwrap_or_default());
-            }
-            None => out.push_str(part),
-        }
-    }
-    out
-}
-
-fn holds_escaped_nul(text: &str) -> bool {
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        if escaped && c == 'u' && text.get(at + 1..at + 5) == Some("0000") {
-            return true;
-        }
-        escaped = c == '\\' && !escaped;
-    }
-    false
-}
-
-/// Letters and marks sent as escapes are written out, so that composition sees them however they were sent. Quotes, backslashes
-/// and control characters stay escaped.
-fn compose_escapes(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.contains("\\u") {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        out.push_str(before);
-        let decoded = escape
-            .strip_prefix("\\u")
-            .and_then(|hex| hex.get(..4))
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-            .and_then(char::from_u32)
-            .filter(|c| c.is_ascii_alphanumeric() || (*c as u32) >= 0x80);
-        let taken = match decoded {
-            Some(mark) => {
-                out.push(mark);
-                6
-            }
-            None => {
-                let len = escape.chars().take(2).map(char::len_utf8).sum();
-                out.push_str(escape.get(..len).unwrap_or(escape));
-                len
-            }
-        };
-        rest = escape.get(taken..).unwrap_or_default();
-    }
-    out.push_str(rest);
-    out.into()
-}
-
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
@@ -310,85 +222,5 @@ fn syntax_problem(pointer: &str, error: &serde_json::Error) -> Problem {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde::Deserialize;
-
-    use super::*;
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Body {
-        name: String,
-        #[serde(default)]
-        parts: Vec<Part>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Part {
-        #[allow(dead_code)]
-        n: u32,
-    }
-
-    fn fault(text: &str) -> (Code, String) {
-        let problem = parse::<Body>(text.as_bytes()).unwrap_err();
-        (problem.code, problem.errors.first().map(|e| e.pointer.clone()).unwrap_or_default())
-    }
-
-    #[test]
-    fn each_fault_has_its_code_and_place() {
-        assert_eq!(fault(r#"{"name":"a","nom":1}"#), (Code::UnknownField, "/nom".into()));
-        assert_eq!(fault(r#"{"parts":[]}"#), (Code::MissingField, "/name".into()));
-        assert_eq!(fault(r#"{"name":"a","name":"b"}"#), (Code::DuplicateField, "/name".into()));
-        assert_eq!(fault(r#"{"name":"a","parts":[{"n":"1"}]}"#), (Code::WrongType, "/parts/0/n".into()));
-        assert_eq!(
-            fault(r#"{"name":"a","parts":[{"n":1,"m":2}]}"#),
-            (Code::UnknownField, "/parts/0/m".into())
-        );
-        assert_eq!(fault(r#"["a", []]"#).0, Code::WrongType);
-        assert_eq!(fault(r#"{"name":"#).0, Code::MalformedBody);
-        assert_eq!(fault(r#"{"name":"a"} x"#).0, Code::MalformedBody);
-        assert_eq!(fault("{\"name\":\"\\u0000\"}").0, Code::InvalidText);
-        assert_eq!(parse::<Body>(b"{\"name\":\"\xff\"}").unwrap_err().code, Code::MalformedBody);
-    }
-
-    #[test]
-    fn names_that_the_json_library_keeps_for_itself_are_refused() {
-        for name in [
-            "$serde_json::private::Number",
-            "$serde_json::private::RawValue",
-            "\\u0024serde_json::private::Number",
-            "$serde_json::\\u0070rivate::Number",
-            "\\u0024\\u0073erde_json\\u003a\\u003aprivate::RawValue",
-        ] {
-            let text = format!(r#"{{"name": {{"{name}": "1"}}}}"#);
-            assert_eq!(
-                parse::<serde_json::Value>(text.as_bytes()).unwrap_err().code,
-                Code::UnknownField,
-                "{name}"
-            );
-        }
-        assert!(parse::<serde_json::Value>(br#"{"name": "private::Number \u0024"}"#).is_ok());
-    }
-
-    #[test]
-    fn text_is_composed_however_it_was_sent() {
-        let plain: Body = parse("{\"name\":\"Ho\u{0061}\u{0300}\"}".as_bytes()).unwrap();
-        assert_eq!(plain.name, "Ho\u{00e0}");
-        assert!(plain.parts.is_empty());
-        let escaped: Body = parse(br#"{"name":"Hoa\u0300"}"#).unwrap();
-        assert_eq!(escaped.name, "Ho\u{00e0}");
-        for text in [
-            r#"{"name":"Vi\u00ea\u0323t"}"#,
-            "{\"name\":\"Vi\u{ea}\\u0323t\"}",
-            r#"{"name":"V\u0069\u0065\u0302\u0323t"}"#,
-        ] {
-            let read: Body = parse(text.as_bytes()).unwrap();
-            assert_eq!(read.name, "Vi\u{1ec7}t", "{text}");
-        }
-        let quoted: Body = parse(br#"{"name":"\u0022\u005c\ud83d\ude00"}"#).unwrap();
-        assert_eq!(quoted.name, "\"\\\u{1f600}");
-        let backslash: Body = parse(br#"{"name":"a\\u0000b\n"}"#).unwrap();
-        assert_eq!(backslash.name, "a\\u0000b\n");
-    }
-}
+#[path = "json_tests.rs"]
+mod tests;

@@ -19,6 +19,7 @@ mod extended;
 pub mod file;
 pub mod idempotency;
 pub mod json;
+mod json_text;
 pub mod listing;
 pub mod locale;
 pub mod methods;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{Code, Locale, Msg};
-use crate::db::Fault;
+use crate::db::{Fault, Refused};
 
 /// Errors listed in one answer at the most; `error_count` says how many there are in all.
 pub(super) const MOST_ERRORS: usize = 100;
@@ -80,15 +80,6 @@ impl Problem {
 
     pub fn retry_after(self, seconds: u64) -> Self {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
-    }
-
-    /// The caller alone has as much under way as it may, so that others find room.
-    pub fn share_used_up() -> Self {
-        let detail = Msg::fixed(
-            "Tài khoản (hoặc địa chỉ) này đang có quá nhiều yêu cầu cùng lúc: hãy chờ các yêu cầu trước hoàn thành rồi thử lại.",
-            "This account (or address) has too many requests under way at once: wait for the earlier ones, then try again.",
-        );
-        Self::with(Code::Unavailable, detail).retry_after(1)
     }
 
     pub fn unauthenticated(code: Code) -> Self {
@@ -232,6 +223,12 @@ impl ResponseError for Problem {
     }
 }
 
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        Fault::from(refused).into()
+    }
+}
+
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         match fault {
@@ -241,11 +238,20 @@ impl From<Fault> for Problem {
                 Self { internal: Some(why), ..Self::new(Code::Unavailable) }.retry_after(1)
             }
             Fault::Overloaded => Self::new(Code::Unavailable).retry_after(1),
-            Fault::ShareUsedUp => Self::share_used_up(),
+            Fault::ShareUsedUp => share_used_up(),
             Fault::BadValue(why) => Self { internal: Some(why), ..Self::new(Code::ValueOutOfRange) },
             Fault::Internal(why) => Self::internal(why),
         }
     }
+}
+
+/// The caller alone has as much under way as it may, so that others find room.
+fn share_used_up() -> Problem {
+    let detail = Msg::fixed(
+        "Tài khoản (hoặc địa chỉ) này đang có quá nhiều yêu cầu cùng lúc: hãy chờ các yêu cầu trước hoàn thành rồi thử lại.",
+        "This account (or address) has too many requests under way at once: wait for the earlier ones, then try again.",
+    );
+    Problem::with(Code::Unavailable, detail).retry_after(1)
 }
 
 /// A race that the checks before the write did not see: the constraint is the last word.

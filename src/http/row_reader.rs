@@ -219,7 +219,7 @@ fn refuse_utf16(start: &[u8]) -> Result<(), Problem> {
 fn object<T: FlatRow>(line: &[u8]) -> Result<T, Problem> {
     let plain = line.is_ascii() && line.first() == Some(&b'{') && !line.contains(&b'\\');
     if plain && line.contains(&b'$') {
-        body::refuse_private_keys(std::str::from_utf8(line).unwrap_or_default())?;
+        super::json_text::refuse_private_keys(std::str::from_utf8(line).unwrap_or_default())?;
     }
     if plain && let Some(row) = T::of_plain(line) {
         return Ok(row);

@@ -13,7 +13,7 @@ use super::rank::places;
 use super::readings::{Reading, read};
 use super::tree::{Group, Item, Leaf, Tree};
 use super::validate::validate;
-use super::work::Cancelled;
+use super::work::{Cancelled, TooMuchWork, count, within};
 
 /// Why nothing was computed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -235,5 +235,17 @@ fn held_cell(
 pub fn put<T>(list: &mut [T], index: usize, value: T) {
     if let Some(place) = list.get_mut(index) {
         *place = value;
+    }
+}
+
+impl Run {
+    /// Scores of one scoring: units × nodes.
+    pub fn scores_each(&self) -> u64 {
+        count(self.units.len()).saturating_mul(count(self.tree.len()))
+    }
+
+    /// Whether so many scorings of the whole run are within [`MAX_SCORED`].
+    pub fn affords(&self, scorings: usize) -> Result<(), TooMuchWork> {
+        within(self.scores_each().saturating_mul(count(scorings)))
     }
 }

@@ -1,7 +1,5 @@
 //! How much is computed for one answer: bounded before it begins, and given up when nobody waits for it any more.
 
-use super::score::Run;
-
 /// Scores that may be computed exactly for one answer, over all scorings that it takes: some ten seconds of one processor. 300 units at
 /// 100 indicators and their groups, without each indicator in turn, are 4 million.
 pub const MAX_SCORED: u64 = 6_000_000;
@@ -33,18 +31,6 @@ impl<'a> Cancellation<'a> {
     /// Before each step.
     pub fn check(&self) -> Result<(), Cancelled> {
         if (self.0)() { Err(Cancelled) } else { Ok(()) }
-    }
-}
-
-impl Run {
-    /// Scores of one scoring: units × nodes.
-    pub fn scores_each(&self) -> u64 {
-        count(self.units.len()).saturating_mul(count(self.tree.len()))
-    }
-
-    /// Whether so many scorings of the whole run are within [`MAX_SCORED`].
-    pub fn affords(&self, scorings: usize) -> Result<(), TooMuchWork> {
-        within(self.scores_each().saturating_mul(count(scorings)))
     }
 }
 

@@ -1,0 +1,162 @@
+//! Machine clients on the wire.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::client_model::ClientRow;
+use super::rules::SECRET_OVERLAP_SECONDS;
+use crate::auth::ClientScope;
+use crate::http::csv::CsvRow;
+use crate::http::{Check, Code, Msg, Violations};
+
+/// A machine client.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Client {
+    #[schema(example = "portal")]
+    pub client_id: String,
+    pub name: String,
+    #[schema(value_type = Vec<ClientScope>)]
+    pub scopes: Vec<String>,
+    pub disabled: bool,
+    pub version: i32,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl From<ClientRow> for Client {
+    fn from(row: ClientRow) -> Self {
+        Self {
+            client_id: row.client_id,
+            name: row.name,
+            scopes: row.scopes,
+            disabled: row.disabled_at.is_some(),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        }
+    }
+}
+
+impl CsvRow for Client {
+    const COLUMNS: &'static [&'static str] =
+        &["client_id", "name", "scopes", "disabled", "version", "created_at", "updated_at"];
+}
+
+/// A client with its new secret. The secret is shown once: a repeated request with the same key shows null.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClientWithSecret {
+    #[serde(flatten)]
+    pub client: Client,
+    pub client_secret: Option<String>,
+    /// Until when the secrets before it still work; null when none of them does.
+    pub old_secret_valid_until: Option<DateTime<Utc>>,
+}
+
+/// A new machine client.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewClient {
+    #[schema(example = "lgsp", pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]*$", min_length = 1, max_length = 64)]
+    pub(super) client_id: String,
+    #[schema(example = "Trục liên thông của tỉnh", min_length = 1, max_length = 200)]
+    pub(super) name: String,
+    #[schema(min_items = 1)]
+    pub(super) scopes: Vec<ClientScope>,
+}
+
+impl Check for NewClient {
+    fn check(&self, faults: &mut Violations) {
+        faults.code("/client_id", &self.client_id);
+        faults.name("/name", self.name.trim(), 1, 200);
+        check_scopes(faults, &self.scopes);
+    }
+}
+
+fn check_scopes(faults: &mut Violations, scopes: &[ClientScope]) {
+    if scopes.is_empty() {
+        faults.add(
+            Code::Required,
+            "/scopes",
+            Msg::fixed("Cần ít nhất một phạm vi.", "At least one scope is needed."),
+        );
+    }
+    for (i, scope) in scopes.iter().enumerate() {
+        if scopes.iter().take(i).any(|earlier| earlier == scope) {
+            faults.add(Code::DuplicateEntry, format!("/scopes/{i}"), Code::DuplicateEntry.title());
+        }
+    }
+}
+
+/// Changes of a client: what is absent stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ClientPatch {
+    #[schema(min_length = 1, max_length = 200)]
+    pub(super) name: Option<String>,
+    #[schema(min_items = 1)]
+    pub(super) scopes: Option<Vec<ClientScope>>,
+    pub(super) disabled: Option<bool>,
+}
+
+impl Check for ClientPatch {
+    fn check(&self, faults: &mut Violations) {
+        if let Some(name) = &self.name {
+            faults.name("/name", name.trim(), 1, 200);
+        }
+        if let Some(scopes) = &self.scopes {
+            check_scopes(faults, scopes);
+        }
+    }
+}
+
+impl ClientPatch {
+    pub(super) fn apply(self, row: &ClientRow, now: DateTime<Utc>) -> ClientRow {
+        let mut new = row.clone();
+        if let Some(name) = self.name {
+            new.name = name.trim().to_owned();
+        }
+        if let Some(scopes) = self.scopes {
+            new.scopes = names(&scopes);
+        }
+        match self.disabled {
+            Some(true) => new.disabled_at = row.disabled_at.or(Some(now)),
+            Some(false) => new.disabled_at = None,
+            None => {}
+        }
+        new
+    }
+}
+
+/// How a new secret takes over from those before it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecretRotation {
+    /// Seconds that older secrets still work. 0, for a secret that somebody else knows: they and every token of the client end at once.
+    #[serde(default = "longest_overlap")]
+    #[schema(default = 86400, minimum = 0, maximum = 86400)]
+    pub(super) overlap_seconds: u32,
+}
+
+const fn longest_overlap() -> u32 {
+    SECRET_OVERLAP_SECONDS
+}
+
+impl Default for SecretRotation {
+    fn default() -> Self {
+        Self { overlap_seconds: SECRET_OVERLAP_SECONDS }
+    }
+}
+
+impl Check for SecretRotation {
+    fn check(&self, faults: &mut Violations) {
+        if self.overlap_seconds > SECRET_OVERLAP_SECONDS {
+            let detail = Msg::fixed("Từ 0 đến 86400 giây.", "From 0 to 86400 seconds.");
+            faults.add(Code::NumberOutOfRange, "/overlap_seconds", detail);
+        }
+    }
+}
+
+pub(super) fn names(scopes: &[ClientScope]) -> Vec<String> {
+    scopes.iter().map(|s| s.as_str().to_owned()).collect()
+}
