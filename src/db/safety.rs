@@ -12,7 +12,7 @@ use super::{APPLICATION, Connected, Fault, connect, migrations, sql};
 const CONNECTING: Duration = Duration::from_secs(2);
 
 /// Whether row-level security holds for this connection: its role neither stands above it nor owns the tables.
-pub(super) const IS_WALLED: &str = "select not rolsuper and not rolbypassrls and not exists (select 1 from pg_catalog.pg_class c \
+pub(super) const RLS_HOLDS: &str = "select not rolsuper and not rolbypassrls and not exists (select 1 from pg_catalog.pg_class c \
     where c.relnamespace = to_regnamespace('public') and c.relrowsecurity and pg_has_role(c.relowner, 'usage')) as value \
     from pg_catalog.pg_roles where rolname = current_user";
 
@@ -32,13 +32,13 @@ pub async fn may_write(conn: &mut impl Connected) -> QueryResult<bool> {
         .await
 }
 
-/// As `IS_WALLED`.
+/// As `RLS_HOLDS`.
 pub async fn is_walled(conn: &mut impl Connected) -> QueryResult<bool> {
-    sql(IS_WALLED).value(conn).await
+    sql(RLS_HOLDS).value(conn).await
 }
 
 /// Relations that the application may read although no row-level security can hold on them: a partition (only its parent's policies
-/// are asked), and a view with its owner's rights that nobody listed in `table_privileges`.
+/// are checked), and a view with its owner's rights that is not listed in `table_privileges`.
 pub async fn unguarded(conn: &mut impl Connected) -> QueryResult<Vec<String>> {
     sql("select c.relname::text as value from pg_catalog.pg_class c \
          where c.relnamespace = to_regnamespace('public') and has_table_privilege($1, c.oid, 'select') \
@@ -108,7 +108,7 @@ pub(super) async fn inspect(target: &Target, setup: &Setup) -> Result<Inspection
     Ok(Inspection { dangers: dangers(&mut conn).await?, meanings, schema })
 }
 
-/// Whether the migration that makes the application's role was applied. Anybody may read this.
+/// Whether the migration that makes the application's role was applied. Any login may read this.
 async fn has_roles(conn: &mut impl Connected) -> QueryResult<bool> {
     sql("select exists (select 1 from pg_catalog.pg_proc where proname = 'grant_service_roles' \
          and pronamespace = pg_catalog.to_regnamespace('public')) as value")

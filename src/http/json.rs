@@ -177,7 +177,7 @@ fn normalised(text: &str) -> Result<String, Problem> {
     Ok(nfc(&compose_escapes(text)))
 }
 
-/// Under such a member serde_json hands numbers and raw JSON over: a string in it would be taken for a number of any spelling.
+/// Under such a member serde_json hands numbers and raw JSON over: it would parse a string in it as a number of any spelling.
 const PRIVATE_KEYS: &str = "$serde_json::private::";
 
 /// Refuses the names that the JSON library keeps for itself, however they are escaped.
