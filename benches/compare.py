@@ -26,7 +26,7 @@ Measure = Callable[[int], float]
 
 
 class Contender:
-    """One binary: an instance as shipped, one that keeps no answers, and what each line asks of them."""
+    """One binary: an instance as shipped, one that keeps no answers, and what each line requests of them."""
 
     def __init__(self, stack: ExitStack, binary: Path, database: Database, plan: Plan, name: str):
         self.database, self.plan = database, plan
@@ -83,7 +83,7 @@ def _rate(figures: load.Figures) -> float:
 
 
 def in_turns(base: Measure, head: Measure, rounds: int, seconds: int) -> tuple[list[float], list[float]]:
-    """Rates of both, after one run to warm up; who goes first changes with the round, so that a drift of the machine favours nobody."""
+    """Rates of both, after one run to warm up; who goes first changes with the round, so that a drift of the machine favours neither."""
     base(1), head(1)
     of_base, of_head = [], []
     for number in range(rounds):

@@ -14,7 +14,7 @@
 \setenv ICT_INDEX_SECRETS :secrets
 \set owner_password `cat "$ICT_INDEX_SECRETS/owner_password"`
 \set service_password `cat "$ICT_INDEX_SECRETS/service_password"`
--- An empty one would let nobody in, or anybody.
+-- An empty one would let no login in, or every one.
 select length(:'owner_password') >= 12 and length(:'service_password') >= 12 as passwords_are_there \gset
 \if :passwords_are_there
 \else
@@ -22,7 +22,7 @@ select length(:'owner_password') >= 12 and length(:'service_password') >= 12 as 
   select 1 / 0 as passwords_are_missing;
 \endif
 
--- Statements with passwords are nobody's to read in the server's log.
+-- Statements with passwords must not be readable in the server's log.
 set log_statement = 'none';
 set log_min_duration_statement = -1;
 set log_min_error_statement = 'panic';

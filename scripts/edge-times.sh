@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make edge-times`: what the largest requests do to memory and to those who ask `/readyz` meanwhile.
+# `make edge-times`: what the largest requests do to memory and to probes of `/readyz` meanwhile.
 # Starts a service of its own (SERVICE=... names a binary; otherwise the debug build, whose times say little). Arguments go to edge_times.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The largest requests that anybody can send: what they do to the service's memory, and to those who ask /readyz meanwhile.
+"""The largest requests that a client can send: what they do to the service's memory, and to probes of /readyz meanwhile.
 
     edge_times.py URL --pid PID [--seconds 4] [--only description,parameters]
 
-Each load runs for some seconds while one connection asks /readyz every 5 ms. Fails when one of a hundred of those takes longer than 50 ms, when one is not answered
+Each load runs for some seconds while one connection probes /readyz every 5 ms. Fails when one of a hundred of those takes longer than 50 ms, when one is not answered
 200, or when the service takes more than 512 MiB (RSS).
 """
 
@@ -99,7 +99,7 @@ def load_all(target: Target, connections: int, load, what: bytes, end: float, co
 
 
 async def probe(target: Target, end: float) -> tuple[list[float], float]:
-    """Milliseconds of each /readyz, and the most memory that was seen."""
+    """Milliseconds of each /readyz, and the highest memory measured."""
     reader, writer = await target.connect()
     times, most = [], 0.0
     while time.monotonic() < end:

@@ -17,7 +17,7 @@ need haproxy /usr/sbin/haproxy haproxy
 need ip /usr/sbin/ip iproute2
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 if ((${#missing[@]})); then
-  # Debian's packages would at once start servers of their own, and a cluster on port 5432, which nobody asked for here.
+  # Debian's packages would at once start servers of their own, and a cluster on port 5432, which is not wanted here.
   drop_in=/etc/postgresql-common/createcluster.d/ict-index.conf policy=/usr/sbin/policy-rc.d
   echo 'create_main_cluster = false' | install -D -m 644 /dev/stdin "$drop_in"
   cleanup="rm -f '$drop_in'"

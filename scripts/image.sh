@@ -41,7 +41,7 @@ choose_engine() {
       not_tried "podman-compose cannot be installed from PyPI"
     fi
   fi
-  # No systemd and no cgroups v2 are asked for, and no limit above what this process may set.
+  # No systemd and no cgroups v2 are required, and no limit above what this process may set.
   export CONTAINERS_CONF=$place/containers.conf
   cat >"$CONTAINERS_CONF" <<END
 [engine]
@@ -160,7 +160,7 @@ until_healthy() {
   die "$service does not get healthy ($waited s)"
 }
 
-# What the compose file promises of every container, asked of the container itself.
+# What the compose file promises of every container, checked in the container itself.
 is_hardened() {
   local service=$1 user=$2 id status
   id=$(container "$service")
@@ -212,7 +212,7 @@ run_compose() {
   say "the commands that the file's header and docs/operations.md name"
   local admin
   admin=$(sed -n 's/^# *docker compose run --rm \([a-z-]*\) user add --help.*/\1/p' docker-compose.yml)
-  # Docker takes the profile of a service that is named; podman-compose has to be told. It has the service's name.
+  # Docker takes the profile of a service that is named; podman-compose needs it named. It has the service's name.
   "${compose[@]}" --profile "${admin:-ict-index}" run --rm --no-deps "${admin:-ict-index}" user add --help 2>/dev/null | grep -- '--role' >/dev/null || die "the command for the first account does not run"
 
   say "an orderly end"

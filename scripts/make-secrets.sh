@@ -16,7 +16,7 @@ random() { head -c "$1" /dev/urandom | base64 -w 0; }
 # make NAME CONTENT: whole or not at all, so that an interrupted run leaves no half secret.
 make() {
   if [[ -e secrets/$1 ]]; then echo "secrets/$1 exists"; return; fi
-  # A new file that nobody has laid there, and nothing in the place of what another run has made meanwhile.
+  # A new file that no other user has put there, and nothing in the place of what another run has made meanwhile.
   local new
   new=$(mktemp "secrets/.$1.XXXXXXXXXX")
   printf '%s' "$2" >"$new"
@@ -35,5 +35,5 @@ key_file() {
     "$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')" "$(random 32)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"
 }
 make token_keys "$(key_file)"
-# Encrypts the secrets of second factors: whoever loses it resets every second factor. Back it up, apart from the database.
+# Encrypts the secrets of second factors: when it is lost, every second factor has to be reset. Back it up, apart from the database.
 make second_factor_keys "$(key_file)"

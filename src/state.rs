@@ -34,7 +34,7 @@ struct Inner {
     computed: Computed,
     bodies: BodyMemory,
     offload: Offload,
-    /// Paths whose answers the response cache keeps, and what their operations ask of a caller.
+    /// Paths whose answers the response cache keeps, and the permissions that their operations require.
     response_cached: Box<[(Box<str>, Permission)]>,
     metrics_apart: AtomicBool,
     stopping: AtomicBool,
@@ -92,7 +92,7 @@ impl State {
         &self.inner.passwords
     }
 
-    /// Said once, before serving (`serve` always does). Otherwise nobody needs a second factor and nobody can enrol one.
+    /// Said once, before serving (`serve` always does). Otherwise no user needs a second factor and none can enrol one.
     pub fn apply_second_factor(&self, second_factor: SecondFactor) {
         let _ = self.inner.second_factor.set(second_factor);
     }
@@ -120,7 +120,7 @@ impl State {
         self.inner.trusted_proxies.get_or_init(TrustedProxies::default).client_of(request)
     }
 
-    /// Whose identities are accepted beside the service's own; said once, before serving. Otherwise: nobody's.
+    /// Whose identities are accepted in addition to the service's own; set once, before serving. Otherwise: none.
     pub fn accept_identities_of(&self, provider: Oidc) {
         let _ = self.inner.identity_provider.set(provider);
     }
@@ -154,7 +154,7 @@ impl State {
         &self.inner.offload
     }
 
-    /// What a caller needs for the kept answers of this path; `None`: its operation did not opt into the response cache.
+    /// What a caller needs for the cached answers of this path; `None`: its operation did not opt into the response cache.
     pub fn response_cached(&self, path: &str) -> Option<Permission> {
         self.inner
             .response_cached

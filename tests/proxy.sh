@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Two instances behind HAProxy, with the configuration of docs/scaling.md: within a second after a write both answer the new figure, and
-# none the old one afterwards. Beside a service that `make run` serves, or the one that ICT_INDEX_URL, DATABASE_URL, TOKEN_KEY_FILE,
+# none the old one afterwards. Next to a service that `make run` serves, or the one that ICT_INDEX_URL, DATABASE_URL, TOKEN_KEY_FILE,
 # DEMO_PASSWORD and SERVICE (its binary) name, as `make test-scripts` does; needs haproxy and python3.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -50,7 +50,7 @@ class Plan:
 
 
 def prepare(server: Server, binary: Path, rows: int, suffix: str = "") -> tuple[Database, Plan]:
-    """The database of that many rows: as an earlier run left it, or new. `suffix` tells databases of several binaries apart."""
+    """The database of that many rows: as an earlier run left it, or new. `suffix` distinguishes databases of several binaries."""
     plan, name = Plan(rows), f"bench_{rows}{suffix}"
     run(SCRIPT, "create", PLACE, name)
     database = Database(server, name)

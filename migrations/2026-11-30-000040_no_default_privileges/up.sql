@@ -1,4 +1,4 @@
--- Nothing is granted by default: a new table, partition or view was the application's before anybody had put it under a policy.
+-- Nothing is granted by default: a new table, partition or view was the application's before any migration had put it under a policy.
 insert into table_privileges (relation, application, reading) values
     ('reported_dossier_history', 'select', 'select'),
     ('reported_dossiers', 'select', 'select'),
@@ -38,7 +38,7 @@ begin
     end;
     grant usage on schema public to ict_index_app, ict_index_read;
     -- A partition has no policies of its own: it is reached by its parent alone. A view has its owner's rights unless it says
-    -- otherwise: it is listed, or nobody's.
+    -- otherwise: it is listed, or not granted.
     for relation in
         select c.oid::regclass as name,
             case when c.relispartition then '' else coalesce(p.application, case
@@ -61,7 +61,7 @@ begin
     end loop;
     -- For numbers that are taken before their rows are written.
     grant usage on all sequences in schema public to ict_index_app;
-    -- What is made later is nobody's until a migration has put it under a policy and called this again.
+    -- What is made later is not granted until a migration has put it under a policy and called this again.
     alter default privileges in schema public revoke all on sequences from ict_index_app, ict_index_read;
     alter default privileges in schema public revoke all on tables from ict_index_app, ict_index_read;
 end

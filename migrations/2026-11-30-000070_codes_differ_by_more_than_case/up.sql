@@ -1,4 +1,4 @@
--- `so-yt` beside `SO-YT`, or `Admin` beside `admin`, would be taken for one another. Fails where there are two such already: the
+-- `so-yt` next to `SO-YT`, or `Admin` next to `admin`, would be mistaken for one another. Fails where there are two such already: the
 -- message names them, and one of them has to be renamed first.
 create unique index agencies_folded_code_key on agencies (lower(code));
 create unique index clients_folded_id_key on clients (lower(client_id));

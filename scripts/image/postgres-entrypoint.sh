@@ -6,7 +6,7 @@ if [[ ! -s $PGDATA/PG_VERSION ]]; then
   # shellcheck disable=SC2086
   initdb -D "$PGDATA" -U "$user" --pwfile="$POSTGRES_PASSWORD_FILE" --auth-local=trust --auth-host=scram-sha-256 ${POSTGRES_INITDB_ARGS:-}
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
-  # On the socket alone: nobody else is served before the scripts have run.
+  # On the socket alone: no other client is served before the scripts have run.
   pg_ctl -D "$PGDATA" -o "-c listen_addresses= -c unix_socket_directories=/tmp" -w start
   run() { psql -X -q -v ON_ERROR_STOP=1 -h /tmp -U "$user" "$@"; }
   [[ $database == postgres ]] || run -d postgres -c "create database \"$database\""

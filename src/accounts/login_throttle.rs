@@ -19,7 +19,7 @@ const ACCOUNT_AND_ORIGIN_BUDGET: i32 = 10;
 /// Failures of one address whatever the account, against guessing names.
 const ADDRESS_BUDGET: i32 = 600;
 const WINDOW_MINUTES: i64 = 10;
-/// Failures of one account over all addresses (NIST SP 800-63B-4, 3.2.2); an origin it is known from has one of its own beside it.
+/// Failures of one account over all addresses (NIST SP 800-63B-4, 3.2.2); an origin it is known from has a budget of its own in addition.
 const ACCOUNT_BUDGET: i32 = 100;
 const ACCOUNT_WINDOW_HOURS: i64 = 24;
 /// How long an address stays known after a login.
@@ -57,7 +57,7 @@ impl Credential {
 #[derive(Clone, Debug)]
 pub enum Origin {
     Address(ClientAddress),
-    /// Of somebody who is logged in: known, whatever others do elsewhere.
+    /// Of a user who is logged in: known, whatever other callers do elsewhere.
     Session(Uuid),
 }
 

@@ -1,4 +1,4 @@
-//! A password that somebody chose, on its way into the database.
+//! A password that a user or an administrator chose, on its way into the database.
 
 use super::rules::guessable_password;
 use crate::auth::Passwords;

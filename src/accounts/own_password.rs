@@ -84,7 +84,7 @@ pub async fn change_password(
         .await
 }
 
-/// Guesses are counted by session: whoever holds a token guesses no more than others do, and nobody else closes this to its user.
+/// Guesses are counted by session: the holder of a token gets no more guesses than other callers, and no other caller can lock the user out of this.
 pub(super) async fn require_current_password(
     access: &Access<OwnAccount>,
     state: &State,

@@ -34,9 +34,9 @@ impl CsvRow for Session {
 }
 
 impl Session {
-    fn of(row: SessionRow, asking: Option<Uuid>) -> Self {
+    fn of(row: SessionRow, requesting: Option<Uuid>) -> Self {
         Self {
-            current: Some(row.id) == asking,
+            current: Some(row.id) == requesting,
             id: row.id,
             started_at: row.started_at,
             renewed_at: row.renewed_at,
@@ -45,7 +45,7 @@ impl Session {
     }
 }
 
-/// Whose sessions they are, by id and name, and which of them asks.
+/// Whose sessions they are, by id and name, and which of them sends the request.
 fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Option<Uuid>), Problem> {
     match access.identity() {
         Identity::User { id, username, session, .. } => Ok((*id, username, *session)),

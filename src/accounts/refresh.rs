@@ -15,7 +15,7 @@ use crate::http::request::RequestId;
 use crate::http::{Check, Code, Problem, ValidJson, Violations};
 use crate::state::State;
 
-/// What a session that renews too often is told to wait.
+/// How long a session that renews too often has to wait.
 const RETRY_SECONDS: u64 = 60;
 
 /// A refresh token.

@@ -12,14 +12,14 @@ use crate::http::{Code, Msg, Violations};
 pub const SESSION_SECONDS: i64 = 16 * 3600;
 /// A refresh token that nobody uses ends its session: four hours, longer than any meeting and shorter than a night.
 pub const IDLE_SECONDS: i64 = 4 * 3600;
-/// How long older secrets of a client work after a new one was made, at the most and unless less is asked for.
+/// How long older secrets of a client work after a new one was made, at the most and unless the caller requests less.
 pub const SECRET_OVERLAP_SECONDS: u32 = 24 * 3600;
 
 /// How long a refresh token may be used again after its first use: tabs of one client that ask side by side, and a client whose
 /// answer was lost, are told from someone with a copy by nothing but this.
 pub const REFRESH_GRACE_SECONDS: i64 = 10;
 
-/// Uses of a refresh token in its grace, after the first: tabs of one client, and repeated requests. Whoever needs more has a copy.
+/// Uses of a refresh token in its grace, after the first: tabs of one client, and repeated requests. A caller that needs more holds a copy.
 pub const MOST_FURTHER_USES: i32 = 5;
 /// Refresh tokens of a session that are not used yet: branches of tabs, and of answers that were lost.
 pub const MOST_LIVE_REFRESH_TOKENS: i64 = 20;
@@ -36,7 +36,7 @@ pub enum Renewal {
     First,
     /// Used before, a moment ago.
     Again,
-    /// Used before, a moment ago, and more often than anybody needs.
+    /// Used before, a moment ago, and more often than any client needs.
     Exhausted,
     /// Used before, and someone else holds a copy.
     Reused,

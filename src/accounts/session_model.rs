@@ -42,7 +42,7 @@ pub async fn open_session(
 async fn end_surplus(conn: &mut Conn, user: Uuid, now: DateTime<Utc>) -> QueryResult<()> {
     let stored: i64 =
         sql("select count(*) as value from sessions where user_id = $1").bind(user).value(conn).await?;
-    // A statement that deletes nothing would still tell every instance that sessions have ended.
+    // A statement that deletes nothing would still notify every instance that sessions have ended.
     if stored <= i64::from(MOST_SESSIONS) {
         return Ok(());
     }

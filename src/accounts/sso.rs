@@ -110,7 +110,7 @@ pub async fn finish_sso(
     let SsoAnswer { code, state: sealed, verifier } = body.value;
     let login = oidc.returned(&sealed, &verifier, now).map_err(|refusal| problem(&refusal, &request))?;
     let (key, origin) = (login.key(), Origin::Address(address.clone()));
-    // Held while the provider is asked, too: strangers' requests are bounded by it.
+    // Held while the provider is queried, too: it bounds the requests of strangers.
     let _permit = state.db().admit_anonymous(&address.caller())?;
     let counted = async move |conn: &mut Conn| {
         login_throttle::attempt(conn, Credential::SingleSignOn, &key, &origin, now).await

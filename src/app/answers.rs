@@ -26,7 +26,7 @@ struct Wish {
 }
 
 /// Whether this request's answer passes through here. Only operations that opted in (`x-response-cache` of their declaration) are
-/// also kept; the path is canonical by now, so the one that is compared is the one that is routed.
+/// also cached; the path is canonical by now, so the one that is compared is the one that is routed.
 pub fn concerns(request: &ServiceRequest) -> bool {
     request.method() == Method::GET && request.path().starts_with(STATISTICS)
 }
@@ -37,7 +37,7 @@ pub async fn kept(
     state: &State,
     principal: &Principal,
 ) -> Option<(Arc<Answer>, actix_web::HttpResponse)> {
-    if !may_read_kept(request, state, Some(principal)) {
+    if !may_read_cached(request, state, Some(principal)) {
         return None;
     }
     let generation = state.db().changes().figures()?;
@@ -48,7 +48,7 @@ pub async fn kept(
 }
 
 /// The request is for an operation that opted into the cache, and its caller may read what that operation answers.
-fn may_read_kept(request: &ServiceRequest, state: &State, principal: Option<&Principal>) -> bool {
+fn may_read_cached(request: &ServiceRequest, state: &State, principal: Option<&Principal>) -> bool {
     let needed = (request.method() == Method::GET).then(|| state.response_cached(request.path())).flatten();
     needed.is_some_and(|needed| principal.is_some_and(|principal| principal.holds(needed)))
 }
@@ -60,9 +60,9 @@ pub async fn through(
     state: &State,
     principal: Option<&Principal>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let wish = if may_read_kept(&request, state, principal) { Wish::of(&request) } else { None };
+    let wish = if may_read_cached(&request, state, principal) { Wish::of(&request) } else { None };
     let Some(wish) = wish else {
-        // Not kept, or conditions and formats that are the handler's to judge.
+        // Not cached, or conditions and formats that are the handler's to judge.
         let coding = Coding::negotiate(request.headers());
         return Ok(shaped(next.call(request).await?, &Preconditions::default(), coding).await.0);
     };

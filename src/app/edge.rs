@@ -188,7 +188,7 @@ fn render(response: ServiceResponse<BoxBody>, locale: Locale, request_id: &str) 
         None => return response,
     };
     if let Some(cause) = problem.internal_cause() {
-        // What is the caller's doing needs nobody's attention, however often it is sent.
+        // What is the caller's doing needs no operator's attention, however often it is sent.
         let level = if problem.code.status().is_server_error() { Level::Error } else { Level::Info };
         log::log!(target: "failure", level, request_id, code = problem.code.as_str(), cause; "request failed");
     }

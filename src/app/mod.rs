@@ -60,7 +60,7 @@ pub fn build(
         .wrap(from_fn(edge::edge))
 }
 
-/// The state of a service with these parts and this API, in which nobody needs a second factor; it listens for changes from now on.
+/// The state of a service with these parts and this API, in which no user needs a second factor; it listens for changes from now on.
 pub fn state(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<State, String> {
     state_with(db, clock, keys, passwords, Memory::default())
 }
@@ -68,7 +68,7 @@ pub fn state(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Resul
 /// MiB of memory that an operator may set.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
-    /// Of answers kept; 0: none.
+    /// Of cached answers; 0: none.
     pub answers_mib: u64,
     /// Of request bodies held at the same time.
     pub bodies_mib: usize,

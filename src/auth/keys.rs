@@ -137,7 +137,7 @@ impl TokenKeys {
     }
 }
 
-/// Writes a file that is not there yet, for its owner alone: a file or link that somebody has laid there is not written to.
+/// Writes a file that is not there yet, for its owner alone: a file or link that another user has put there is not written to.
 fn write_new(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(content)?;

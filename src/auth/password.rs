@@ -52,7 +52,7 @@ impl Passwords {
         self.work(caller, move || hash_with(cost, password.as_bytes())).await?.map_err(Fault::Internal)
     }
 
-    /// As [`Passwords::hash`], of a password that somebody chose; `None` when it is guessable. The estimate takes as long as a hash does, and
+    /// As [`Passwords::hash`], of a password that a user chose; `None` when it is guessable. The estimate takes as long as a hash does, and
     /// runs in its place.
     pub async fn hash_unless_guessable(
         &self,
@@ -125,7 +125,7 @@ mod tests {
         let (hog, other) = (Caller::named("address:10.0.0.1"), Caller::named("address:10.0.0.2"));
         let running: Vec<_> = std::iter::from_fn(|| passwords.running.try_admit(&hog).ok()).collect();
         let mut waiting: Vec<_> = (0..200).map(|_| Box::pin(passwords.verify(&hog, "x", None))).collect();
-        waiting.retain_mut(|asked| match asked.now_or_never() {
+        waiting.retain_mut(|queued| match queued.now_or_never() {
             Some(refused) => {
                 assert!(matches!(refused, Err(Fault::ShareUsedUp)));
                 false

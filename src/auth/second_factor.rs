@@ -45,7 +45,7 @@ impl SecondFactor {
         self.policy
     }
 
-    /// Whether anybody can enrol.
+    /// Whether users can enrol.
     pub fn is_available(&self) -> bool {
         self.keys.is_some()
     }

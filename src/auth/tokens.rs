@@ -67,7 +67,7 @@ impl Tokens {
         self.kept.insert(token.into(), Arc::new(Kept { principal, generations, from, until }));
     }
 
-    /// Tokens kept.
+    /// Tokens cached.
     pub fn len(&self) -> u64 {
         self.kept.run_pending_tasks();
         self.kept.entry_count()

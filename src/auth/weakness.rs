@@ -38,7 +38,7 @@ const BASES: [&str; 20] = [
 ];
 /// Guesses that a password takes at the least, as a power of ten.
 const LEAST_GUESSES_LOG10: f64 = 10.0;
-/// What each different sign beside letters and digits adds to that: somebody who tries words tries the usual ones with them.
+/// What each different sign next to letters and digits adds to that: an attacker who tries words tries the usual signs with them.
 const GUESSES_LOG10_OF_SIGN: f64 = 0.75;
 /// As far as the estimate looks: its time grows faster than the length.
 const ESTIMATED_CHARS: usize = 32;
@@ -106,7 +106,7 @@ fn is_common(lower: &str) -> bool {
 
 /// `Correct-Horse-Battery-Staple-2026`: a common one, hardly changed.
 fn is_made_of_a_common_one(lower: &str) -> bool {
-    let text: Vec<char> = kept_characters(lower).collect();
+    let text: Vec<char> = significant_characters(lower).collect();
     let meant: Vec<char> = text.iter().map(|c| meant_by(*c)).collect();
     let spellings = [text.iter().collect::<String>(), meant.iter().collect()];
     let is_there = |common: &&str| spellings.iter().any(|spelling| spelling.contains(*common));
@@ -138,7 +138,7 @@ fn squeezed(text: &str) -> String {
 }
 
 /// Letters, digits, and what stands for letters.
-fn kept_characters(lower: &str) -> impl Iterator<Item = char> {
+fn significant_characters(lower: &str) -> impl Iterator<Item = char> {
     fold(lower)
         .chars()
         .filter(|c| c.is_alphanumeric() || matches!(c, '@' | '$' | '!'))
@@ -163,7 +163,7 @@ fn is_sequence(text: &str) -> bool {
 /// `Lào Cai 2018 ICT-Index!`: without the words of the context hardly a letter is left. `P@ssw0rd-12345678`: without the word that it is
 /// made of, none.
 fn is_of_words(lower: &str, name: &str) -> bool {
-    let text: Vec<char> = kept_characters(lower).collect();
+    let text: Vec<char> = significant_characters(lower).collect();
     let meant: Vec<char> = text.iter().map(|c| meant_by(*c)).collect();
     let name: String = fold(name).chars().filter(|c| c.is_alphanumeric()).collect();
     let context = CONTEXT.lines().chain((name.chars().count() >= 4).then_some(name.as_str()));

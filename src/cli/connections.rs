@@ -106,7 +106,7 @@ mod tests {
         (client, listener.accept().await.unwrap().0)
     }
 
-    /// Whether the service's end is kept.
+    /// Whether the service's end stays open.
     fn greeted(connections: &Connections, accepted: &TcpStream) -> (bool, Extensions) {
         let mut extensions = Extensions::new();
         connections.greet(accepted, &mut extensions);
@@ -116,7 +116,7 @@ mod tests {
     #[actix_web::test]
     async fn an_address_that_connects_as_often_as_it_can_leaves_connections_to_others() {
         let (listener, connections) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Connections::new(10));
-        let mut kept = Vec::new();
+        let mut open = Vec::new();
         loop {
             let (client, accepted) = connect(&listener, "127.0.0.1").await;
             let (admitted, extensions) = greeted(&connections, &accepted);
@@ -125,12 +125,12 @@ mod tests {
                 assert_eq!(client.try_read(&mut [0]).unwrap(), 0, "it is shut down at once");
                 break;
             }
-            kept.push((client, accepted, extensions));
+            open.push((client, accepted, extensions));
         }
-        assert_eq!(kept.len(), 8);
+        assert_eq!(open.len(), 8);
         let (_other, accepted) = connect(&listener, "127.0.0.2").await;
         assert!(greeted(&connections, &accepted).0);
-        kept.pop();
+        open.pop();
         let (_again, accepted) = connect(&listener, "127.0.0.1").await;
         assert!(greeted(&connections, &accepted).0, "a connection that ended gives its permit back");
     }

@@ -14,7 +14,7 @@ pub(super) fn reset(env: &Environment, username: &str) -> Outcome {
         let work = async move |conn: &mut Conn| reset::reset(conn, &username, &actor).await;
         db.transaction(work).await.map_err(plain)
     })?;
-    println!("reset: the next login asks for the password alone");
+    println!("reset: the next login requires the password alone");
     Ok(())
 }
 

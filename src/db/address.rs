@@ -171,7 +171,7 @@ mod tests {
         let url = "postgres://u:a%2Cb@db1.lan:5433,db2.lan,[::1]:5435/x?target_session_attrs=read-write&application_name=y";
         let address = Address::parse(url).unwrap();
         assert!(address.leader_only && names_several(url));
-        let seen: Vec<(String, u16)> = address
+        let parsed: Vec<(String, u16)> = address
             .hosts
             .iter()
             .map(|config| {
@@ -182,11 +182,11 @@ mod tests {
             })
             .collect();
         let expected = [("db1.lan", 5433), ("db2.lan", 5432), ("::1", 5435)];
-        assert_eq!(seen, expected.map(|(host, port)| (host.to_owned(), port)));
+        assert_eq!(parsed, expected.map(|(host, port)| (host.to_owned(), port)));
     }
 
     #[test]
-    fn a_single_host_may_be_asked_to_lead() {
+    fn a_single_host_may_be_required_to_lead() {
         let url = "postgres://u@db.lan/x?target_session_attrs=read-write";
         assert!(Address::parse(url).unwrap().leader_only && !names_several(url));
         assert!(!names_several("postgres://u:a,b@db.lan/x,y"));

@@ -18,7 +18,7 @@ use super::Fault;
 pub struct Caller(Arc<str>);
 
 impl Caller {
-    /// The name tells its kind, such as `user:admin` or `source:vnpt`.
+    /// The name states its kind, such as `user:admin` or `source:vnpt`.
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self(name.into())
     }

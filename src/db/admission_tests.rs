@@ -25,7 +25,7 @@ fn a_caller_that_takes_all_it_can_leaves_a_permit_for_the_next() {
         let other = control.try_admit(caller("b"));
         assert!(other.is_ok(), "{permits} permits, {per_free} per free one");
         drop((hoarded, other));
-        assert_eq!(control.in_use(), (0, 0, 0), "nobody is remembered who holds nothing");
+        assert_eq!(control.in_use(), (0, 0, 0), "callers without a permit are not remembered");
     }
 }
 
@@ -38,7 +38,7 @@ fn several_callers_that_take_all_they_can_still_leave_a_permit() {
 }
 
 #[test]
-fn when_all_permits_are_taken_nobody_is_admitted_until_one_is_given_back() {
+fn when_all_permits_are_taken_no_caller_is_admitted_until_one_is_released() {
     let control = control(3, usize::MAX, 0);
     let mut taken = hoard(&control, "a");
     assert_eq!(taken.len(), 3);
@@ -50,7 +50,7 @@ fn when_all_permits_are_taken_nobody_is_admitted_until_one_is_given_back() {
 }
 
 #[test]
-fn a_source_has_a_share_of_its_own_whoever_delivers_for_it() {
+fn a_source_has_a_share_of_its_own_for_all_its_accounts_together() {
     let control = control(4, 1, 0);
     let deliver = |who: &str, source: &str| {
         control.try_admit(Charged::from(caller(who)).and(caller(&format!("source:{source}"))))

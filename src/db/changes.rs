@@ -178,7 +178,7 @@ impl Changes {
     async fn session(&self, primary: &Target) -> Result<std::convert::Infallible, Fault> {
         let passing = |error: tokio_postgres::Error| Fault::Unavailable(describe(&error));
         let heard = self.clone();
-        // Writes nothing, so it may have the server's word on whether writes are taken: [`connect::Opened::takes_writes`] asks for it.
+        // Writes nothing, so it may check whether the server takes writes: see [`connect::Opened::takes_writes`].
         let setup = Setup::application().with(&format!(
             "reset default_transaction_read_only; set application_name = 'ict-index changes'; listen {CHANNEL}"
         ));

@@ -14,7 +14,7 @@ pub struct Layout {
     pub columns: &'static [(&'static str, CellType)],
 }
 
-/// What makes a table somebody's: the session that holds its lock, and the server, by its start.
+/// Who owns a claimed table: the session that holds its lock, and the server, by its start.
 pub(super) struct Claim {
     pub slot: i32,
     pub relation: &'static str,
@@ -23,7 +23,7 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// The first table that nobody has; it is empty.
+    /// The first table that no session has claimed; it is empty.
     pub async fn try_on(
         client: &Client,
         layout: &'static Layout,
@@ -36,8 +36,8 @@ impl Claim {
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (slot, used): (i32, bool) = (row.get(0), row.get(1));
-        let place = usize::try_from(slot - 1).unwrap_or_default();
-        let Some(relation) = layout.relations.get(place).copied() else { return Ok(None) };
+        let index = usize::try_from(slot - 1).unwrap_or_default();
+        let Some(relation) = layout.relations.get(index).copied() else { return Ok(None) };
         if used {
             // Left behind by a connection that died.
             client.batch_execute(&format!("truncate {relation}")).await?;
@@ -48,7 +48,7 @@ impl Claim {
     /// Whether it still is the session's, and its rows are there, until the transaction of `conn` ends.
     pub async fn holds(&self, conn: &mut Conn, layout: &Layout) -> QueryResult<bool> {
         let Self { slot, relation, pid, server } = self;
-        // The table is named, so its lock is taken before anything is compared, and nobody can empty it afterwards.
+        // The table is named, so its lock is taken before anything is compared, and no session can empty it afterwards.
         let holds = format!(
             "select pg_postmaster_start_time()::text = $1 and exists (select 1 from pg_locks where locktype = 'advisory' and granted \
                and pid = $2 and classid::bigint = $3 and objid::bigint = $4) \

@@ -1,4 +1,4 @@
-//! Opens a connection, sets it up, and drives it in a task of its own, so that what the server says unasked is heard.
+//! Opens a connection, sets it up, and drives it in a task of its own, so that unsolicited messages of the server are read.
 //!
 //! There is no other way to a connection: each has its settings pinned and its role taken on, or is none.
 
@@ -26,11 +26,11 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 /// Between the questions whether a silent server is still there.
 const PROBING: Duration = Duration::from_secs(2);
 
-/// The next host is tried this much later, or as soon as the one before has failed: one that is gone holds nobody up.
+/// The next host is tried this much later, or as soon as the one before has failed: one that is gone delays no request.
 const STAGGER: Duration = Duration::from_millis(150);
 /// Of the time for connecting, what one address of a name may take.
 const ADDRESSES: u32 = 3;
-/// Its first eight digits are the timeline. A standby refuses to tell. Asked before the search path is pinned.
+/// Its first eight digits are the timeline. A standby refuses the query. Sent before the search path is pinned.
 const TIMELINE: &str = "select pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn())";
 
 const READ_ONLY: &str = "select pg_is_in_recovery() or current_setting('transaction_read_only')::boolean";
@@ -39,12 +39,12 @@ const READ_ONLY: &str = "select pg_is_in_recovery() or current_setting('transact
 pub(super) struct Opened {
     pub client: Client,
     pub ended: Arc<AtomicBool>,
-    /// Where the server that leads was asked for.
+    /// Set where the leading server is required.
     pub term: Option<Term>,
 }
 
 impl Opened {
-    /// Whether the server still does what it was chosen for. Asked for nothing, it does.
+    /// Whether the server still does what it was chosen for. Always true where no leader is required.
     pub async fn takes_writes(&self) -> Result<bool, tokio_postgres::Error> {
         if self.term.is_none() {
             return self.client.batch_execute("").await.map(|()| true);
@@ -167,7 +167,7 @@ where
     };
     let file = first_value(&answer).and_then(|file| file.get(..8));
     let timeline =
-        file.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or("no timeline was told")?;
+        file.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or("no timeline was returned")?;
     match leader.admit(at, timeline) {
         None => Err(format!("the server is of timeline {timeline}: it led before another did")),
         term => Ok(Connected { client, connection, term }),

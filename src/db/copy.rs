@@ -35,7 +35,7 @@ const CLAIM_PAUSE: Duration = Duration::from_millis(50);
 /// A COPY lasts as long as its sender takes; senders are not waited for longer than this.
 const COPY_TIMEOUT_MS: u64 = 660_000;
 
-/// Exports at a time: each has a connection of its own beside the pool. One caller gets two of them.
+/// Exports at a time: each has a connection of its own in addition to the pool. One caller gets two of them.
 const EXPORTS: Limits = Limits { permits: 4, per_free: 1, queue: 0 };
 /// Deliveries at a time, likewise. Excess ones wait, with the little of their body that has been read, for [`CLAIM_WAIT`].
 const DELIVERIES: Limits = Limits { permits: 4, per_free: 1, queue: 64 };

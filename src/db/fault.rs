@@ -15,7 +15,7 @@ pub enum Fault {
     Unavailable(String),
     /// More is asked already than can be answered in good time: try again. No fault, so nobody logs it; it is counted.
     Overloaded,
-    /// The caller alone asks more at once than its share: try again. Counted, not logged.
+    /// The caller alone requests more at once than its share: try again. Counted, not logged.
     ShareUsedUp,
     /// A value the database cannot hold: a date before its calendar, a number too large, a cursor's key of the wrong type.
     /// Known by its SQLSTATE alone: the server's text repeats the value, which is not for the log.

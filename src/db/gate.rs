@@ -31,7 +31,7 @@ use super::{Fault, Sight};
 const REQUESTS_FOR_EACH: usize = 6;
 /// However small the pool: requests that hold a permit while they wait for a processor must not take the last one.
 const LEAST_REQUESTS: usize = 96;
-/// Logins and the like, before anybody is known: they wait for the pool beside the requests that are.
+/// Logins and the like, before the caller is known: they wait for the pool next to requests of known callers.
 const ANONYMOUS: Limits = Limits { permits: 48, per_free: 2, queue: 0 };
 
 fn request_limits(connections: usize) -> Limits {
@@ -167,7 +167,7 @@ impl Db {
         Ok(self.inner.requests.try_admit(caller)?)
     }
 
-    /// As [`Db::admit`], for a request before it is known whose it is: charged to its address, beside those that are known.
+    /// As [`Db::admit`], for a request before it is known whose it is: charged to its address, apart from the requests of known callers.
     pub fn admit_anonymous(&self, address: &Caller) -> Result<Permit, Fault> {
         Ok(self.inner.anonymous.try_admit(address)?)
     }

@@ -1,4 +1,4 @@
-//! Which of several servers leads, as far as this instance has seen, and the fence around those that lead no longer.
+//! Which of several servers leads, as far as this instance has observed, and the fence around those that lead no longer.
 //!
 //! Each promotion of a standby begins a timeline of a greater number. A server of an earlier timeline than one that was met already is not
 //! spoken to, and connections to it end at once, whatever they wait for. See `docs/adr/0028-failover-by-timeline.md`.
@@ -82,7 +82,7 @@ impl Leader {
     pub fn superseded(&self, term: Term) -> impl Future<Output = ()> + Send + use<> {
         let mut newest = self.newest.subscribe();
         async move {
-            // The sender lives as long as anybody connects; without it nothing supersedes any more.
+            // The sender lives as long as connections are opened; without it nothing supersedes any more.
             if newest.wait_for(|newest| *newest > term).await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -119,7 +119,7 @@ mod tests {
         assert!(waiting.as_mut().now_or_never().is_none());
         let new = leader.admit(1, 4).unwrap();
         assert!(waiting.now_or_never().is_some());
-        assert!(ended(&leader, old), "opened before, asked after");
+        assert!(ended(&leader, old), "opened before, checked after");
         assert!(!ended(&leader, new));
     }
 

@@ -1,7 +1,7 @@
 //! Which statements stay prepared on their connections.
 //!
 //! Texts that stand in the source are few, and always do. Texts that are put together for a request (filters, orders, groupings)
-//! are as many as callers care to send: of those only the ones that are asked for often do, few for the whole process.
+//! are as many as callers care to send: of those only the ones that are used often do, few for the whole process.
 
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -22,7 +22,7 @@ const TRUSTED: Duration = Duration::from_secs(1);
 const ANSWERING: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Both tell the timeline, too: of a server that was never told of a promotion, the position means nothing. A standby knows its
+/// Both return the timeline, too: of a server that never learnt of a promotion, the position means nothing. A standby knows its
 /// timeline for sure from its last restart point on, so after a promotion it is read from some minutes later.
 const WRITTEN: &str =
     "select left(pg_walfile_name(pg_current_wal_insert_lsn()), 8) || ':' || pg_current_wal_insert_lsn()";
@@ -202,6 +202,6 @@ mod tests {
     fn a_standby_of_another_timeline_than_the_primary_is_not_read_from() {
         let (ahead, primary) = (Position { timeline: 1, lsn: 120 }, Position { timeline: 2, lsn: 115 });
         assert!(ahead.has(primary).is_err(), "it has what the new primary never had");
-        assert!(primary.has(ahead).is_err(), "the primary that is asked was replaced");
+        assert!(primary.has(ahead).is_err(), "the primary that is queried was replaced");
     }
 }

@@ -6,7 +6,7 @@ use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
 use super::leader::Target;
-use super::settings::IS_WALLED;
+use super::settings::RLS_HOLDS;
 use super::settings::Setup;
 use super::{APPLICATION, Connected, Fault, connect, migrations, sql};
 
@@ -28,13 +28,13 @@ pub async fn may_write(conn: &mut impl Connected) -> QueryResult<bool> {
         .await
 }
 
-/// As `IS_WALLED`.
+/// As `RLS_HOLDS`.
 pub async fn is_walled(conn: &mut impl Connected) -> QueryResult<bool> {
-    sql(IS_WALLED).value(conn).await
+    sql(RLS_HOLDS).value(conn).await
 }
 
 /// Relations that the application may read although no row-level security can hold on them: a partition (only its parent's policies
-/// are asked), and a view with its owner's rights that nobody listed in `table_privileges`.
+/// are checked), and a view with its owner's rights that is not listed in `table_privileges`.
 pub async fn unguarded(conn: &mut impl Connected) -> QueryResult<Vec<String>> {
     sql("select c.relname::text as value from pg_catalog.pg_class c \
          where c.relnamespace = to_regnamespace('public') and has_table_privilege($1, c.oid, 'select') \
@@ -104,7 +104,7 @@ pub(super) async fn inspect(target: &Target, setup: &Setup) -> Result<Inspection
     Ok(Inspection { dangers: dangers(&mut conn).await?, meanings, schema })
 }
 
-/// Whether the migration that makes the application's role was applied. Anybody may read this.
+/// Whether the migration that makes the application's role was applied. Any login may read this.
 async fn has_roles(conn: &mut impl Connected) -> QueryResult<bool> {
     sql("select exists (select 1 from pg_catalog.pg_proc where proname = 'grant_service_roles' \
          and pronamespace = pg_catalog.to_regnamespace('public')) as value")

@@ -95,11 +95,11 @@ impl Manager for Sessions {
         let opened = connect::open(&self.target, &self.setup, self.connecting, None, hear).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| Cause(e.to_string()))?;
         conn.set_instrumentation(watch);
-        // The setup has said that it is nobody's work.
+        // The setup has set an empty RLS context: no caller's work.
         Ok(Session { conn, said: Some(Sight::default()), statements: self.statements.clone(), lifetime })
     }
 
-    /// Asks the server nothing: a dead connection shows at its first use anyway and is answered 503.
+    /// Sends the server nothing: a dead connection shows at its first use anyway and is answered 503.
     async fn recycle(&self, session: &mut Session, _: &Metrics) -> RecycleResult<Cause> {
         if std::thread::panicking() || session.conn.is_broken() {
             return Err(RecycleError::message("broken"));

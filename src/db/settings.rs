@@ -1,4 +1,4 @@
-//! How connections are made and what each of them is before anybody uses it: settings pinned, role taken on, row-level security seen to hold.
+//! How connections are made and what each of them is before its first use: settings pinned, role taken on, row-level security verified.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use super::Fault;
 use super::fault::describe;
 
-/// … and nothing kept is used when the last one was sent longer ago.
+/// Nothing cached is used when the last heartbeat of the listening connection was sent longer ago (ms).
 pub const TRUSTED_MS: u64 = 700;
 
 /// Whether row-level security holds for this connection: its role neither stands above it nor owns the tables.
-pub(super) const IS_WALLED: &str = "select not rolsuper and not rolbypassrls and not exists (select 1 from pg_catalog.pg_class c \
+pub(super) const RLS_HOLDS: &str = "select not rolsuper and not rolbypassrls and not exists (select 1 from pg_catalog.pg_class c \
     where c.relnamespace = to_regnamespace('public') and c.relrowsecurity and pg_has_role(c.relowner, 'usage')) as value \
     from pg_catalog.pg_roles where rolname = current_user";
 
@@ -51,11 +51,11 @@ pub const PINNED: [(&str, &str); 38] = [
     ("idle_session_timeout", "0"),
     ("transaction_timeout", "0"),
     ("exit_on_error", "off"),
-    // Whose work it is: nobody's, until a piece of work says so.
+    // The RLS context: empty, until a piece of work sets it.
     ("row_security", "on"),
     ("ict_index.scope", ""),
     ("ict_index.caller", ""),
-    // Notices are how triggers tell of changes.
+    // Triggers report changes as notices.
     ("client_min_messages", "notice"),
     ("check_function_bodies", "on"),
     ("plpgsql.extra_errors", "none"),
@@ -68,7 +68,7 @@ pub const PINNED: [(&str, &str); 38] = [
 ];
 
 /// Settings that only a superuser may change: made right where that is allowed; elsewhere the connection fails and says which.
-/// Triggers must fire, and faults are told apart by their English texts (`fault.rs`).
+/// Triggers must fire, and faults are distinguished by their English texts (`fault.rs`).
 pub const REQUIRED: [(&str, &str, &str); 2] = [
     ("session_replication_role", "origin", "current_setting('session_replication_role') <> 'origin'"),
     ("lc_messages", "C", "current_setting('lc_messages') !~ '^(C|POSIX|en)([._@-].*)?$'"),
@@ -80,12 +80,12 @@ pub struct DbSettings {
     pub url: String,
     pub max_connections: usize,
     pub statement_timeout_ms: u64,
-    /// How long a write waits for others on the same row before it is told to come again; see [`super::PATIENTLY`]. PostgreSQL counts it
-    /// twice where several wait for one row: once for the turn to wait for whoever holds it, once for that one to end.
+    /// How long a write waits for others on the same row before it is answered to try again; see [`super::PATIENTLY`]. PostgreSQL counts it
+    /// twice where several wait for one row: once for the turn to wait for its holder, once for that one to end.
     pub lock_timeout_ms: u64,
-    /// How long a request waits for a free connection before it is told to come again.
+    /// How long a request waits for a free connection before it is answered to try again.
     pub checkout_timeout_ms: u64,
-    /// How long after a heartbeat of the listening connection what is kept in memory is used.
+    /// How long after a heartbeat of the listening connection what is cached in memory is used.
     pub changes_trusted_ms: u64,
     /// A connection is replaced when it is this old (some a little earlier, so that not all are at once): a backend keeps what it
     /// has learnt of tables and statements as long as it lives.
@@ -116,7 +116,7 @@ impl DbSettings {
 #[derive(Clone, Debug)]
 pub(super) struct Setup {
     text: String,
-    walled: bool,
+    needs_rls: bool,
 }
 
 impl Setup {
@@ -130,30 +130,30 @@ impl Setup {
 
     /// With the rights of the URL's user.
     pub fn owner() -> Self {
-        Self { text: pins(), walled: false }
+        Self { text: pins(), needs_rls: false }
     }
 
     /// As [`APPLICATION`], or not at all.
     pub fn application() -> Self {
-        Self { text: format!("{}; set role {APPLICATION}", pins()), walled: true }
+        Self { text: format!("{}; set role {APPLICATION}", pins()), needs_rls: true }
     }
 
     /// The same, and something more.
     pub fn with(&self, more: &str) -> Self {
-        Self { text: format!("{}; {more}", self.text), walled: self.walled }
+        Self { text: format!("{}; {more}", self.text), needs_rls: self.needs_rls }
     }
 
     /// Fails when a setting cannot be made, the role not be taken on, or row-level security does not hold.
     pub async fn apply(&self, client: &Client) -> Result<(), Fault> {
-        let text = if self.walled { format!("{}; {IS_WALLED}", self.text) } else { self.text.clone() };
+        let text = if self.needs_rls { format!("{}; {RLS_HOLDS}", self.text) } else { self.text.clone() };
         let rows = client.simple_query(&text).await.map_err(|error| {
             Fault::Unavailable(format!("a connection cannot be set up: {}", describe(&error)))
         })?;
-        let walled = rows.iter().rev().find_map(|message| match message {
+        let rls_holds = rows.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row.get(0) == Some("t")),
             _ => None,
         });
-        if self.walled && walled != Some(true) {
+        if self.needs_rls && rls_holds != Some(true) {
             return Err(Fault::Unavailable(format!("row-level security does not hold for {APPLICATION}")));
         }
         Ok(())

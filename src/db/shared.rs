@@ -130,7 +130,7 @@ impl Server {
         self.open_locked(slot).await
     }
 
-    /// Of whoever holds the slot's lock.
+    /// Called with the slot's lock held.
     async fn open_locked(&self, slot: &Slot) -> Result<Rc<Line>, Fault> {
         match self.open().await {
             Ok(line) => {
@@ -168,7 +168,7 @@ struct Line {
 /// One piece of work's hold on a connection.
 pub(super) struct Use {
     line: Rc<Line>,
-    /// Kept for its drop.
+    /// Held for its drop.
     permit: Option<Permit>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-/// Lets a bound ask that the future of an async closure is `Send`, which `AsyncFnOnce` alone cannot say yet.
+/// Lets a bound require that the future of an async closure is `Send`, which `AsyncFnOnce` alone cannot say yet.
 pub trait Work<C, R>: AsyncFnOnce(C) -> R + FnOnce(C) -> <Self as Work<C, R>>::Fut {
     type Fut: Future<Output = R>;
 }

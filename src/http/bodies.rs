@@ -1,4 +1,4 @@
-//! Memory for request bodies: one budget of bytes for the process, whoever sends and however many.
+//! Memory for request bodies: one budget of bytes for the process, for all callers and bodies together.
 //!
 //! Bytes are claimed as they arrive, not as they are announced, and given back when the body, or what was parsed from it, is dropped.
 //! The first 64 KiB of each body comes out of a reserve, so that large bodies never keep ordinary requests out; of either part
@@ -16,11 +16,11 @@ use super::offload::Offload;
 use super::request::CallerName;
 use super::{Code, Problem};
 
-/// MiB when nobody says.
+/// MiB by default.
 pub const DEFAULT_MIB: usize = 128;
 /// MiB at the least: the largest body fits.
 pub const LEAST_MIB: usize = 96;
-/// Bodies are kept in pieces of this size: growing one copies nothing.
+/// Bodies are held in pieces of this size: growing one copies nothing.
 const SEGMENT: usize = 64 * 1024;
 /// Of the budget, the part that the first segments of bodies come out of.
 const RESERVE: usize = 4;

@@ -11,9 +11,9 @@ use ipnet::{IpNet, Ipv6Net};
 use crate::db::Caller;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
-/// Proxies in a row; nobody has more, and a header may hold thousands of entries.
+/// Proxies in a row; no installation has more, and a header may hold thousands of entries.
 const MOST_PROXIES: usize = 16;
-/// Whoever has an IPv6 address has the whole network of this length.
+/// A host with an IPv6 address controls the whole network of this length.
 const IPV6_PREFIX: u8 = 64;
 
 /// Where a request comes from, as limits count it: an IPv4 address, or the /64 network of an IPv6 address.
@@ -59,7 +59,7 @@ impl TrustedProxies {
     }
 
     /// The right-most address of `X-Forwarded-For` that is no trusted proxy, if the peer is one; otherwise the peer. What stands
-    /// left of it was written by whoever likes.
+    /// left of it could have been written by any client.
     pub fn client_of(&self, request: &HttpRequest) -> ClientAddress {
         let Some(peer) = request.peer_addr() else { return ClientAddress("unknown".into()) };
         ClientAddress::of(self.client_behind(peer.ip().to_canonical(), request.headers()))

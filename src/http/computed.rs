@@ -1,5 +1,5 @@
-//! What follows from things that never change: computed once however many ask (single flight), kept as long as there is room, and
-//! worked out off the threads that answer requests. A computation that nobody waits for any more is cancelled.
+//! What follows from things that never change: computed once however many requests need it (single flight), cached as long as there is room, and
+//! worked out off the threads that answer requests. A computation that no request waits for any more is cancelled.
 
 use std::any::Any;
 use std::num::NonZero;
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Code, Problem};
 use crate::db::{AdmissionControl, Caller, Limits, Permit};
 
-/// MiB of results that are kept.
+/// MiB of cached results.
 const MIB: u64 = 128;
 /// Computations that may wait for a permit; excess ones are rejected.
 const QUEUE: usize = 64;
@@ -27,10 +27,10 @@ type Anything = Arc<dyn Any + Send + Sync>;
 #[derive(Default)]
 struct Slot {
     result: OnceCell<(Anything, u32)>,
-    /// Wakes who waits for a permit when somebody else has made the result.
+    /// Wakes requests that wait for a permit when another one has made the result.
     made: Notify,
     flight: Mutex<Waiting>,
-    /// Held by whoever makes the result, with a permit of their own.
+    /// Held by the request that makes the result, with a permit of its own.
     running: tokio::sync::Mutex<Option<Running>>,
 }
 
@@ -47,7 +47,7 @@ struct Running {
     cancelled: CancellationToken,
 }
 
-/// The results kept, and the permits to compute.
+/// The cached results, and the permits to compute.
 pub struct Computed {
     kept: Cache<String, Arc<Slot>>,
     permits: AdmissionControl,
@@ -70,14 +70,14 @@ impl Default for Computed {
 }
 
 impl Computed {
-    /// The result kept under `key`, if there is one.
-    pub fn kept<T: Send + Sync + 'static>(&self, key: &str) -> Option<Arc<T>> {
+    /// The result cached under `key`, if there is one.
+    pub fn cached<T: Send + Sync + 'static>(&self, key: &str) -> Option<Arc<T>> {
         let slot = self.kept.get(key)?;
         slot.result.get()?.0.clone().downcast::<T>().ok()
     }
 
-    /// The result kept under `key`, or what `make` makes of it, with the bytes it takes. A key stands for one type and for one
-    /// value, for ever. What could not be made is not kept. `make` holds a permit and so must not ask for another result.
+    /// The result cached under `key`, or what `make` makes of it, with the bytes it takes. A key stands for one type and for one
+    /// value, for ever. Failures are not cached. `make` holds a permit and so must not request another result.
     pub async fn get<T: Send + Sync + 'static>(
         &self,
         caller: &Caller,
@@ -86,23 +86,23 @@ impl Computed {
     ) -> Result<Arc<T>, Problem> {
         let slot = self.kept.get_with_by_ref(&key, Arc::default);
         let _waiting = Waiter::join(slot.clone());
-        let kept = loop {
+        let result = loop {
             let made = slot.made.notified();
             tokio::pin!(made);
             made.as_mut().enable();
-            if let Some((kept, _)) = slot.result.get() {
-                break kept.clone();
+            if let Some((result, _)) = slot.result.get() {
+                break result.clone();
             }
             if slot.running.try_lock().is_err() {
                 drop(slot.running.lock().await);
                 continue;
             }
-            // Everybody asks in their own name: who waits for a share of theirs keeps nobody else waiting.
+            // Each request takes a permit of its own caller: one that waits for its caller's share delays no other caller.
             let permit = tokio::select! {
                 () = made => continue,
                 permit = self.permits.admit(caller.clone()) => permit?,
             };
-            // Somebody else may have begun meanwhile, with a permit of their own.
+            // Another request may have begun meanwhile, with a permit of its own.
             let Ok(mut running) = slot.running.try_lock() else { continue };
             let (value, bytes) = make(Flight { slot: &slot, permit, running: &mut running }).await?;
             let value: Anything = Arc::new(value);
@@ -113,10 +113,10 @@ impl Computed {
             self.kept.insert(key, slot.clone());
             break value;
         };
-        kept.downcast::<T>().map_err(|_| Problem::internal("one key for two kinds of results"))
+        result.downcast::<T>().map_err(|_| Problem::internal("one key for two kinds of results"))
     }
 
-    /// Computes for one caller alone. The work asks the token now and then whether that one has departed.
+    /// Computes for one caller alone. The work checks the token now and then: whether that one has departed.
     pub async fn work<T: Send + 'static>(
         &self,
         caller: &Caller,
@@ -138,7 +138,7 @@ impl Computed {
         self.permits.in_use()
     }
 
-    /// Asks for a permit, and begins.
+    /// Takes a permit, and begins.
     fn start<T: Send + 'static>(
         &self,
         caller: Caller,
@@ -157,7 +157,7 @@ impl Computed {
 }
 
 /// Begins to work on a thread for what blocks. The thread ends its permit itself: a departing caller does not let another one in
-/// beside it.
+/// next to it.
 fn begin<T: Send + 'static>(
     permit: Permit,
     cancelled: CancellationToken,
@@ -236,7 +236,7 @@ impl Slot {
     }
 }
 
-/// Nobody is there to read it.
+/// The caller is gone; the answer is not read.
 fn departed() -> Problem {
     Problem::new(Code::Unavailable).retry_after(1)
 }

@@ -43,16 +43,16 @@ impl Endless {
 }
 
 #[tokio::test]
-async fn many_who_ask_at_once_have_it_made_once() {
+async fn simultaneous_requests_share_one_computation() {
     let (computed, made) = (Computed::default(), AtomicUsize::new(0));
     let caller = caller("a");
-    let ask = || {
+    let get = || {
         computed.get(&caller, "k".to_owned(), async |flight| {
             made.fetch_add(1, Ordering::Relaxed);
             Ok((flight.work(|_| 42).await?, 8))
         })
     };
-    for answer in join_all((0..8).map(|_| ask())).await {
+    for answer in join_all((0..8).map(|_| get())).await {
         assert_eq!(*answer.unwrap(), 42);
     }
     assert_eq!(made.load(Ordering::Relaxed), 1);
@@ -71,10 +71,10 @@ async fn what_failed_is_tried_again() {
 async fn a_computation_is_cancelled_when_its_caller_departs() {
     let (computed, endless, caller) = (Computed::default(), Endless::default(), caller("a"));
     let work = endless.clone();
-    let mut asked = Box::pin(computed.work(&caller, move |cancelled| work.run(cancelled)));
-    assert!((&mut asked).now_or_never().is_none());
+    let mut request = Box::pin(computed.work(&caller, move |cancelled| work.run(cancelled)));
+    assert!((&mut request).now_or_never().is_none());
     until("it has begun", || endless.counts() == (1, 0)).await;
-    drop(asked);
+    drop(request);
     until("it has ended, and given its permit back", || {
         endless.counts() == (1, 1) && computed.in_use().0 == 0
     })
@@ -88,9 +88,9 @@ async fn a_computation_that_waits_leaves_the_queue_when_its_caller_departs() {
     let permits = std::thread::available_parallelism().map_or(2, NonZero::get).max(2);
     let start = || {
         let work = endless.clone();
-        let mut asked = Box::pin(computed.work(&caller, move |cancelled| work.run(cancelled)));
-        assert!((&mut asked).now_or_never().is_none());
-        asked
+        let mut request = Box::pin(computed.work(&caller, move |cancelled| work.run(cancelled)));
+        assert!((&mut request).now_or_never().is_none());
+        request
     };
     let all: Vec<_> = (0..permits).map(|_| start()).collect();
     let share = permits.div_ceil(2);
@@ -105,14 +105,14 @@ async fn a_computation_that_waits_leaves_the_queue_when_its_caller_departs() {
 async fn a_shared_computation_goes_on_until_the_last_who_waits_departs() {
     let (computed, endless) = (Computed::default(), Endless::default());
     let (a, b) = (caller("a"), caller("b"));
-    let ask = |who| {
+    let get = |who| {
         let work = endless.clone();
         computed.get(who, "k".to_owned(), async move |flight| {
             Ok((flight.work(move |cancelled| work.run(cancelled)).await?, 1))
         })
     };
-    let mut first = Box::pin(ask(&a));
-    let mut second = Box::pin(ask(&b));
+    let mut first = Box::pin(get(&a));
+    let mut second = Box::pin(get(&b));
     assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
     until("it has begun", || endless.counts() == (1, 0)).await;
     drop(first);
@@ -162,7 +162,7 @@ async fn one_callers_endless_computations_leave_another_its_turn() {
         .collect();
     let mut rejected = 0;
     while rejected < 200 - share - queued {
-        hoarded.retain_mut(|asked| match asked.now_or_never() {
+        hoarded.retain_mut(|request| match request.now_or_never() {
             Some(answer) => {
                 assert!(answer.unwrap_err().detail.is_some(), "its share is used up");
                 rejected += 1;

@@ -93,7 +93,7 @@ fn cell(value: &Value) -> String {
     }
 }
 
-/// What begins a formula: one of these signs, also of full width, after what is skipped or cannot be seen, where a cell begins; a cell
+/// What begins a formula: one of these signs, also of full width, after what is skipped or invisible, where a cell begins; a cell
 /// also begins where a spreadsheet of another locale cuts the line. Read by PostgreSQL as well: no escapes.
 pub const FORMULA: &str = "(^|[;\t\n\r])([[:space:]\u{a0}\u{ad}\u{34f}\u{61c}\u{180e}\u{2000}-\u{200f}\u{2028}-\u{202f}\u{205f}-\u{206f}\u{3000}\u{feff}\u{ff07}]*[-=+@\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}\u{fe62}\u{fe63}\u{fe66}\u{fe6b}\u{2212}])";
 

@@ -1,4 +1,4 @@
-//! Days and instants in parameters: of the years that periods have. The database holds no others, and would be asked in vain.
+//! Days and instants in parameters: of the years that periods have. The database holds no others, and would be queried in vain.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Deserializer};

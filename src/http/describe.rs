@@ -20,12 +20,12 @@ pub struct Description {
     response_cached: Vec<ResponseCached>,
 }
 
-/// A `GET` whose declaration says `x-response-cache`: its answer depends on path, query, format and generation alone, never on who asks.
+/// A `GET` whose declaration says `x-response-cache`: its answer depends on path, query, format and generation alone, never on the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResponseCached {
     /// Without parameters, so that the template is the path.
     pub path: String,
-    /// What the operation asks of its callers.
+    /// The permission that the operation requires.
     pub permission: String,
 }
 

@@ -9,7 +9,7 @@ use crate::db::{Conn, QueryResult, sql};
 
 /// How long an answer is kept.
 const KEPT_HOURS: i64 = 72;
-/// Answers kept for one caller: far more than an integration needs, and what one caller may take of the disk.
+/// Answers stored for one caller: far more than an integration needs, and what one caller may take of the disk.
 const MOST_KEYS: i64 = 5_000;
 const MOST_BYTES: i64 = 64 * 1024 * 1024;
 
@@ -52,7 +52,7 @@ row! {
 }
 
 row! {
-    /// What is kept for a caller.
+    /// What is stored for a caller.
     struct Usage {
         keys: i64,
         bytes: i64,
@@ -114,7 +114,7 @@ impl Repeatable {
         }
     }
 
-    /// 429 while as much is kept for the caller as may be. Requests at the same moment may each find the last place free: the bound is
+    /// 429 while as much is stored for the caller as may be. Requests at the same moment may each find room for one more: the bound is
     /// one of storage, and exceeded by no more than the transactions under way.
     async fn require_room(&self, conn: &mut Conn) -> Result<(), Problem> {
         let usage: Usage = sql(

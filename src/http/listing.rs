@@ -229,7 +229,7 @@ fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The query's pairs, decoded and composed; a value that is not UTF-8 or holds what cannot be seen is refused.
+/// The query's pairs, decoded and composed; a value that is not UTF-8 or holds invisible characters is refused.
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
         Problem::with(

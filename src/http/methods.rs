@@ -1,4 +1,4 @@
-//! Methods of HTTP. Anybody can invent further ones: those are refused, and are all one in metrics and log.
+//! Methods of HTTP. Clients can invent further ones: those are refused, and are all one in metrics and log.
 
 use actix_web::http::Method;
 

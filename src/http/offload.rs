@@ -1,4 +1,4 @@
-//! A bounded pool for short work of the processor: a worker that parses or writes a large body answers nobody else meanwhile.
+//! A bounded pool for short work of the processor: a worker that parses or writes a large body answers no other request meanwhile.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Default for Offload {
 }
 
 impl Offload {
-    /// Runs on a thread of the blocking pool. The permit belongs to the work: a departing caller does not let another in beside it.
+    /// Runs on a thread of the blocking pool. The permit belongs to the work: a departing caller does not let another in next to it.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

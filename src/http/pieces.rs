@@ -18,7 +18,7 @@ use super::connection::{Activity, activity_of};
 /// Bytes of a piece: what actix gathers before it writes.
 const PIECE: usize = 32 * 1024;
 /// Pieces after which other connections of the worker get their turn. A fast reader takes a long answer as quickly as it is written:
-/// hundreds of them at once would each be written whole before anybody else is looked at.
+/// hundreds of them at once would each be written whole before any other connection is served.
 const TURN: usize = 4;
 
 /// The same answer; its body in pieces if it is longer than one.

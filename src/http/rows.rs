@@ -110,7 +110,7 @@ impl RowStream {
         Self { format, payload, claim, offload, read: Vec::new(), ended: false }
     }
 
-    /// Reads on until the first row is there whole, as far as line breaks show it. Permits are asked for only then.
+    /// Reads on until the first row is there whole, as far as line breaks show it. Permits are requested only then.
     async fn begun(mut self) -> Result<Self, Problem> {
         let end = Instant::now() + FIRST_ROW_TIMEOUT;
         let lines = match self.format {

@@ -10,7 +10,7 @@ use super::{Code, Msg, Problem, Violation};
 /// a million rules.
 #[derive(Debug, Default)]
 pub struct Violations {
-    kept: Vec<Violation>,
+    listed: Vec<Violation>,
     more: usize,
 }
 
@@ -27,8 +27,8 @@ impl Violations {
         detail: Msg,
         extra: Map<String, Value>,
     ) {
-        if self.kept.len() < MOST_ERRORS {
-            self.kept.push(Violation { code, pointer: pointer.into(), detail, extra });
+        if self.listed.len() < MOST_ERRORS {
+            self.listed.push(Violation { code, pointer: pointer.into(), detail, extra });
         } else {
             self.more += 1;
         }
@@ -42,25 +42,25 @@ impl Violations {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.kept.is_empty()
+        self.listed.is_empty()
     }
 
     pub fn len(&self) -> usize {
-        self.kept.len() + self.more
+        self.listed.len() + self.more
     }
 
     pub fn append(&mut self, other: Self) {
-        let room = MOST_ERRORS.saturating_sub(self.kept.len());
-        self.more += other.more + other.kept.len().saturating_sub(room);
-        self.kept.extend(other.kept.into_iter().take(room));
+        let room = MOST_ERRORS.saturating_sub(self.listed.len());
+        self.more += other.more + other.listed.len().saturating_sub(room);
+        self.listed.extend(other.listed.into_iter().take(room));
     }
 
     /// `Ok` when nothing was added; otherwise one problem that names everything.
     pub fn into_result(self) -> Result<(), Problem> {
-        if self.kept.is_empty() {
+        if self.listed.is_empty() {
             return Ok(());
         }
-        Err(Problem::of_many(self.kept, self.more))
+        Err(Problem::of_many(self.listed, self.more))
     }
 
     /// The text has between `min` and `max` characters.
@@ -75,13 +75,13 @@ impl Violations {
         }
     }
 
-    /// A name or title: of this length, and with nothing in it that people cannot see or tell from another letter.
+    /// A name or title: of this length, and with nothing in it that is invisible or looks like another letter.
     pub fn name(&mut self, pointer: &str, text: &str, min: usize, max: usize) {
         self.length(pointer, text, min, max);
         self.visible(pointer, text);
     }
 
-    /// No character that cannot be seen, and letters of one script.
+    /// No invisible character, and letters of one script.
     pub fn visible(&mut self, pointer: &str, text: &str) {
         if let Some(detail) = not_visible(text) {
             self.add(Code::InvalidText, pointer, detail);
@@ -108,7 +108,7 @@ impl Violations {
     }
 }
 
-/// What people cannot see of a text, or cannot tell from another.
+/// What is invisible in a text, or looks like something else.
 pub fn not_visible(text: &str) -> Option<Msg> {
     if let Some(c) = crate::values::invisible_character(text) {
         let point = format!("U+{:04X}", u32::from(c));

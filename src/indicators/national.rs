@@ -90,7 +90,7 @@ pub async fn lock(conn: &mut Conn, year: i32, node: &str) -> QueryResult<Option<
         .await
 }
 
-/// As [`lock`]; where there is no result yet, whoever else is about to store it is waited for, so that one creates and the others change.
+/// As [`lock`]; where there is no result yet, other requests that are about to store it are waited for, so that one creates and the others change.
 pub async fn lock_or_reserve(conn: &mut Conn, year: i32, node: &str) -> QueryResult<Option<ResultRow>> {
     if let Some(row) = lock(conn, year, node).await? {
         return Ok(Some(row));

@@ -1,7 +1,7 @@
-//! Statistical disclosure control: which numbers of a run a reader may be told who may not read every unit.
+//! Statistical disclosure control: which numbers of a run are disclosed to a reader who may not read every unit.
 //!
-//! Threshold rule: what is drawn from figures of other units (bounds, means, ranges) is told only when at least
-//! [`crate::values::LEAST_UNITS`] of them have one, and so is every score that was measured against it. Ranks are always told.
+//! Threshold rule: what is drawn from figures of other units (bounds, means, ranges) is disclosed only when at least
+//! [`crate::values::LEAST_UNITS`] of them have one, and so is every score that was measured against it. Ranks are always disclosed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,7 +25,7 @@ pub struct Withheld {
     pub reason: WithheldReason,
 }
 
-/// What of a run may be told to one reader.
+/// What of a run may be disclosed to one reader.
 pub struct Disclosure<'a> {
     run: &'a Run,
     /// Items and groups of peers whose bounds are drawn from too few units of others.
@@ -64,7 +64,7 @@ impl<'a> Disclosure<'a> {
         self.scores.contains_key(unit)
     }
 
-    /// Why the score of the unit at the node is not told.
+    /// Why the score of the unit at the node is withheld.
     pub fn score(&self, unit: &str, node: &str) -> Option<WithheldReason> {
         match self.scores.get(unit) {
             None => Some(WithheldReason::ForeignUnit),
@@ -75,19 +75,19 @@ impl<'a> Disclosure<'a> {
         }
     }
 
-    /// Why the overall score of the unit is not told.
+    /// Why the overall score of the unit is withheld.
     pub fn overall(&self, unit: &str) -> Option<WithheldReason> {
         self.score(unit, &self.run.tree.item(0)?.code)
     }
 
-    /// Whether the bounds that the unit is measured against at the node are not told.
+    /// Whether the bounds that the unit is measured against at the node are withheld.
     pub fn withholds_bounds(&self, unit: &str, node: &str) -> bool {
         let scored = self.run.unit(unit);
         let place = self.run.tree.index_of(node).zip(scored.map(|s| self.run.frontier_key(&s.unit)));
         place.is_none_or(|place| self.few.contains(&place) && is_drawn(self.run, place.0))
     }
 
-    /// Whether something drawn from all figures at the node may not be told, in whatever group of peers.
+    /// Whether something drawn from all figures at the node must be withheld, in whatever group of peers.
     pub fn withholds_node(&self, node: &str) -> bool {
         let index = self.run.tree.index_of(node);
         index.is_none_or(|index| self.few.iter().any(|(at, _)| *at == index))
@@ -127,7 +127,7 @@ fn withheld_scores<'a>(
         let is_few = few.contains(&(index, key));
         let of_item = match (item.leaf(), item.group()) {
             (Some(leaf), _) if is_measured(leaf) && is_counted(run, scored, index) => {
-                // Places among others tell, one comparison after the other, what each of them has.
+                // Ranks among others reveal, one comparison after the other, the figure of each of them.
                 let ranked = leaf.method() == Some(Method::Rank) && chosen(&scored.unit.code, item);
                 is_few || (ranked && counts.contains_key(&(index, key)))
             }

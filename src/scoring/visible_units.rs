@@ -7,7 +7,7 @@ use crate::auth::Scope;
 use crate::db::{Connected, QueryResult};
 use crate::values::{has_mixed_scripts, invisible_character, look_alike_key, name_key};
 
-/// Kinds of units that are never agencies of this province. Units of any other kind are taken for agencies.
+/// Kinds of units that are never agencies of this province. Units of any other kind count as agencies.
 const NO_AGENCIES: [&str; 3] = ["country", "ministry", "province"];
 
 /// Shorter keys occur inside of other words.
@@ -69,7 +69,7 @@ impl VisibleUnits {
             && !self.foreign_keys.iter().any(names)
     }
 
-    /// Whether the caller may be told that this agency or source of batches delivered something.
+    /// Whether the caller may learn that this agency or source of batches delivered something.
     pub fn shows_source(&self, name: &str) -> bool {
         self.own_codes.contains(name) || !self.foreign_keys.contains(&look_alike_key(name))
     }

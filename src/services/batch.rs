@@ -218,7 +218,7 @@ pub async fn store(
     let codes =
         rows.iter().map(|row| &row.code).chain(rows.iter().filter_map(|row| row.duplicate_of.as_ref()));
     let existing = batch_model::lock(conn, codes.cloned().collect(), today).await?;
-    // Days out of the calendar are a fault of their row; the database is not asked about them.
+    // Days out of the calendar are a fault of their row; the database is not queried about them.
     let day_of = |row: &ServiceBatchRow| row.effective_from.filter(|day| is_plausible_day(*day));
     let days = rows.iter().filter_map(|row| Some((row.code.clone(), day_of(row)?))).collect();
     let levels = batch_model::levels_on(conn, days).await?;

@@ -64,7 +64,7 @@ pub async fn lock(conn: &mut Conn, key: &TargetWrite) -> QueryResult<Option<Targ
     .await
 }
 
-/// As [`lock`]; where there is no target yet, whoever else is about to store it is waited for, so that one creates and the others change.
+/// As [`lock`]; where there is no target yet, other requests that are about to store it are waited for, so that one creates and the others change.
 pub async fn lock_or_reserve(conn: &mut Conn, key: &TargetWrite) -> QueryResult<Option<TargetRow>> {
     if let Some(row) = lock(conn, key).await? {
         return Ok(Some(row));

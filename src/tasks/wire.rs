@@ -236,7 +236,7 @@ impl Task {
     }
 }
 
-/// Why nothing is told of how far all leads together are, where these are the leads that the caller may not read.
+/// Why the progress of all leads together is withheld, where these are the leads that the caller may not read.
 pub fn withheld<'s>(foreign: impl Iterator<Item = &'s Standing>) -> Option<WithheldReason> {
     is_too_few(foreign.filter(|standing| standing.counts).count()).then_some(WithheldReason::FewForeignUnits)
 }

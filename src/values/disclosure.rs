@@ -1,13 +1,13 @@
-//! Statistical disclosure control by a threshold: what is drawn from figures of several agencies is told to a caller who may not read
+//! Statistical disclosure control by a threshold: what is drawn from figures of several agencies is disclosed to a caller who may not read
 //! those figures only when enough agencies stand behind it.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Others whose figures an aggregate needs before it may be told.
+/// Others whose figures an aggregate needs before it may be disclosed.
 pub const LEAST_UNITS: usize = 5;
 
-/// Whether an aggregate over the figures of so many others gives some of them away. What is drawn from nobody else's gives nothing away.
+/// Whether an aggregate over the figures of so many others gives some of them away. What is drawn from no other's gives nothing away.
 pub fn is_too_few(others: usize) -> bool {
     (1..LEAST_UNITS).contains(&others)
 }

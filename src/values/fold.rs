@@ -23,7 +23,7 @@ pub fn fold(text: &str) -> String {
 }
 
 /// Two codes or names that people take for one have the same key: without case, diacritics, width, composition, white space,
-/// punctuation (so every kind of hyphen) and what cannot be seen.
+/// punctuation (so every kind of hyphen) and invisible characters.
 pub fn identity_key(text: &str) -> String {
     let visible: String = text.nfkc().filter(|c| !is_invisible(*c)).collect();
     fold(&visible).chars().filter(|c| c.is_alphanumeric()).collect()
@@ -51,7 +51,7 @@ pub fn look_alike_key(text: &str) -> String {
     identity_key(&skeleton(&upper).collect::<String>())
 }
 
-/// The first character that cannot be seen or that changes how others are shown: controls, bidirectional controls, zero-width
+/// The first character that is invisible or that changes how others are shown: controls, bidirectional controls, zero-width
 /// characters, soft hyphens, fillers, private use, U+FFFD.
 pub fn invisible_character(text: &str) -> Option<char> {
     text.chars().find(|c| is_invisible(*c))
@@ -82,7 +82,7 @@ fn is_blank(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Spellings of a code or name that people cannot tell from it.
+    /// Spellings of a code or name that people cannot distinguish from it.
     const VARIANTS: [&str; 12] = [
         "so-gddt",
         "SO\u{2011}GDDT",
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_cannot_be_seen_are_found() {
+    fn invisible_characters_are_found() {
         for c in [
             '\0',
             '\t',

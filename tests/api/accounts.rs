@@ -237,7 +237,7 @@ async fn a_client_secret_is_shown_once_and_rotates_with_an_overlap() {
 }
 
 #[actix_web::test]
-async fn a_secret_that_somebody_else_knows_ends_at_once_with_its_tokens() {
+async fn a_leaked_client_secret_ends_at_once_with_its_tokens() {
     let service = TestService::start().await;
     let admin = service.token("admin").await;
     let grant = async |secret: &str| {

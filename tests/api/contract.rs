@@ -60,7 +60,7 @@ async fn many_requests_with_one_key_are_one_effect() {
 }
 
 #[actix_web::test]
-async fn answers_kept_for_one_caller_are_bounded_in_number_and_in_bytes() {
+async fn stored_answers_of_one_caller_are_bounded_in_number_and_in_bytes() {
     use ict_index::db::sql;
     let service = TestService::start().await;
     let (token, other) = (service.token("coordinator").await, service.token("admin").await);
@@ -68,22 +68,22 @@ async fn answers_kept_for_one_caller_are_bounded_in_number_and_in_bytes() {
         service.post("agencies", agency(code)).as_(&token).header("Idempotency-Key", key)
     };
     post("A1", "k1").send().await.expect(201);
-    let kept = "insert into idempotency_keys (caller, key, fingerprint, status, body, created_at) \
+    let stored = "insert into idempotency_keys (caller, key, fingerprint, status, body, created_at) \
                 select 'user:coordinator', 'other' || n, '', 201, convert_to(repeat('x', $1), 'UTF8'), '2018-03-15T02:00:00Z' \
                 from generate_series(1, $2) n";
-    service.sql(sql(kept).bind(1_i32).bind(4_998_i32)).await;
+    service.sql(sql(stored).bind(1_i32).bind(4_998_i32)).await;
     post("A2", "k2").send().await.expect(201);
     let refused = post("A3", "k3").send().await.expect_problem(429, "TOO_MANY_REQUESTS");
     assert_eq!(refused.header("retry-after"), "259200");
     service.get("agencies/A3").as_(&token).send().await.expect(404);
-    // What is kept is answered again; without a key, and for others, nothing has changed.
+    // What is stored is answered again; without a key, and for others, nothing has changed.
     assert_eq!(post("A1", "k1").send().await.expect(201).header("idempotency-replayed"), "true");
     service.post("agencies", agency("A3")).as_(&token).send().await.expect(201);
     let client = json!({"client_id": "c1", "name": "C", "scopes": ["statistics:read"]});
     service.post("clients", client).as_(&other).header("Idempotency-Key", "k3").send().await.expect(201);
 
     service.sql(sql("delete from idempotency_keys where key like 'other%'")).await;
-    service.sql(sql(kept).bind(1024 * 1024_i32).bind(64_i32)).await;
+    service.sql(sql(stored).bind(1024 * 1024_i32).bind(64_i32)).await;
     post("A4", "k4").send().await.expect_problem(429, "TOO_MANY_REQUESTS");
     service.at("2018-03-18T02:00:01Z");
     let token = service.token("coordinator").await;

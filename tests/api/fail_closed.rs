@@ -43,7 +43,7 @@ impl Serving {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
-    /// Status of `/readyz`; 0: nobody listens.
+    /// Status of `/readyz`; 0: no process listens.
     async fn readyz(&self) -> u16 {
         let url = format!("http://{}/readyz", self.address);
         let mut curl = Command::new("curl");
@@ -93,7 +93,7 @@ async fn migrations_that_come_after_the_service_are_waited_for() {
     let service = TestService::start_on_system_time().await;
     let database = format!("late_db_{}", Uuid::now_v7().simple());
     admin(&format!("create database {database}")).await;
-    // An empty database refuses a start, so the service begins before it: with nobody allowed in yet.
+    // An empty database refuses a start, so the service begins before it: with no login allowed yet.
     admin(&format!("alter database {database} allow_connections false")).await;
     let mut serving = Serving::start(&url_of(&database), service.key_file());
     until("the service listens", async || serving.readyz().await == 503).await;
@@ -156,7 +156,7 @@ async fn a_login_that_is_the_role_and_owns_tables_is_refused() {
 }
 
 #[actix_web::test]
-async fn what_is_made_later_is_nobodys_until_it_is_granted_and_an_unguarded_grant_refuses_the_start() {
+async fn what_is_made_later_is_closed_until_it_is_granted_and_an_unguarded_grant_refuses_the_start() {
     let service = TestService::start_on_system_time().await;
     foreign_write(
         &service,
@@ -179,7 +179,7 @@ async fn what_is_made_later_is_nobodys_until_it_is_granted_and_an_unguarded_gran
         "alter view new_view set (security_invoker = true); select grant_service_roles()",
     )
     .await;
-    assert_eq!(count(granted).await.ok(), Some(2), "a view with the rights of whoever asks");
+    assert_eq!(count(granted).await.ok(), Some(2), "a view with the rights of its reader");
     let keys = service.key_file().to_str().unwrap().to_owned();
     for (grant, named) in [
         ("grant select on new_partition to ict_index_app", "new_partition"),

@@ -19,7 +19,7 @@ struct Host {
     port: u16,
     /// New connections are refused; those that are open stay, as behind a network that was cut.
     refuses: Arc<AtomicBool>,
-    /// Its sessions take no writes, as a standby's; those that were open before say so when they are asked.
+    /// Its sessions take no writes, as a standby's; those that were open before say so when they are queried.
     read_only: Arc<AtomicBool>,
     /// It says that it is of timeline 2, as after a promotion.
     promoted: bool,
@@ -155,7 +155,7 @@ async fn a_first_host_that_says_nothing_does_not_use_up_the_time_for_connecting(
 }
 
 #[actix_web::test]
-async fn a_host_that_takes_no_writes_is_passed_over_and_asked_last_from_then_on() {
+async fn a_host_that_takes_no_writes_is_passed_over_and_tried_last_from_then_on() {
     let plain = TestService::start().await;
     let standby =
         Host::before(&plain, Host { read_only: Arc::new(AtomicBool::new(true)), ..Host::default() }).await;
@@ -203,10 +203,10 @@ async fn what_waits_on_the_old_leader_ends_when_another_leads_and_the_old_one_is
     let name = json!({"name_en": "Health"});
     let waiting = service.patch("agencies/SO-YT", name).as_(&token).if_match(&tag).send();
     let failover = async {
-        let asked = "select count(*) as value from pg_stat_activity where wait_event_type = 'Lock' \
+        let blocked = "select count(*) as value from pg_stat_activity where wait_event_type = 'Lock' \
             and datname = current_database()";
         until("the write waits for its lock", async || {
-            sql(asked).value::<i64>(&mut plain_connection(&plain).await).await.unwrap() > 0
+            sql(blocked).value::<i64>(&mut plain_connection(&plain).await).await.unwrap() > 0
         })
         .await;
         old.refuse(true);
@@ -228,7 +228,7 @@ async fn what_waits_on_the_old_leader_ends_when_another_leads_and_the_old_one_is
         service.get("audit-events?limit=1").as_(&token).send().await.status == 503
     })
     .await;
-    // The listener sees within a heartbeat that its connection is gone; what was kept until then is no answer of the old leader's.
+    // The listener sees within a heartbeat that its connection is gone; what was cached until then is no answer of the old leader's.
     until("nothing is answered from memory", async || !service.state.db().changes().is_trusted()).await;
     until("the old leader was tried", async || {
         let refused = service.get("statistics/service-levels?period=2018").as_(&token).send().await;

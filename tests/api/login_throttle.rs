@@ -1,4 +1,4 @@
-//! Guessing is bounded however many guess at once, wherever they come from, and locks nobody out.
+//! Guessing is bounded however many guess at once, wherever they come from, and locks no user out.
 
 use futures::future::join_all;
 use ict_index::accounts::login_throttle::{self, Credential, Origin};
@@ -37,12 +37,12 @@ async fn rows(service: &TestService, table: &str) -> i64 {
 #[actix_web::test]
 async fn of_two_hundred_guesses_at_once_exactly_ten_reach_the_hash() {
     let service = TestService::start().await;
-    let beside = service.beside().await;
-    let before = service.state.passwords().computed() + beside.state.passwords().computed();
+    let other = service.beside().await;
+    let before = service.state.passwords().computed() + other.state.passwords().computed();
     let guesses = (0..200)
-        .map(|n| login(if n % 2 == 0 { &service } else { &beside }, "monitor", WRONG, "192.0.2.1").send());
+        .map(|n| login(if n % 2 == 0 { &service } else { &other }, "monitor", WRONG, "192.0.2.1").send());
     let answers = join_all(guesses).await;
-    let hashed = service.state.passwords().computed() + beside.state.passwords().computed() - before;
+    let hashed = service.state.passwords().computed() + other.state.passwords().computed() - before;
     let with = |status: u16| answers.iter().filter(|a| a.status.as_u16() == status).count();
     assert_eq!((hashed, with(401)), (10, 10), "the budget is taken before the hash");
     // 503: more transactions at once than the pool of a test lets wait.

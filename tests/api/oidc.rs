@@ -321,7 +321,7 @@ async fn keys_are_read_by_one_for_all_and_again_when_they_rotate() {
     let all = join_all((0..20).map(|_| me(&service, &first))).await;
     assert!(all.iter().all(|answer| answer.status == 200));
     assert_eq!(provider.reads("/keys"), 1, "one reads for all");
-    // Invented key ids make nobody read more often than twice a minute.
+    // Invented key ids cause no more than two reads a minute.
     for n in 0..20 {
         let mut header = Header::new(Algorithm::ES256);
         header.kid = Some(format!("invented-{n}"));
@@ -378,8 +378,8 @@ async fn where_a_second_factor_is_needed_the_provider_has_to_assert_one() {
     let service = service.requiring_second_factor().await;
     accept(&service, provider.settings());
     let good = provider.access(&service);
-    let asked = me(&service, &key.sign(&good)).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
-    assert!(asked.header("www-authenticate").contains("insufficient_user_authentication"), "{asked:?}");
+    let refusal = me(&service, &key.sign(&good)).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
+    assert!(refusal.header("www-authenticate").contains("insufficient_user_authentication"), "{refusal:?}");
     me(&service, &key.sign(&with(&good, "amr", json!(["pwd"]))))
         .await
         .expect_problem(401, "SECOND_FACTOR_REQUIRED");
@@ -396,7 +396,7 @@ fn challenge() -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER))
 }
 
-/// Begins a login; answers what the provider is told.
+/// Begins a login; answers the parameters that the provider gets.
 async fn begin(service: &TestService) -> HashMap<String, String> {
     let answer = service.get(&format!("auth/oidc/start?challenge={}", challenge())).send().await.expect(302);
     assert_eq!(answer.header("cache-control"), "no-store");
@@ -413,16 +413,16 @@ async fn finish(service: &TestService, code: &str, state: &str, verifier: &str) 
 
 impl Provider {
     /// What a good ID token says to this login.
-    fn id(&self, service: &TestService, asked: &HashMap<String, String>) -> Value {
+    fn id(&self, service: &TestService, login: &HashMap<String, String>) -> Value {
         let now = service.clock.now().timestamp();
-        json!({"iss": self.url, "aud": "ict-index", "sub": "s-1", "iat": now, "exp": now + 300, "nonce": asked["nonce"]})
+        json!({"iss": self.url, "aud": "ict-index", "sub": "s-1", "iat": now, "exp": now + 300, "nonce": login["nonce"]})
     }
 }
 
 #[actix_web::test]
 async fn a_login_at_the_provider_opens_a_session() {
     let (service, provider, key) = linked().await;
-    let asked = begin(&service).await;
+    let login = begin(&service).await;
     for (name, value) in [
         ("response_type", "code"),
         ("client_id", "ict-index"),
@@ -430,14 +430,14 @@ async fn a_login_at_the_provider_opens_a_session() {
         ("scope", "openid"),
         ("code_challenge_method", "S256"),
     ] {
-        assert_eq!(asked[name], value, "{name}");
+        assert_eq!(login[name], value, "{name}");
     }
     assert!(
-        !asked["state"].contains(&asked["nonce"]) && !asked["state"].contains(&challenge()),
+        !login["state"].contains(&login["nonce"]) && !login["state"].contains(&challenge()),
         "it is sealed"
     );
-    provider.set(|answers| answers.id_token = key.sign(&provider.id(&service, &asked)));
-    let tokens = finish(&service, "the code", &asked["state"], VERIFIER).await.expect(200);
+    provider.set(|answers| answers.id_token = key.sign(&provider.id(&service, &login)));
+    let tokens = finish(&service, "the code", &login["state"], VERIFIER).await.expect(200);
     assert_eq!(tokens.header("cache-control"), "no-store");
     let token = tokens.json()["access_token"].as_str().unwrap().to_owned();
     assert_eq!(me(&service, &token).await.expect(200).json()["username"], "monitor");
@@ -447,7 +447,7 @@ async fn a_login_at_the_provider_opens_a_session() {
     let (form, authorization) = provider.answers.lock().unwrap().exchange.clone();
     let form: HashMap<String, String> = serde_urlencoded::from_str(&form).unwrap();
     assert_eq!((form["grant_type"].as_str(), form["code"].as_str()), ("authorization_code", "the code"));
-    assert_eq!(URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"])), asked["code_challenge"]);
+    assert_eq!(URL_SAFE_NO_PAD.encode(Sha256::digest(&form["code_verifier"])), login["code_challenge"]);
     let basic = base64::engine::general_purpose::STANDARD
         .decode(authorization.strip_prefix("Basic ").unwrap())
         .unwrap();
@@ -458,8 +458,8 @@ async fn a_login_at_the_provider_opens_a_session() {
 async fn a_login_that_is_wrong_in_anything_is_refused() {
     let (service, provider, key) = linked().await;
     let refused = "INVALID_SINGLE_SIGN_ON";
-    let asked = begin(&service).await;
-    let good = provider.id(&service, &asked);
+    let login = begin(&service).await;
+    let good = provider.id(&service, &login);
     let now = service.clock.now().timestamp();
     for (name, value) in [
         ("nonce", json!("another")),
@@ -472,19 +472,19 @@ async fn a_login_that_is_wrong_in_anything_is_refused() {
         ("sub", json!("s-2")),
     ] {
         provider.set(|answers| answers.id_token = key.sign(&with(&good, name, value)));
-        finish(&service, "c", &asked["state"], VERIFIER).await.expect_problem(401, refused);
+        finish(&service, "c", &login["state"], VERIFIER).await.expect_problem(401, refused);
     }
     provider.set(|answers| answers.id_token = String::new());
-    finish(&service, "c", &asked["state"], VERIFIER).await.expect_problem(401, refused);
+    finish(&service, "c", &login["state"], VERIFIER).await.expect_problem(401, refused);
 
-    // From here on the provider is not even asked.
+    // From here on the provider is not even queried.
     let exchanges = provider.reads("/token");
     provider.set(|answers| answers.id_token = key.sign(&good));
-    finish(&service, "c", &asked["state"], "someone else's verifier").await.expect_problem(401, refused);
-    finish(&service, "c", &format!("{}A", asked["state"]), VERIFIER).await.expect_problem(401, refused);
+    finish(&service, "c", &login["state"], "someone else's verifier").await.expect_problem(401, refused);
+    finish(&service, "c", &format!("{}A", login["state"]), VERIFIER).await.expect_problem(401, refused);
     finish(&service, "c", "x", VERIFIER).await.expect_problem(401, refused);
     service.clock.set(service.clock.now() + chrono::Duration::seconds(600));
-    finish(&service, "c", &asked["state"], VERIFIER).await.expect_problem(401, refused);
+    finish(&service, "c", &login["state"], VERIFIER).await.expect_problem(401, refused);
     assert_eq!(provider.reads("/token"), exchanges);
     for query in ["", "?challenge=short", "?challenge=x&challenge=y"] {
         let path = format!("auth/oidc/start{query}");
@@ -495,8 +495,8 @@ async fn a_login_that_is_wrong_in_anything_is_refused() {
 #[actix_web::test]
 async fn one_login_at_the_provider_is_exchanged_ten_times_at_most() {
     let (service, provider, _) = linked().await;
-    let asked = begin(&service).await;
-    let all = join_all((0..15).map(|_| finish(&service, "guess", &asked["state"], VERIFIER))).await;
+    let login = begin(&service).await;
+    let all = join_all((0..15).map(|_| finish(&service, "guess", &login["state"], VERIFIER))).await;
     let statuses: Vec<u16> = all.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 5, "{statuses:?}");
     assert!(provider.reads("/token") <= 10);
@@ -510,12 +510,12 @@ async fn a_login_at_the_provider_shows_a_second_factor_where_one_is_needed() {
     link(&service, "coordinator", json!("s-1")).await.expect(200);
     let service = service.requiring_second_factor().await;
     accept(&service, provider.settings());
-    let asked = begin(&service).await;
-    let good = provider.id(&service, &asked);
+    let login = begin(&service).await;
+    let good = provider.id(&service, &login);
     provider.set(|answers| answers.id_token = key.sign(&good));
-    finish(&service, "c", &asked["state"], VERIFIER).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
+    finish(&service, "c", &login["state"], VERIFIER).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
     provider.set(|answers| answers.id_token = key.sign(&with(&good, "amr", json!(["mfa"]))));
-    let tokens = finish(&service, "c", &asked["state"], VERIFIER).await.expect(200).json();
+    let tokens = finish(&service, "c", &login["state"], VERIFIER).await.expect(200).json();
     let token = tokens["access_token"].as_str().unwrap();
     service.get("agencies").as_(token).send().await.expect(200);
 }

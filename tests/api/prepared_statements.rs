@@ -1,4 +1,4 @@
-//! However many statements callers compose, a connection keeps few of them prepared; those that are asked for often stay so.
+//! However many statements callers compose, a connection keeps few of them prepared; those that are used often stay so.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,9 +20,10 @@ async fn backends(db: &Db, connections: usize) -> BTreeMap<i32, (i64, i64)> {
             all_have_one.wait().await;
             sql("set local role none").run(conn).await?;
             let pid: i32 = sql("select pg_backend_pid() as value").value(conn).await?;
-            let kept: i64 = sql("select count(*) as value from pg_prepared_statements").value(conn).await?;
+            let prepared: i64 =
+                sql("select count(*) as value from pg_prepared_statements").value(conn).await?;
             let bytes = "select sum(total_bytes)::bigint as value from pg_backend_memory_contexts";
-            Ok::<_, Problem>((pid, (kept, sql(bytes).value::<i64>(conn).await?)))
+            Ok::<_, Problem>((pid, (prepared, sql(bytes).value::<i64>(conn).await?)))
         })
     });
     let found: Result<_, _> = join_all(looks).await.into_iter().collect();
@@ -67,21 +68,21 @@ fn combinations() -> impl Iterator<Item = String> {
 async fn ten_thousand_combinations_of_filters_and_orders_leave_few_statements_prepared() {
     let service = TestService::start().await;
     let token = service.token("coordinator").await;
-    let asked: Vec<String> = combinations().collect();
-    assert!(asked.len() >= 10_000, "{}", asked.len());
-    service.get(asked.last().unwrap()).as_(&token).send().await.expect(200);
+    let paths: Vec<String> = combinations().collect();
+    assert!(paths.len() >= 10_000, "{}", paths.len());
+    service.get(paths.last().unwrap()).as_(&token).send().await.expect(200);
     let before = backends(service.state.db(), 6).await;
     // As many at a time as there are connections: each gets its share.
-    for some in asked.chunks(6) {
+    for some in paths.chunks(6) {
         for answer in join_all(some.iter().map(|path| service.get(path).as_(&token).send())).await {
             answer.expect(200);
         }
     }
     let after = backends(service.state.db(), 6).await;
-    for (pid, (kept, bytes)) in after {
+    for (pid, (prepared, bytes)) in after {
         let grown = bytes - before.get(&pid).map_or(0, |(_, bytes)| *bytes);
-        assert!(kept <= i64::from(MOST_PREPARED), "{kept} statements are kept by {pid}");
-        assert!(grown < 24 << 20, "{pid} has grown by {grown} bytes with {kept} statements");
+        assert!(prepared <= i64::from(MOST_PREPARED), "{prepared} statements stay prepared by {pid}");
+        assert!(grown < 24 << 20, "{pid} has grown by {grown} bytes with {prepared} statements");
     }
 }
 
@@ -105,20 +106,20 @@ async fn composed_texts_that_are_each_used_often_are_bounded_on_pooled_and_share
             assert_eq!(read.await.map_err(|problem| format!("{problem:?}")).unwrap(), n);
         }
         if n % 100 == 99 {
-            let kept: Result<i64, Problem> = db
+            let prepared: Result<i64, Problem> = db
                 .fetch(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?))
                 .await;
-            let kept = kept.map_err(|problem| format!("{problem:?}")).unwrap();
-            assert!(kept <= i64::from(MOST_PREPARED), "{kept} on a shared connection");
+            let prepared = prepared.map_err(|problem| format!("{problem:?}")).unwrap();
+            assert!(prepared <= i64::from(MOST_PREPARED), "{prepared} on a shared connection");
         }
     }
-    for (pid, (kept, _)) in backends(db, 6).await {
-        assert!(kept <= i64::from(MOST_PREPARED), "{kept} statements are kept by {pid}");
+    for (pid, (prepared, _)) in backends(db, 6).await {
+        assert!(prepared <= i64::from(MOST_PREPARED), "{prepared} statements stay prepared by {pid}");
     }
 }
 
 #[actix_web::test]
-async fn what_is_asked_for_often_is_prepared_and_what_is_written_in_the_source_at_once() {
+async fn what_is_used_often_is_prepared_and_what_is_written_in_the_source_at_once() {
     let service = TestService::start().await;
     let text = format!("select {} as value -- often", uuid::Uuid::now_v7().as_u128() % 1_000_000);
     let is_prepared = service.state.db().read(async move |conn: &mut Conn| {
@@ -128,9 +129,9 @@ async fn what_is_asked_for_often_is_prepared_and_what_is_written_in_the_source_a
         assert_eq!(sql(of).bind(fixed).value::<i64>(conn).await?, 1);
         for uses in 1..=1_000 {
             sql(text.clone()).value::<i32>(conn).await?;
-            let kept = sql(of).bind(text.clone()).value::<i64>(conn).await? == 1;
-            assert!(uses > 1 || !kept, "kept for one use");
-            if kept {
+            let prepared = sql(of).bind(text.clone()).value::<i64>(conn).await? == 1;
+            assert!(uses > 1 || !prepared, "prepared for one use");
+            if prepared {
                 return Ok::<_, Problem>(true);
             }
         }

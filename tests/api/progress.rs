@@ -400,22 +400,27 @@ async fn due_days_pass_at_midnight_in_vietnam() {
 
 /// Of a sum over two agencies each knows the other's share.
 #[actix_web::test]
-async fn a_figure_of_the_province_is_told_an_officer_when_five_others_stand_behind_it() {
+async fn a_figure_of_the_province_is_disclosed_to_an_officer_when_five_others_stand_behind_it() {
     const OTHERS: [&str; 5] = ["SO-TC", "SO-CT", "SO-TP", "SO-XD", "SO-GDDT"];
     let service = TestService::start().await;
     accept(&service, &[("SO-YT", "2018-01", "HT.XH.08", Some(1), Some(2), None)]).await;
     service.at("2018-04-02T02:00:00Z");
     let token = service.token("officer.so-yt").await;
-    let seen = async || service.get(PROGRESS).as_(&token).send().await.expect(200).json();
+    let read = async || service.get(PROGRESS).as_(&token).send().await.expect(200).json();
     for (at, other) in OTHERS.into_iter().enumerate() {
         accept(&service, &[(other, "2018-01", "HT.XH.08", Some(1), Some(4), None)]).await;
-        let internet = item(&seen().await, "HT.XH.08", None);
-        let is_told = at + 1 == OTHERS.len();
+        let internet = item(&read().await, "HT.XH.08", None);
+        let is_disclosed = at + 1 == OTHERS.len();
         for member in ["actual", "numerator", "denominator"] {
-            assert_eq!(!internet[member].is_null(), is_told, "{member} with {} others: {internet}", at + 1);
+            assert_eq!(
+                !internet[member].is_null(),
+                is_disclosed,
+                "{member} with {} others: {internet}",
+                at + 1
+            );
         }
-        assert_eq!(internet["reason"] == "withheld", !is_told);
-        assert_eq!(internet["status"] == "not_assessable", !is_told);
+        assert_eq!(internet["reason"] == "withheld", !is_disclosed);
+        assert_eq!(internet["status"] == "not_assessable", !is_disclosed);
         assert!(!item(&ask(&service, "").await, "HT.XH.08", None)["actual"].is_null());
     }
 }

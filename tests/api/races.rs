@@ -1,4 +1,4 @@
-//! Nothing is decided by a look at what somebody else is about to change.
+//! Nothing is decided by a look at what another request is about to change.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ fn is_a_chain(events: &[Value], changes: usize) {
     for (n, event) in events.iter().enumerate() {
         assert_eq!(event["action"], if n == 0 { "create" } else { "update" }, "{event}");
         if n > 0 {
-            assert_eq!(event["before"], events[n - 1]["after"], "what it replaced is told");
+            assert_eq!(event["before"], events[n - 1]["after"], "what it replaced is recorded");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The operator's scripts: what they are given is data, and nobody on the machine reads a password from them.
+//! The operator's scripts: what they are given is data, and no other user of the machine reads a password from them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

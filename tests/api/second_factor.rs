@@ -128,11 +128,11 @@ async fn a_session_that_confirmed_goes_on_after_a_refresh() {
 }
 
 #[actix_web::test]
-async fn a_login_needs_password_and_code_and_tells_nothing_without_the_password() {
+async fn a_login_needs_password_and_code_and_reveals_nothing_without_the_password() {
     let service = TestService::start().await.requiring_second_factor().await;
     let coordinator = enrolled(&service, "coordinator").await;
-    let asked = login(&service, "coordinator", None).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
-    assert!(asked.header("www-authenticate").starts_with("Bearer"));
+    let challenge = login(&service, "coordinator", None).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
+    assert!(challenge.header("www-authenticate").starts_with("Bearer"));
     login(&service, "coordinator", Some("000000")).await.expect_problem(401, "INVALID_SECOND_FACTOR");
     let right = code(&service, &coordinator.secret, 0);
     for code in [None, Some(right.as_str()), Some("000000")] {
@@ -185,14 +185,14 @@ async fn ten_codes_are_compared_however_many_are_sent_at_once() {
         async move { login(service, "coordinator", Some(&guess)).await }
     }))
     .await;
-    let told = |code: &str| answers.iter().filter(|answer| answer.json()["code"] == code).count();
-    assert_eq!((told("INVALID_SECOND_FACTOR"), told("TOO_MANY_REQUESTS")), (10, 20));
+    let count = |code: &str| answers.iter().filter(|answer| answer.json()["code"] == code).count();
+    assert_eq!((count("INVALID_SECOND_FACTOR"), count("TOO_MANY_REQUESTS")), (10, 20));
     let right = code(&service, &coordinator.secret, 0);
     let late = login(&service, "coordinator", Some(&right)).await.expect_problem(429, "TOO_MANY_REQUESTS");
     assert!(late.header("retry-after").parse::<u64>().unwrap() <= 600);
     let recovery = &coordinator.recovery_codes[0];
     login(&service, "coordinator", Some(recovery)).await.expect_problem(429, "TOO_MANY_REQUESTS");
-    // Whoever is in may guess no more than that either, and is not kept out by those who are not.
+    // A user who is logged in may guess no more than that either, and is not locked out by those who are not.
     let renew = async |code: &str| {
         let body = json!({"current_password": PASSWORD, "code": code});
         service.post("me/second-factor/recovery-codes", body).as_(&coordinator.token).send().await
@@ -292,7 +292,7 @@ async fn a_new_authenticator_replaces_the_old_one_when_it_is_confirmed() {
 }
 
 #[actix_web::test]
-async fn an_enrolment_is_confirmed_within_half_an_hour_by_whoever_began_it() {
+async fn an_enrolment_is_confirmed_within_half_an_hour_by_the_user_who_began_it() {
     let service = TestService::start().await.requiring_second_factor().await;
     let token = service.token("coordinator").await;
     confirm(&service, &token, "123456").await.expect_problem(409, "CONFLICT");
@@ -382,7 +382,7 @@ async fn the_last_administrators_second_factor_is_reset_on_the_command_line() {
 }
 
 #[actix_web::test]
-async fn a_new_role_and_a_new_password_ask_for_the_factor_too() {
+async fn a_new_role_and_a_new_password_require_the_factor_too() {
     let service = TestService::start().await.requiring_second_factor().await;
     let admin = enrolled(&service, "admin").await;
     let edit = async |username: &str, change: Value| {
@@ -456,14 +456,14 @@ async fn nothing_stored_or_recorded_holds_a_secret() {
 }
 
 #[actix_web::test]
-async fn without_the_requirement_nobody_has_to_enrol_and_whoever_has_is_asked() {
+async fn without_the_requirement_enrolment_is_voluntary_and_enrolled_users_need_a_code() {
     let service = TestService::start().await.with_second_factor(SecondFactorPolicy::Optional).await;
     let token = service.token("coordinator").await;
     service.get("agencies").as_(&token).send().await.expect(200);
     let coordinator = enrolled(&service, "coordinator").await;
     login(&service, "coordinator", None).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
     login(&service, "coordinator", Some(&code(&service, &coordinator.secret, 0))).await.expect(200);
-    // A service without keys enrols nobody, and lets nobody in whose factor it cannot read.
+    // A service without keys enrols no user, and admits none whose factor it cannot read.
     let bare = service.beside().await;
     let other = bare.token("monitor").await;
     start(&bare, &other, None).await.expect_problem(409, "CONFLICT");

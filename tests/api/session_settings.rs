@@ -66,7 +66,7 @@ async fn knows(name: &str) -> bool {
     !NEWER.contains(&name) || known.bind(name.to_owned()).value(&mut conn).await.unwrap()
 }
 
-/// What hides the service's tables from whoever looks in the wrong schema first.
+/// What hides the service's tables from a session that looks in the wrong schema first.
 const HOSTILE: &str = "create schema hostile; grant usage on schema hostile to public; \
     create view hostile.agencies as select * from public.agencies where false; \
     create view hostile.users as select * from public.users where false; \
@@ -228,7 +228,7 @@ async fn settings_of_the_login_reach_no_connection_and_show_nothing_foreign() {
     ] {
         assert!(copying.contains(setting), "{copying}");
     }
-    // Nobody's work sees no agency's rows, whatever `ict_index.scope` the login begins with.
+    // Work without a caller sees no agency's rows, whatever `ict_index.scope` the login begins with.
     let count = "select count(*) as value from submissions";
     let shared: Result<i64, Problem> = other
         .state

@@ -105,10 +105,10 @@ async fn uses_at_the_same_time_are_one_first_use_and_five_further_ones() {
 async fn branches_of_one_login_have_a_bounded_number_of_tokens() {
     let service = TestService::start().await;
     let mut unused = std::collections::VecDeque::from([login(&service).await]);
-    let mut asked = 0;
+    let mut uses = 0;
     while let Some(tokens) = unused.pop_front() {
         for _ in 0..7 {
-            asked += 1;
+            uses += 1;
             let answer = refresh(&service, &tokens).await;
             match answer.status.as_u16() {
                 200 => unused.push_back(answer.json()),
@@ -124,7 +124,7 @@ async fn branches_of_one_login_have_a_bounded_number_of_tokens() {
         let live = service.state.db().read(count).await.map_err(|problem| format!("{problem:?}")).unwrap();
         assert!(live <= 20, "{live} refresh tokens are live");
     }
-    assert!(asked > 200, "the test must try more than is let through");
+    assert!(uses > 200, "the test must try more than is let through");
     assert_eq!(stored(&service).await, json!([60, 40, null]), "with the login's own, in fifteen minutes");
 }
 

@@ -13,7 +13,7 @@ use crate::dossiers::{add_service, batch, row};
 use crate::index_runs::{add_framework, framework, observe, run, small_run};
 use crate::support::{Answer, Call, PASSWORD, TestService};
 
-/// Its share is used up, and it is told when to come again.
+/// Its share is used up, and the answer says when to try again.
 #[track_caller]
 fn share_used_up(answer: Answer) {
     let answer = answer.expect_problem(503, "UNAVAILABLE");
@@ -37,14 +37,14 @@ async fn answered_meanwhile(first: impl Future, second: impl Future<Output = Ans
 async fn requests_of_one_caller_leave_permits_of_the_pool_to_others() {
     let service = TestService::start().await;
     let (hog, other) = (service.token("coordinator").await, service.token("officer.so-yt").await);
-    let ask = |token: &str| service.get("submissions").as_(token).send();
+    let get = |token: &str| service.get("submissions").as_(token).send();
     let admit = || service.state.db().admit(&user("coordinator")).ok();
     let held: Vec<Permit> = std::iter::from_fn(admit).collect();
     assert_eq!(held.len(), 64, "two thirds of 96");
-    share_used_up(ask(&hog).await);
-    ask(&other).await.expect(200);
+    share_used_up(get(&hog).await);
+    get(&other).await.expect(200);
     drop(held);
-    ask(&hog).await.expect(200);
+    get(&hog).await.expect(200);
     let shares = service.get("/metrics").send().await.text();
     assert!(shares.contains("ict_index_refused_shares_total 2\n"), "{shares}");
 }
@@ -53,7 +53,7 @@ async fn requests_of_one_caller_leave_permits_of_the_pool_to_others() {
 async fn shared_reads_of_one_caller_leave_room_to_others() {
     let service = TestService::start().await;
     let (hog, other) = (service.token("coordinator").await, service.token("officer.so-yt").await);
-    let ask = |token: &str| service.get("statistics/service-levels?period=2018-03").as_(token).send();
+    let get = |token: &str| service.get("statistics/service-levels?period=2018-03").as_(token).send();
     let caller = user("coordinator");
     let mut reads: Vec<_> = (0..256)
         .map(|_| {
@@ -64,10 +64,10 @@ async fn shared_reads_of_one_caller_leave_room_to_others() {
     reads.retain_mut(|read| read.now_or_never().is_none());
     assert_eq!(reads.len(), 171, "two thirds of 256");
     // They go on meanwhile: one of them may be opening the connection that all share.
-    share_used_up(answered_meanwhile(join_all(reads.iter_mut()), ask(&hog)).await);
-    answered_meanwhile(join_all(reads.iter_mut()), ask(&other)).await.expect(200);
+    share_used_up(answered_meanwhile(join_all(reads.iter_mut()), get(&hog)).await);
+    answered_meanwhile(join_all(reads.iter_mut()), get(&other)).await.expect(200);
     drop(reads);
-    ask(&hog).await.expect(200);
+    get(&hog).await.expect(200);
 }
 
 #[actix_web::test]
@@ -193,7 +193,7 @@ async fn exports(service: &TestService, caller: Caller) -> Vec<CopiedOut> {
 }
 
 #[actix_web::test]
-async fn exports_that_nobody_reads_leave_room_to_others() {
+async fn exports_that_are_not_read_leave_room_to_others() {
     let service = with_procedure().await;
     let (hog, other) = (service.token("coordinator").await, service.token("officer.so-yt").await);
     let held = exports(&service, user("coordinator")).await;
@@ -321,5 +321,5 @@ async fn requests_that_are_dropped_give_back_what_they_hold() {
     .await;
     let admit = || service.state.db().admit(&user("coordinator")).ok();
     let held: Vec<_> = std::iter::from_fn(admit).collect();
-    assert_eq!(held.len(), 64, "nobody else holds one");
+    assert_eq!(held.len(), 64, "no other caller holds one");
 }

@@ -105,7 +105,7 @@ pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
     panic!("it did not come about that {what}");
 }
 
-/// An address for a process to listen on. A free port of 127.0.0.1 may be some connection's by the time the process takes it; nobody
+/// An address for a process to listen on. A free port of 127.0.0.1 may be some connection's by the time the process takes it; no other test
 /// connects from an address of this test's own.
 pub fn own_address() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -376,7 +376,7 @@ impl TestService {
     }
 
     /// Waits until this instance has heard of everything that is committed by now: no notification that is still on its way drops
-    /// what is kept in memory from now on.
+    /// what is cached in memory from now on.
     pub async fn settled(&self) {
         let now = Instant::now();
         until("everything committed is heard of", async || self.state.db().changes().has_heard(now)).await;
@@ -465,8 +465,8 @@ impl TestService {
             .unwrap()
     }
 
-    /// Statements that `work` sends to the database when nothing is answered from memory and nobody else commits: a change heard of
-    /// meanwhile has statistics asked again.
+    /// Statements that `work` sends to the database when nothing is answered from memory and no other instance commits: a change heard of
+    /// meanwhile has statistics queried again.
     pub async fn statements_of(&self, work: impl Future<Output = Answer>) -> (u64, Answer) {
         self.settled().await;
         [Kind::Callers, Kind::Figures].into_iter().for_each(|kind| self.state.db().changes().bump(kind));

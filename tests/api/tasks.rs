@@ -436,10 +436,10 @@ async fn an_extension_does_not_hide_that_a_lead_was_overdue() {
 }
 
 #[actix_web::test]
-async fn how_far_a_task_of_fewer_than_five_others_is_is_not_told() {
+async fn the_progress_of_a_task_of_fewer_than_five_others_is_withheld() {
     let service = TestService::start().await;
     let (coordinator, officer) = (service.token("coordinator").await, service.token("officer.so-yt").await);
-    let mut told = Vec::new();
+    let mut answers = Vec::new();
     for percent in [10, 55] {
         service.report(&coordinator, "T04", json!({"agency": "SO-CT", "percent": percent})).await.expect(201);
         let mut task = service.task(&officer, "T04").await;
@@ -449,9 +449,9 @@ async fn how_far_a_task_of_fewer_than_five_others_is_is_not_told() {
         assert_eq!(task["withheld"], "FEW_FOREIGN_UNITS");
         assert_eq!(service.task(&coordinator, "T04").await["percent"], percent);
         task.as_object_mut().unwrap().remove("version");
-        told.push(task);
+        answers.push(task);
     }
-    assert_eq!(told[0], told[1], "another agency's progress moves nothing that is shown");
+    assert_eq!(answers[0], answers[1], "another agency's progress moves nothing that is shown");
     let own = service.token("officer.so-ct").await;
     assert_eq!(service.task(&own, "T04").await["percent"], 55);
     service.at("2018-04-02T02:00:00Z");

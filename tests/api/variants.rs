@@ -1,4 +1,4 @@
-//! Spellings that people cannot tell apart: of codes, names and units, and of what a spreadsheet or the JSON library would act on.
+//! Spellings that people cannot distinguish: of codes, names and units, and of what a spreadsheet or the JSON library would act on.
 
 use ict_index::db::sql;
 use ict_index::http::csv::{FORMULA, defused};
@@ -35,8 +35,8 @@ fn key_like() -> [KeyLike; 8] {
     ]
 }
 
-/// A text with something in it that nobody sees, or that looks like something else.
-const NOT_SEEN: [&str; 10] = [
+/// A text with something in it that is invisible, or that looks like something else.
+const INVISIBLE: [&str; 10] = [
     "\u{200b}", "\u{200d}", "\u{ad}", "\u{202e}", "\u{2066}", "\u{200f}", "\u{feff}", "\u{7f}", "\u{3164}",
     "\u{43e}",
 ];
@@ -51,7 +51,7 @@ fn with(body: &Value, pointer: &str, text: String) -> Value {
 }
 
 #[actix_web::test]
-async fn codes_and_names_with_what_cannot_be_seen_are_refused_everywhere() {
+async fn codes_and_names_with_invisible_characters_are_refused_everywhere() {
     let service = TestService::start().await;
     for (who, path, code, names, body) in key_like() {
         let token = service.token(who).await;
@@ -61,12 +61,13 @@ async fn codes_and_names_with_what_cannot_be_seen_are_refused_everywhere() {
             let found = named.clone().any(|e| e["pointer"] == pointer && e["code"] == wanted);
             assert!(found, "{path} {pointer}: {body}\n{answer}");
         };
-        for unseen in NOT_SEEN {
+        for invisible in INVISIBLE {
             let before = body.pointer(code).and_then(Value::as_str).unwrap();
-            refused(with(&body, code, format!("{before}{unseen}")), code, "INVALID_CODE").await;
+            refused(with(&body, code, format!("{before}{invisible}")), code, "INVALID_CODE").await;
             for name in names {
                 let before = body.pointer(name).and_then(Value::as_str).unwrap();
-                refused(with(&body, name, format!("{before}{unseen}{before}")), name, "INVALID_TEXT").await;
+                refused(with(&body, name, format!("{before}{invisible}{before}")), name, "INVALID_TEXT")
+                    .await;
             }
         }
         for other in OTHER_LETTERS {
@@ -78,10 +79,10 @@ async fn codes_and_names_with_what_cannot_be_seen_are_refused_everywhere() {
         let cased = if taken == "moi" { "MoI".to_owned() } else { taken.to_lowercase() };
         let answer = service.post(path, with(&body, code, cased)).as_(&token).send().await;
         let refusal = answer.json();
-        let told =
+        let refused_as =
             (answer.status.as_u16(), refusal["errors"][0]["code"].as_str().or(refusal["code"].as_str()));
         assert!(
-            matches!(told, (409, Some("ALREADY_EXISTS")) | (422, Some("INVALID_CODE"))),
+            matches!(refused_as, (409, Some("ALREADY_EXISTS")) | (422, Some("INVALID_CODE"))),
             "{path}: {refusal}"
         );
     }
@@ -100,9 +101,9 @@ async fn units_of_observations_are_one_under_one_spelling() {
             units.iter().map(|unit| json!({"unit": unit, "indicator": "X3", "value": 1})).collect();
         service.put("frameworks/TINH/observations/2017", json!({"rows": rows})).as_(&token).send()
     };
-    for unseen in NOT_SEEN {
-        let problem = put(&[&format!("Lào{unseen}Cai")]).await.expect_problem(422, "INVALID_CODE").json();
-        assert_eq!(problem["errors"][0]["pointer"], "/rows/0/unit", "{unseen:?}");
+    for invisible in INVISIBLE {
+        let problem = put(&[&format!("Lào{invisible}Cai")]).await.expect_problem(422, "INVALID_CODE").json();
+        assert_eq!(problem["errors"][0]["pointer"], "/rows/0/unit", "{invisible:?}");
     }
     for (one, other) in [
         ("Thanh Hóa", "Thanh Hoá"),
@@ -188,7 +189,7 @@ async fn the_database_defuses_cells_as_the_service_does() {
     }
 }
 
-/// What was answered to somebody of other rights is not given to them again.
+/// What was answered to a caller of other rights is not given to this one again.
 #[actix_web::test]
 async fn an_answer_is_not_replayed_after_its_caller_lost_the_right() {
     let service = TestService::start().await;

@@ -44,7 +44,7 @@ class TimedLedger(Ledger):
 
 
 class Leader:
-    """Whatever node leads, for `psql`: what parts.compare asks."""
+    """Whatever node leads, for `psql`: what parts.compare queries."""
 
     def query(self, text: str, database: str = "ict_index", node: int = 0) -> str:
         if node:
@@ -105,7 +105,7 @@ class Reader(threading.Thread):
             if answer.status == 200:
                 values = answer.json().get("values") or [{}]
                 self.saw(f"submission {register.key}", before[1], values[0].get("numerator") or 0)
-        # Statistics are kept in memory by each instance: another's commit is heard of within a second.
+        # Statistics are cached in memory by each instance: another's commit is heard of within a second.
         known = {key: register.value for key, register in list(self.ledger.batches.items())[-6:] if register.acknowledged}
         time.sleep(1.0)
         for key, before in known.items():
@@ -160,7 +160,7 @@ class Site:
 
     def members(self) -> dict[str, dict]:
         for node in self.nodes.values():
-            status, answer = node.ask("/cluster")
+            status, answer = node.request("/cluster")
             if status == 200:
                 return {one["name"]: one for one in answer["members"]}
         return {}
@@ -201,8 +201,8 @@ class Site:
             leader = self.leading()
             if leader is None:
                 return False
-            history[:] = leader.ask("/history")[1] or []
-            now = (leader.ask("/patroni")[1] or {}).get("timeline")
+            history[:] = leader.request("/history")[1] or []
+            now = (leader.request("/patroni")[1] or {}).get("timeline")
             return bool(history) and history[-1][0] + 1 == now
 
         # Some loops of Patroni later.
@@ -250,7 +250,7 @@ class Site:
 
 
 class Readers:
-    """Writers with two readers beside them."""
+    """Writers with two readers next to them."""
 
     def __init__(self, site: Site):
         self.site, self.stop = site, threading.Event()

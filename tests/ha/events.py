@@ -24,9 +24,9 @@ def _under_writers(site: Site, event: Callable[[], None], limit: float, after: i
         event()
         crowd.until_written(after)
         gap = site.ledger.longest_gap(began)
-    told = site.holds()
+    result = site.holds()
     promise(gap <= limit, f"no acknowledged write for {gap:.1f} s")
-    return gap, f"{told}; {site.reads - reads} reads, none old"
+    return gap, f"{result}; {site.reads - reads} reads, none old"
 
 
 def _fenced(site: Site, old: Node) -> str:
@@ -40,19 +40,19 @@ def _fenced(site: Site, old: Node) -> str:
 
 def leader_killed(site: Site) -> str:
     """SIGKILL to PostgreSQL and Patroni of the node that leads."""
-    old, told = site.leading(), []
+    old, results = site.leading(), []
 
     def event() -> None:
         old.kill_patroni()
         old.kill_postgres()
         site.another_leads(old)
-        told.append(_fenced(site, old))
+        results.append(_fenced(site, old))
 
     gap, figures = _under_writers(site, event, FAILOVER)
     old.start_patroni()
     back = site.whole_again()
     site.alike()
-    return f"unavailable {gap:.1f} s; {figures}; {told[0]}; back after {back:.0f} s"
+    return f"unavailable {gap:.1f} s; {figures}; {results[0]}; back after {back:.0f} s"
 
 
 def postgres_killed(site: Site) -> str:
@@ -89,18 +89,18 @@ def switchover(site: Site) -> str:
 
 def node_cut(site: Site) -> str:
     """Both cables of the node that leads are pulled, and put back."""
-    old, told = site.leading(), []
+    old, results = site.leading(), []
 
     def event() -> None:
         network.pull(old.number, PEERS, CLIENTS)
         site.another_leads(old)
-        told.append(_fenced(site, old))
+        results.append(_fenced(site, old))
 
     gap, figures = _under_writers(site, event, FAILOVER)
     network.heal(old.number, PEERS, CLIENTS)
     back = site.whole_again()
     site.alike()
-    return f"unavailable {gap:.1f} s; {figures}; {told[0]}; back after {back:.0f} s"
+    return f"unavailable {gap:.1f} s; {figures}; {results[0]}; back after {back:.0f} s"
 
 
 class Stubborn(threading.Thread):
@@ -122,14 +122,14 @@ class Stubborn(threading.Thread):
 
 def node_isolated(site: Site) -> str:
     """The node that leads is cut off from etcd and the other nodes; the service and another client still reach it."""
-    old, told, stubborn = site.leading(), [], Stubborn(site.leading())
+    old, results, stubborn = site.leading(), [], Stubborn(site.leading())
 
     def event() -> None:
         stubborn.start()
         network.pull(old.number, PEERS)
         site.another_leads(old)
         time.sleep(2)
-        told.append(_fenced(site, old))
+        results.append(_fenced(site, old))
         stubborn.stop.set()
 
     gap, figures = _under_writers(site, event, FAILOVER)
@@ -139,7 +139,7 @@ def node_isolated(site: Site) -> str:
     network.heal(old.number, PEERS)
     back = site.whole_again()
     site.alike()
-    return f"unavailable {gap:.1f} s; {figures}; {told[0]}; a client of that node alone: none of its writes acknowledged after it; back after {back:.0f} s"
+    return f"unavailable {gap:.1f} s; {figures}; {results[0]}; a client of that node alone: none of its writes acknowledged after it; back after {back:.0f} s"
 
 
 def standby_cut(site: Site) -> str:
@@ -157,7 +157,7 @@ def disk_full(site: Site) -> str:
     old, filler = site.leading(), []
 
     def event() -> None:
-        # Segments that are kept for use again hold out for a while: they are used up, and what a checkpoint frees is filled again.
+        # Segments that are retained for reuse hold out for a while: they are used up, and what a checkpoint frees is filled again.
         while site.leading() in (old, None):
             filler.append(old.fill_wal())
             try:

@@ -1,7 +1,7 @@
 """Three machines on this one: a network namespace for each, on two networks.
 
 The nodes speak to each other (etcd, replication, Patroni) on one, clients to them on the other; each can be pulled on its own. A frame to
-a machine whose cable is pulled vanishes: nobody is told.
+a machine whose cable is pulled vanishes: no peer is notified.
 """
 
 import subprocess

@@ -39,7 +39,7 @@ class Node:
         run("mount", "-t", "tmpfs", "-o", "size=128m,mode=0777", "tmpfs", self.home / "etcd")
         source = ROOT / "docs" / "ha"
         settings = (source / "patroni.yml").read_text(encoding="utf-8").replace("/etc/patroni/", f"{self.home}/").replace("/tmp/patroni.pgpass", f"{self.home}/pgpass")
-        # The log has a place of its own, and no server shares the directory of another's socket.
+        # The log has a directory of its own, and no server shares the directory of another's socket.
         settings = settings.replace("    - encoding: UTF8\n", f"    - waldir: {self.wal}\n    - encoding: UTF8\n")
         settings = settings.replace("        max_connections: 120\n", "        max_connections: 120\n        max_wal_size: 128MB\n")
         local = f"  basebackup:\n    - waldir: {self.wal}\n    - checkpoint: fast\n  parameters:\n    unix_socket_directories: {self.home}\n"
@@ -113,7 +113,7 @@ class Node:
 
     # --- what it says ---
 
-    def ask(self, path: str, network: str = CLIENTS) -> tuple[int, object]:
+    def request(self, path: str, network: str = CLIENTS) -> tuple[int, object]:
         """(status, answer) of Patroni; 0: none."""
         try:
             with urllib.request.urlopen(f"http://{address(self.number, network)}:8008{path}", timeout=1) as answer:
@@ -124,7 +124,7 @@ class Node:
             return 0, None
 
     def leads(self) -> bool:
-        return self.ask("/primary")[0] == 200
+        return self.request("/primary")[0] == 200
 
     # --- what its log holds ---
 

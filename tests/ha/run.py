@@ -39,16 +39,16 @@ EVENTS: dict[str, Callable[[Site], str]] = {
 def attempt(name: str, event: Callable[[Site], str], site: Site) -> tuple[str, str, str]:
     began = time.monotonic()
     try:
-        outcome, told = "kept", event(site)
+        outcome, detail = "kept", event(site)
     except Broken as reason:
-        outcome, told = "BROKEN", str(reason)
+        outcome, detail = "BROKEN", str(reason)
     except Exception as error:  # noqa: BLE001: the others still count
         traceback.print_exc()
-        outcome, told = "FAILED", f"{type(error).__name__}: {error}"
-    say(f"{name}: {outcome} ({time.monotonic() - began:.0f} s) {told}")
+        outcome, detail = "FAILED", f"{type(error).__name__}: {error}"
+    say(f"{name}: {outcome} ({time.monotonic() - began:.0f} s) {detail}")
     if outcome != "kept":
         _mend(site)
-    return name, outcome, told
+    return name, outcome, detail
 
 
 def _mend(site: Site) -> None:
@@ -118,8 +118,8 @@ def main() -> int:
                 keep_logs(home, chosen.keep)
     print(f"{conditions(binary, chosen.writers)} · {time.monotonic() - began:.0f} s\n")
     print("| event | outcome | figures |\n|---|---|---|")
-    for name, outcome, told in rows:
-        print(f"| {name} | {outcome} | {told.replace('|', '/')} |")
+    for name, outcome, detail in rows:
+        print(f"| {name} | {outcome} | {detail.replace('|', '/')} |")
     return 1 if any(outcome != "kept" for _, outcome, _ in rows) else 0
 
 

@@ -30,7 +30,7 @@ function provider(keys) {
     clients: [client('ict-index', 'ES256'), client('other', 'RS256')],
     cookies: { keys: [randomUUID()] },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-    // Whoever has logged in is asked for nothing more.
+    // A user who has logged in needs nothing more.
     loadExistingGrant: async (ctx) => {
       const grant = new ctx.oidc.provider.Grant({ clientId: ctx.oidc.client.clientId, accountId: ctx.oidc.session.accountId });
       grant.addOIDCScope('openid');

@@ -152,7 +152,7 @@ def code_flow():
     check("a login at the provider opens a session", status, 200)
     check("of the linked user", me(tokens["access_token"]), (200, "monitor"))
     status, answer, _ = sign_on("somebody")
-    check("an identity that is linked to nobody", (status, answer["code"]), (401, "INVALID_SINGLE_SIGN_ON"))
+    check("an identity that is linked to no user", (status, answer["code"]), (401, "INVALID_SINGLE_SIGN_ON"))
     status, answer, _ = sign_on("binh.tran")
     check("a coordinator without a second factor", (status, answer["code"]), (401, "SECOND_FACTOR_REQUIRED"))
     status, tokens, _ = sign_on("binh.tran+mfa")

@@ -75,7 +75,7 @@ pub struct Claim<'a> {
     pub address: &'a ClientAddress,
 }
 
-/// What a login has shown beside the password.
+/// What a login has shown in addition to the password.
 #[derive(Debug)]
 pub struct LoginFactor {
     shown: Shown,
@@ -84,7 +84,7 @@ pub struct LoginFactor {
 #[derive(Debug)]
 enum Shown {
     Nothing,
-    /// The identity provider has asked for it.
+    /// The identity provider has verified it.
     Asserted(DateTime<Utc>),
     Code {
         proof: Proof,
@@ -154,7 +154,7 @@ impl LoginFactor {
     }
 }
 
-/// Somebody knows the password and not the code: worth a line.
+/// The caller knows the password and not the code: worth a line in the log.
 fn refused(actor: &Actor) -> Problem {
     let (caller, request_id) = (actor.name.as_str(), actor.request_id.as_str());
     log::warn!(target: "security", caller, request_id; "a right password with a wrong second factor");

@@ -1,4 +1,4 @@
-//! The second factor of people: TOTP codes (RFC 6238) and recovery codes, enrolled by their users, asked for at every login.
+//! The second factor of people: TOTP codes (RFC 6238) and recovery codes, enrolled by their users, required at every login.
 //!
 //! Others use [`at_login`], and [`model`] for resets.
 

@@ -118,11 +118,11 @@ pub async fn remove(conn: &mut Conn, user: Uuid) -> QueryResult<bool> {
     Ok(sql("delete from second_factors where user_id = $1").bind(user).run(conn).await? == 1)
 }
 
-/// Ends the user's access tokens and all sessions but `kept`, which gets new tokens by its refresh token.
+/// Ends the user's access tokens and all sessions but `remaining`, which gets new tokens by its refresh token.
 pub async fn end_sessions(
     conn: &mut Conn,
     user: Uuid,
-    kept: Option<Uuid>,
+    remaining: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> QueryResult<()> {
     sql("update users set epoch = epoch + 1, version = version + 1, updated_at = $2 where id = $1")
@@ -133,7 +133,7 @@ pub async fn end_sessions(
     sql("update sessions set revoked_at = $3, revoked_reason = 'second_factor' \
          where user_id = $1 and id is distinct from $2 and revoked_at is null")
     .bind(user)
-    .bind(kept)
+    .bind(remaining)
     .bind(now)
     .run(conn)
     .await?;

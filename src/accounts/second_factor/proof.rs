@@ -1,4 +1,4 @@
-//! What a change of one's own second factor asks for: the password and, where a factor is in force, a code of it.
+//! What a change of one's own second factor requires: the password and, where a factor is in force, a code of it.
 
 use uuid::Uuid;
 
@@ -73,7 +73,7 @@ impl Owner {
         Ok(self)
     }
 
-    /// Counts an attempt at a code, by session: nobody else closes this to its user.
+    /// Counts an attempt at a code, by session: no other caller can lock the user out of this.
     pub async fn attempt(&self, access: &Access<OwnAccount>) -> Result<Attempt, Problem> {
         let (name, origin, now) =
             (self.username.clone(), Origin::Session(self.session.unwrap_or(self.id)), self.actor.now);

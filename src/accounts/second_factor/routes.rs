@@ -1,4 +1,4 @@
-//! One's own second factor: seen, enrolled, replaced, removed.
+//! One's own second factor: read, enrolled, replaced, removed.
 
 use actix_web::{delete, get, post, web};
 use chrono::{DateTime, Utc};
@@ -291,10 +291,10 @@ async fn new_codes(conn: &mut Conn, owner: &Owner) -> Result<Reply, Problem> {
     shown_once(&RecoveryCodes { recovery_codes: Some(shown) }, &RecoveryCodes { recovery_codes: None })
 }
 
-/// The answer, and what is kept of it for a repeated request.
-fn shown_once<T: Serialize>(shown: &T, kept: &T) -> Result<Reply, Problem> {
+/// The answer, and what is stored of it for a repeated request.
+fn shown_once<T: Serialize>(shown: &T, stored: &T) -> Result<Reply, Problem> {
     let mut reply = Reply::ok(shown)?;
-    reply.replay_body = Some(Reply::ok(kept)?.body);
+    reply.replay_body = Some(Reply::ok(stored)?.body);
     Ok(reply)
 }
 

@@ -6,11 +6,11 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::accounts::rules::hash_of;
 
-/// RFC 4226 asks for 128 bits and recommends 160.
+/// RFC 4226 requires 128 bits and recommends 160.
 const SECRET_BYTES: usize = 20;
 const ISSUER: &str = "ict-index";
 pub const RECOVERY_CODES: usize = 10;
-/// 120 bits: enough to be stored as a plain hash (ASVS 6.5.2 asks for 112).
+/// 120 bits: enough to be stored as a plain hash (ASVS 6.5.2 requires 112).
 const RECOVERY_BYTES: usize = 15;
 /// An enrolment that is not confirmed by then begins anew.
 const PENDING_MINUTES: i64 = 30;

@@ -77,7 +77,7 @@ impl Oidc {
         Ok(url.into())
     }
 
-    /// Opens what was sealed, for the client that began and within ten minutes. Asks nobody.
+    /// Opens what was sealed, for the client that began and within ten minutes. Sends no request.
     pub fn returned(
         &self,
         state: &str,
@@ -89,7 +89,7 @@ impl Oidc {
         if now.timestamp() >= remembered.until {
             return Err(Refusal::Invalid("state is too old"));
         }
-        // Whoever was sent a link with another's code has not begun that login.
+        // A user who was sent a link with another user's code has not begun that login.
         let held = s256(client_verifier);
         if !bool::from(held.as_bytes().ct_eq(remembered.challenge.as_bytes())) {
             return Err(Refusal::Invalid("verifier"));

@@ -95,7 +95,7 @@ impl Oidc {
 }
 
 impl Refusal {
-    /// A line for the operator; the caller is told no more than that it failed.
+    /// A line for the operator; the caller only learns that it failed.
     pub fn log(&self, request_id: &str) {
         let cause = match self {
             Self::Invalid(cause) => *cause,

@@ -1,4 +1,4 @@
-//! The provider's discovery document and keys, kept in memory: read by one request for all who wait (single flight), and not more often than
+//! The provider's discovery document and keys, cached in memory: read by one request for all who wait (single flight), and not more often than
 //! twice a minute, whatever key ids tokens name.
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -51,14 +51,14 @@ pub struct Provider {
     issuer: String,
     pub client: Client,
     snapshot: RwLock<Option<Arc<Snapshot>>>,
-    /// When the provider was last asked, and what came of it. Held while somebody asks.
+    /// When the provider was last queried, and the outcome. Locked during a query.
     last: Arc<Mutex<Last>>,
     waiting: Semaphore,
 }
 
 #[derive(Default)]
 struct Last {
-    asked_at: Option<DateTime<Utc>>,
+    queried_at: Option<DateTime<Utc>>,
     failure: Option<String>,
 }
 
@@ -102,17 +102,17 @@ impl Provider {
         snapshot.filter(|held| now - held.read_at < Duration::seconds(seconds))
     }
 
-    /// Asks the provider, unless somebody else has meanwhile or it was asked a moment ago.
+    /// Queries the provider, unless another request has meanwhile or the last query was a moment ago.
     async fn refresh(&self, now: DateTime<Utc>, suffices: impl Fn(&Snapshot) -> bool) -> Result<(), String> {
-        let Ok(_place) = self.waiting.try_acquire() else { return Err("too many wait for the keys".into()) };
+        let Ok(_permit) = self.waiting.try_acquire() else { return Err("too many wait for the keys".into()) };
         let mut last = self.last.lock().await;
         if self.held(now, FRESH_SECONDS).is_some_and(|held| suffices(&held)) {
             return Ok(());
         }
-        if last.asked_at.is_some_and(|asked| now - asked < Duration::seconds(INTERVAL_SECONDS)) {
+        if last.queried_at.is_some_and(|queried| now - queried < Duration::seconds(INTERVAL_SECONDS)) {
             return last.failure.clone().map_or(Ok(()), Err);
         }
-        last.asked_at = Some(now);
+        last.queried_at = Some(now);
         last.failure = Some("the request before was interrupted".into());
         let read = self.read(now).await;
         last.failure = read.as_ref().err().cloned();

@@ -16,7 +16,7 @@ pub struct OidcSettings {
     /// Clients of the provider whose access tokens are accepted (`azp`, or `client_id`).
     pub authorized_parties: Vec<String>,
     pub mfa: MfaRule,
-    /// `None`: nobody logs in by way of the provider.
+    /// `None`: no user logs in by way of the provider.
     pub sign_in: Option<SignIn>,
 }
 
@@ -39,7 +39,7 @@ impl std::fmt::Debug for SignIn {
 /// When the provider's word counts as a second factor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MfaRule {
-    /// Always: the operator knows that the provider asks for one.
+    /// Always: the operator knows that the provider requires one.
     Trusted,
     /// When `amr` holds, or `acr` is, one of these.
     Asserted { amr: Vec<String>, acr: Vec<String> },

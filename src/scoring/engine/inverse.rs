@@ -72,7 +72,7 @@ pub enum InverseFault {
     NotApplicable,
     #[error("the indicator is the best of several, which have no figure in common")]
     BestOf,
-    #[error("nobody waits for the answer any more")]
+    #[error("no request waits for the answer any more")]
     Cancelled,
 }
 

@@ -1,4 +1,4 @@
-//! How much is computed for one answer: bounded before it begins, and given up when nobody waits for it any more.
+//! How much is computed for one answer: bounded before it begins, and cancelled when no request waits for it any more.
 
 /// Scores that may be computed exactly for one answer, over all scorings that it takes: some ten seconds of one processor. 300 units at
 /// 100 indicators and their groups, without each indicator in turn, are 4 million.
@@ -11,12 +11,12 @@ pub struct TooMuchWork {
     pub scores: u64,
 }
 
-/// Nobody waits for the answer any more.
+/// No request waits for the answer any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("nobody waits for the answer any more")]
+#[error("no request waits for the answer any more")]
 pub struct Cancelled;
 
-/// Asked between the steps of a long computation.
+/// Checked between the steps of a long computation.
 #[derive(Clone, Copy)]
 pub struct Cancellation<'a>(&'a dyn Fn() -> bool);
 

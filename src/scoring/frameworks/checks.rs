@@ -51,7 +51,7 @@ impl Check for Framework {
             let detail = msg!("Tối đa {MOST_NODES} nút.", "At most {MOST_NODES} nodes.");
             faults.add(Code::InvalidLength, "/root", detail);
         }
-        // What is too large is not looked into: nobody could use the answer.
+        // What is too large is not looked into: no caller could use the answer.
         if nodes > MOST_NODES || self.bands.len() > MOST_ITEMS {
             return;
         }

@@ -136,15 +136,15 @@ pub struct ObservationFilter {
 }
 
 impl ObservationFilter {
-    /// What is asked for, looked up in the same time however much it is.
+    /// What the filter names, looked up in the same time however much it is.
     pub fn selection(&self) -> Selection<'_> {
         Selection {
-            units: self.unit.as_deref().map(|asked| asked.split(',').chain([asked]).collect()),
-            indicators: self.indicator.as_ref().map(|asked| asked.0.iter().map(String::as_str).collect()),
+            units: self.unit.as_deref().map(|named| named.split(',').chain([named]).collect()),
+            indicators: self.indicator.as_ref().map(|named| named.0.iter().map(String::as_str).collect()),
         }
     }
 
-    /// What a representation depends on, beside its revision.
+    /// What a representation depends on, in addition to its revision.
     pub fn parts(&self) -> Vec<String> {
         let unit = self.unit.as_ref().map(|unit| format!("unit={unit}"));
         let indicator = self.indicator.as_ref().map(|all| format!("indicator={}", all.0.join(",")));
@@ -160,12 +160,12 @@ pub struct Selection<'a> {
 
 impl Selection<'_> {
     pub fn keeps_unit(&self, unit: &str) -> bool {
-        self.units.as_ref().is_none_or(|asked| asked.contains(unit))
+        self.units.as_ref().is_none_or(|named| named.contains(unit))
     }
 
     pub fn keeps(&self, row: &Row) -> bool {
         self.keeps_unit(&row.unit)
-            && self.indicators.as_ref().is_none_or(|asked| asked.contains(row.indicator.as_str()))
+            && self.indicators.as_ref().is_none_or(|named| named.contains(row.indicator.as_str()))
     }
 }
 

@@ -127,7 +127,7 @@ pub async fn compare_runs(
     let units = list.filter.unit.as_deref().map(units_asked);
     let takes = |change: &&Change| list.filter.takes(units.as_deref(), change);
     let taken = compared.changes.iter().filter(takes).filter(seen).cloned();
-    let items = told(&access, &state, (before, after), taken.collect()).await?;
+    let items = redact(&access, &state, (before, after), taken.collect()).await?;
     let items = items.into_iter().map(ScoreMove).collect();
     let Page { items, page } =
         list.page_of(items, |item: &ScoreMove| format!("{}\n{}", item.0.node, item.0.unit))?;
@@ -146,7 +146,7 @@ pub async fn compare_runs(
 }
 
 /// The changes without scores that are withheld from the reader in either run.
-async fn told(
+async fn redact(
     access: &Access<ReadStatistics>,
     state: &State,
     (before, after): (&RunRow, &RunRow),
@@ -199,7 +199,7 @@ async fn comparison_of(
     after: &RunRow,
 ) -> Result<Arc<Comparison>, Problem> {
     let key = format!("comparison/{}/{}", before.id, after.id);
-    if let Some(done) = state.computed().kept(&key) {
+    if let Some(done) = state.computed().cached(&key) {
         return Ok(done);
     }
     let (earlier, later) = (run_of(access, state, before).await?, run_of(access, state, after).await?);

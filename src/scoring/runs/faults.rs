@@ -20,12 +20,12 @@ pub fn refused(refusal: Refusal) -> Problem {
     faults.into_result().err().unwrap_or_else(|| Problem::internal("a run was refused without a fault"))
 }
 
-/// The caller is gone, so nobody reads it.
+/// The caller is gone, so the answer is not read.
 pub fn departed(_: Cancelled) -> Problem {
     Problem::new(Code::Unavailable).retry_after(1)
 }
 
-/// Told before anything is computed.
+/// Answered before anything is computed.
 pub fn too_much(work: TooMuchWork) -> Problem {
     let scores = work.scores;
     let detail = msg!(

@@ -16,8 +16,8 @@ use crate::scoring::engine::whatif::{FrontierMode, Moved, Simulation};
 use crate::scoring::engine::work::Cancellation;
 
 /// The ranges of re-normalised nodes are held: their ends under bounds of the caller's choice would show who draws them.
-pub fn mode(asked: FrontierMode) -> FrontierMode {
-    match asked {
+pub fn mode(request: FrontierMode) -> FrontierMode {
+    match request {
         FrontierMode::Live => FrontierMode::LiveBounds,
         other => other,
     }
@@ -27,40 +27,45 @@ pub fn answer(
     row: &RunRow,
     before: &Run,
     after: Simulation,
-    asked: &NewSimulation,
+    request: &NewSimulation,
     scores: Vec<ScoreItem>,
     cancellation: Cancellation<'_>,
 ) -> Result<SimulationAnswer, Problem> {
     let chosen: BTreeSet<(&str, &str)> =
-        asked.changes.iter().map(|change| (change.unit.as_str(), change.indicator.as_str())).collect();
+        request.changes.iter().map(|change| (change.unit.as_str(), change.indicator.as_str())).collect();
     let is_chosen = |unit: &str, item: &Item| chosen.contains(&(unit, item.code.as_str()));
-    let told = Disclosure::after(&after.run, |unit| row.explains(unit), is_chosen);
-    let goal = asked.goal.as_ref();
-    goal.map_or(Ok(()), |goal| check_goal(&told, &after.run, goal))?;
-    let inverse = goal.map(|goal| reach(&after.run, goal, mode(asked.frontier), cancellation)).transpose()?;
-    let (scores, withheld) = own_scores(&told, &after.run, scores, !chosen.is_empty());
-    let told_before = Disclosure::of(before, |unit| row.explains(unit));
+    let disclosure = Disclosure::after(&after.run, |unit| row.explains(unit), is_chosen);
+    let goal = request.goal.as_ref();
+    goal.map_or(Ok(()), |goal| check_goal(&disclosure, &after.run, goal))?;
+    let inverse =
+        goal.map(|goal| reach(&after.run, goal, mode(request.frontier), cancellation)).transpose()?;
+    let (scores, withheld) = own_scores(&disclosure, &after.run, scores, !chosen.is_empty());
+    let disclosure_before = Disclosure::of(before, |unit| row.explains(unit));
     Ok(SimulationAnswer {
         run: row.id,
-        frontier: asked.frontier,
+        frontier: request.frontier,
         scores,
-        moved: after.moved.into_iter().filter_map(|moved| own_move(&told_before, &told, moved)).collect(),
+        moved: after
+            .moved
+            .into_iter()
+            .filter_map(|moved| own_move(&disclosure_before, &disclosure, moved))
+            .collect(),
         inverse: inverse.map(|inverse| inverse.without_places()),
         withheld,
     })
 }
 
-/// A place is met by comparing with others; a score only where bounds of enough others are in it.
-fn check_goal(told: &Disclosure<'_>, run: &Run, goal: &NewGoal) -> Result<(), Problem> {
+/// A rank is met by comparing with others; a score only where bounds of enough others are in it.
+fn check_goal(disclosure: &Disclosure<'_>, run: &Run, goal: &NewGoal) -> Result<(), Problem> {
     if goal.place.is_some() {
         return Err(refused("/goal/place"));
     }
-    if told.overall(&goal.unit).is_some() {
+    if disclosure.overall(&goal.unit).is_some() {
         return Err(refused("/goal"));
     }
     let is_withheld = |code: &String| {
         let leaf = run.tree.index_of(code).and_then(|index| run.tree.item(index)?.leaf());
-        leaf.and_then(Leaf::method) == Some(Method::Rank) || told.withholds_bounds(&goal.unit, code)
+        leaf.and_then(Leaf::method) == Some(Method::Rank) || disclosure.withholds_bounds(&goal.unit, code)
     };
     match goal.indicators.iter().position(is_withheld) {
         Some(at) => Err(refused(&format!("/goal/indicators/{at}"))),
@@ -69,7 +74,7 @@ fn check_goal(told: &Disclosure<'_>, run: &Run, goal: &NewGoal) -> Result<(), Pr
 }
 
 fn own_scores(
-    told: &Disclosure<'_>,
+    disclosure: &Disclosure<'_>,
     run: &Run,
     scores: Vec<ScoreItem>,
     changed: bool,
@@ -80,15 +85,15 @@ fn own_scores(
         let reason = WithheldReason::ComparesWithForeignUnits;
         withheld.push(Withheld { unit: None, node: None, reason });
     }
-    let mut own: Vec<ScoreItem> = scores.into_iter().filter(|item| told.is_own(&item.unit)).collect();
+    let mut own: Vec<ScoreItem> = scores.into_iter().filter(|item| disclosure.is_own(&item.unit)).collect();
     for item in &mut own {
         if changed {
             item.rank = None;
             item.tied_with.clear();
         } else if leaves.contains(&item.node) {
-            item.tied_with.retain(|unit| told.is_own(unit));
+            item.tied_with.retain(|unit| disclosure.is_own(unit));
         }
-        if let Some(reason) = told.score(&item.unit, &item.node) {
+        if let Some(reason) = disclosure.score(&item.unit, &item.node) {
             (item.score, item.rounded, item.band) = (None, None, None);
             withheld.push(Withheld { unit: Some(item.unit.clone()), node: Some(item.node.clone()), reason });
         }
@@ -96,7 +101,7 @@ fn own_scores(
     (own, withheld)
 }
 
-/// By how much an own unit's score moved; where it would stand among others is not told.
+/// By how much an own unit's score moved; its rank among others is withheld.
 fn own_move(before: &Disclosure<'_>, after: &Disclosure<'_>, mut moved: Moved) -> Option<Moved> {
     if !after.is_own(&moved.unit) {
         return None;

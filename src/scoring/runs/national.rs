@@ -169,8 +169,8 @@ pub async fn compare_with_published(
         return Err(invalid("unit", detail));
     }
     if let Some(disclosure) = row.disclosure(&run.run) {
-        let withheld = rows.iter_mut().filter(|beside| disclosure.score(&unit, &beside.node).is_some());
-        withheld.for_each(|beside| (beside.score, beside.rounded) = (None, None));
+        let withheld = rows.iter_mut().filter(|item| disclosure.score(&unit, &item.node).is_some());
+        withheld.for_each(|item| (item.score, item.rounded) = (None, None));
     }
     let items: Vec<NodeComparison> = rows.into_iter().map(NodeComparison::from).collect();
     let whole =

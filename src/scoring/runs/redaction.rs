@@ -1,4 +1,4 @@
-//! What a reader of some units is told of a run: their own, of others the ranks. See [`Disclosure`].
+//! What is disclosed of a run to a reader of some units: their own, of others the ranks. See [`Disclosure`].
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ pub fn warnings(disclosure: &Disclosure<'_>, warnings: Vec<RunWarning>) -> Vec<R
             order.push(warning.code);
             order.len() - 1
         });
-        // How nodes are grouped would tell where hidden units are concerned.
+        // How nodes are grouped would reveal where hidden units are concerned.
         merged
             .entry((at, warning.units.clone()))
             .and_modify(|earlier| earlier.nodes.extend(warning.nodes.iter().cloned()))
@@ -75,8 +75,9 @@ fn visible_warning(disclosure: &Disclosure<'_>, mut warning: RunWarning) -> Opti
         warning.nodes.retain(|node| !disclosure.withholds_node(node));
     }
     if of_scores {
-        let told = |node: &String| warning.units.iter().all(|unit| disclosure.score(unit, node).is_none());
-        warning.nodes.retain(told);
+        let is_disclosed =
+            |node: &String| warning.units.iter().all(|unit| disclosure.score(unit, node).is_none());
+        warning.nodes.retain(is_disclosed);
     }
     let emptied = (units > 0 && warning.units.is_empty()) || (nodes > 0 && warning.nodes.is_empty());
     (!emptied).then_some(warning)

@@ -207,7 +207,7 @@ async fn intervals_of(
     options: Options,
 ) -> Result<Arc<Vec<RankInterval>>, Problem> {
     let key = format!("intervals/{}/{options:?}", row.id);
-    if let Some(done) = state.computed().kept(&key) {
+    if let Some(done) = state.computed().cached(&key) {
         return Ok(done);
     }
     let now = run_of(access, state, row).await?;
@@ -232,7 +232,7 @@ async fn left_out_of(
     row: &RunRow,
 ) -> Result<Arc<Vec<LeftOut>>, Problem> {
     let key = format!("left_out/{}", row.id);
-    if let Some(done) = state.computed().kept(&key) {
+    if let Some(done) = state.computed().cached(&key) {
         return Ok(done);
     }
     let now = run_of(access, state, row).await?;

@@ -203,7 +203,7 @@ async fn get_run(
     Reply::resource(&access.conditions, &tag, || IndexRunDetail { run, warnings, verification })
 }
 
-/// The run compared with what is stored, and its warnings, as the reader of the row is told of them.
+/// The run compared with what is stored, and its warnings, as disclosed to the reader of the row.
 fn checked(row: &RunRow, now: &Computation, stored: &[ScoreRow]) -> (Verification, Vec<RunWarning>) {
     let (mut verification, warnings) = (verify(row, stored, now), warnings(&now.run));
     match row.disclosure(&now.run) {

@@ -10,7 +10,7 @@ use crate::scoring::engine::outcome::ScoreItem;
 
 const SCORES: &str = "s.node, s.unit, s.position, s.score, s.rounded, s.rank, s.band, s.tied_with, s.missing";
 
-/// To a reader of some units, which are `shown`: of others not what is missing, and beside one's own indicator not who has the same score.
+/// To a reader of some units, which are `shown`: of others not what is missing, and next to one's own indicator not who has the same score.
 const SEEN: &str = "s.node, s.unit, s.position, s.score, s.rounded, s.rank, s.band, \
     case when s.node in (select code from leaves) then array(select t.unit from unnest(s.tied_with) with ordinality t(unit, place) \
       where t.unit in (select code from shown) order by t.place) else s.tied_with end as tied_with, \

@@ -81,10 +81,10 @@ async fn page(
         })
         .await?;
     let disclosure = run.as_ref().and_then(|run| row.disclosure(&run.run));
-    let told = |row| {
+    let redacted = |row| {
         let mut item = IndexScore::from(row);
         disclosure.iter().for_each(|disclosure| redaction::score(disclosure, &mut item));
         item
     };
-    Reply::page(&access.conditions, list.format, &list.page(slice, told))
+    Reply::page(&access.conditions, list.format, &list.page(slice, redacted))
 }

@@ -154,31 +154,31 @@ pub async fn simulate_run(
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let (row, now) = both_of(&access, &state, id.0).await?;
-    let asked = body.value;
-    check_names(&row, &now.run, &asked)?;
-    check_work(&now.run, &asked).map_err(too_much)?;
+    let request = body.value;
+    check_names(&row, &now.run, &request)?;
+    check_work(&now.run, &request).map_err(too_much)?;
     access.release_permit();
     let work = move |token: &CancellationToken| {
         let departed = || token.is_cancelled();
-        answer(&row, &now.run, asked, Cancellation::when(&departed))
+        answer(&row, &now.run, request, Cancellation::when(&departed))
     };
     Reply::ok(&state.computed().work(access.caller(), work).await??)
 }
 
-fn check_work(run: &Run, asked: &NewSimulation) -> Result<(), TooMuchWork> {
-    let to_reach = asked.goal.as_ref().map_or(0, |_| scorings_to_reach(asked.frontier));
+fn check_work(run: &Run, request: &NewSimulation) -> Result<(), TooMuchWork> {
+    let to_reach = request.goal.as_ref().map_or(0, |_| scorings_to_reach(request.frontier));
     let of_goal = run.scores_each().saturating_mul(count(to_reach));
     within(scores_to_simulate(run).saturating_add(of_goal))
 }
 
 /// Every name that the run does not know, or that is not the caller's.
-fn check_names(row: &RunRow, run: &Run, asked: &NewSimulation) -> Result<(), Problem> {
+fn check_names(row: &RunRow, run: &Run, request: &NewSimulation) -> Result<(), Problem> {
     let mut faults = Violations::default();
     let observed = observed_codes(&run.tree);
     let known = |unit: &str| run.unit(unit).is_some() && row.explains(unit);
-    repeated(asked, &mut faults);
-    asked.check_goal(&mut faults);
-    for (at, change) in asked.changes.iter().enumerate() {
+    repeated(request, &mut faults);
+    request.check_goal(&mut faults);
+    for (at, change) in request.changes.iter().enumerate() {
         if !known(&change.unit) {
             faults.add(Code::UnknownReference, format!("/changes/{at}/unit"), unknown_unit(&change.unit));
         }
@@ -187,11 +187,11 @@ fn check_names(row: &RunRow, run: &Run, asked: &NewSimulation) -> Result<(), Pro
             faults.add(Code::UnknownReference, format!("/changes/{at}/indicator"), detail);
         }
     }
-    for (at, node) in asked.nodes.iter().enumerate().filter(|(_, node)| run.tree.index_of(node).is_none()) {
+    for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| run.tree.index_of(node).is_none()) {
         let detail = msg!("Bộ chỉ số không có nút `{node}`.", "The framework has no node `{node}`.");
         faults.add(Code::UnknownReference, format!("/nodes/{at}"), detail);
     }
-    if let Some(goal) = &asked.goal {
+    if let Some(goal) = &request.goal {
         if !known(&goal.unit) {
             faults.add(Code::UnknownReference, "/goal/unit", unknown_unit(&goal.unit));
         }
@@ -204,9 +204,9 @@ fn check_names(row: &RunRow, run: &Run, asked: &NewSimulation) -> Result<(), Pro
 }
 
 /// What is named twice.
-fn repeated(asked: &NewSimulation, faults: &mut Violations) {
+fn repeated(request: &NewSimulation, faults: &mut Violations) {
     let mut seen = HashSet::new();
-    for (at, change) in asked.changes.iter().enumerate() {
+    for (at, change) in request.changes.iter().enumerate() {
         if !seen.insert((&change.unit, &change.indicator)) {
             let detail =
                 Msg::fixed("Số liệu này đã được thay đổi ở trên.", "This figure is changed above already.");
@@ -214,11 +214,11 @@ fn repeated(asked: &NewSimulation, faults: &mut Violations) {
         }
     }
     let mut nodes = HashSet::new();
-    for (at, node) in asked.nodes.iter().enumerate().filter(|(_, node)| !nodes.insert(*node)) {
+    for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| !nodes.insert(*node)) {
         let detail = msg!("Nút `{node}` bị lặp.", "The node `{node}` occurs twice.");
         faults.add(Code::DuplicateEntry, format!("/nodes/{at}"), detail);
     }
-    let indicators = asked.goal.iter().flat_map(|goal| &goal.indicators);
+    let indicators = request.goal.iter().flat_map(|goal| &goal.indicators);
     let mut once = HashSet::new();
     for (at, code) in indicators.enumerate().filter(|(_, code)| !once.insert(*code)) {
         let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
@@ -229,7 +229,7 @@ fn repeated(asked: &NewSimulation, faults: &mut Violations) {
 fn answer(
     row: &RunRow,
     run: &Run,
-    asked: NewSimulation,
+    request: NewSimulation,
     cancellation: Cancellation<'_>,
 ) -> Result<SimulationAnswer, Problem> {
     let change = |new: &NewFigure| Substitution {
@@ -237,20 +237,20 @@ fn answer(
         indicator: new.indicator.clone(),
         value: new.value.clone(),
     };
-    let changes: Vec<Substitution> = asked.changes.iter().map(change).collect();
+    let changes: Vec<Substitution> = request.changes.iter().map(change).collect();
     let is_limited = row.own.is_some();
-    let mode = if is_limited { limited::mode(asked.frontier) } else { asked.frontier };
+    let mode = if is_limited { limited::mode(request.frontier) } else { request.frontier };
     cancellation.check().map_err(departed)?;
     let after = simulate(run, &changes, mode).map_err(refused)?;
-    let scores = match asked.nodes.as_slice() {
+    let scores = match request.nodes.as_slice() {
         [] => after.run.overall(),
         nodes => nodes.iter().flat_map(|node| after.run.scores_of(node)).collect(),
     };
     if is_limited {
-        return limited::answer(row, run, after, &asked, scores, cancellation);
+        return limited::answer(row, run, after, &request, scores, cancellation);
     }
-    let inverse = asked.goal.map(|goal| reach(&after.run, &goal, mode, cancellation)).transpose()?;
-    let (frontier, moved) = (asked.frontier, after.moved);
+    let inverse = request.goal.map(|goal| reach(&after.run, &goal, mode, cancellation)).transpose()?;
+    let (frontier, moved) = (request.frontier, after.moved);
     Ok(SimulationAnswer { run: row.id, frontier, scores, moved, inverse, withheld: Vec::new() })
 }
 

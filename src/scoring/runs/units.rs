@@ -115,15 +115,15 @@ fn explanation(
 ) -> Option<UnitExplanation> {
     let mut tree = now.run.explain(&unit)?;
     let mut withheld = Vec::new();
-    let mut is_told = |gap: &Gap| gap.other.as_ref().is_none_or(|leader| row.explains(leader));
-    let mut gap_to_leader = now.run.gap_to_leader(&unit).filter(&mut is_told);
+    let mut is_disclosed = |gap: &Gap| gap.other.as_ref().is_none_or(|leader| row.explains(leader));
+    let mut gap_to_leader = now.run.gap_to_leader(&unit).filter(&mut is_disclosed);
     let mut gap_to_target = target.and_then(|target| now.run.gap_to_target(&unit, target));
     if let Some(disclosure) = row.disclosure(&now.run) {
         redaction::explanation(&disclosure, &unit, &mut tree, &mut withheld);
         let both = |gap: &Gap| disclosure.overall(gap.other.as_ref().unwrap_or(&unit)).is_none();
-        let is_told = |gap: &Gap| disclosure.overall(&unit).is_none() && both(gap);
-        gap_to_leader = gap_to_leader.filter(is_told);
-        gap_to_target = gap_to_target.filter(is_told);
+        let is_disclosed = |gap: &Gap| disclosure.overall(&unit).is_none() && both(gap);
+        gap_to_leader = gap_to_leader.filter(is_disclosed);
+        gap_to_target = gap_to_target.filter(is_disclosed);
     }
     Some(UnitExplanation {
         run: row.id,

@@ -104,7 +104,7 @@ pub struct IndexRun {
 }
 
 impl IndexRun {
-    /// As a caller of this scope is told of it.
+    /// As disclosed to a caller of this scope.
     pub fn of(row: RunRow, scope: &Scope) -> Self {
         Self {
             id: row.id,

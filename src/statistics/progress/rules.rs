@@ -65,7 +65,7 @@ pub enum Reason {
     NotASum,
     /// There is no such indicator or rate.
     UnknownSubject,
-    /// Not told to this caller: the figure is made of submissions of fewer than five agencies that they may not read.
+    /// Withheld from this caller: the figure is made of submissions of fewer than five agencies that they may not read.
     Withheld,
 }
 

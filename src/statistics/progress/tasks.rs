@@ -113,7 +113,7 @@ impl Tasks {
             })
         };
         let foreign = leads.iter().zip(&standings).filter(|(lead, _)| !seen(&lead.agency));
-        let is_told = withheld(foreign.map(|(_, standing)| standing)).is_none();
+        let is_disclosed = withheld(foreign.map(|(_, standing)| standing)).is_none();
         let overdue_leads = leads
             .iter()
             .zip(&standings)
@@ -128,8 +128,8 @@ impl Tasks {
             leads: task.named.clone(),
             overdue_leads,
             deadline: task.deadline,
-            days_overdue: is_told.then_some(overall.days_late),
-            percent: is_told.then_some(overall.percent),
+            days_overdue: is_disclosed.then_some(overall.days_late),
+            percent: is_disclosed.then_some(overall.percent),
         });
     }
 }

@@ -162,8 +162,8 @@ pub struct Progress {
 impl TargetProgress {
     pub fn of(standing: &Standing<'_>, scope: &Scope, agencies: &BTreeMap<&str, &AgencyRow>) -> Self {
         let Standing { target, agency, found, assessment, .. } = standing;
-        let is_told = !is_withheld(standing, scope, agencies);
-        let (status, reason) = if is_told {
+        let is_disclosed = !is_withheld(standing, scope, agencies);
+        let (status, reason) = if is_disclosed {
             (assessment.status, assessment.reason)
         } else {
             (Status::NotAssessable, Reason::Withheld)
@@ -185,9 +185,9 @@ impl TargetProgress {
             due: target.due,
             unit: target.unit.clone().or_else(|| target.indicator_unit.clone()),
             source: target.source.clone(),
-            actual: found.figure.as_ref().ok().filter(|_| is_told).map(super::rules::Exact::shown),
-            numerator: found.numerator.clone().filter(|_| is_told),
-            denominator: found.denominator.clone().filter(|_| is_told),
+            actual: found.figure.as_ref().ok().filter(|_| is_disclosed).map(super::rules::Exact::shown),
+            numerator: found.numerator.clone().filter(|_| is_disclosed),
+            denominator: found.denominator.clone().filter(|_| is_disclosed),
             actual_source: found.source,
             period_from: found.from,
             period_to: found.to,
@@ -203,8 +203,8 @@ impl TargetProgress {
             expected_from: assessment.start,
             status,
             reason,
-            gap: assessment.gap.as_ref().filter(|_| is_told).map(super::rules::Exact::shown),
-            required_pace: assessment.pace.as_ref().filter(|_| is_told).map(super::rules::Exact::shown),
+            gap: assessment.gap.as_ref().filter(|_| is_disclosed).map(super::rules::Exact::shown),
+            required_pace: assessment.pace.as_ref().filter(|_| is_disclosed).map(super::rules::Exact::shown),
             dossiers_needed: standing.dossiers_needed,
         }
     }

@@ -24,7 +24,7 @@ async fn an_operation_that_did_not_opt_in_is_never_answered_from_memory() {
     let path = "statistics/progress?year=2018";
     service.get(path).as_(&token).send().await.expect(200);
     let (statements, _) = service.further_statements_of(service.get(path).as_(&token).send()).await;
-    assert!(statements > 0, "progress was kept");
+    assert!(statements > 0, "progress was cached");
     let cached = "statistics/service-levels?period=2018-02";
     service.get(cached).as_(&token).send().await.expect(200);
     let (statements, _) = service.further_statements_of(service.get(cached).as_(&token).send()).await;
@@ -52,7 +52,7 @@ async fn each_caller_is_answered_what_an_uncached_service_answers() {
         if !path.starts_with("/api/") {
             continue;
         }
-        // Twice: what the first caller left in memory must be nobody else's.
+        // Twice: what the first caller left in memory must be for no other caller.
         for (caller, token) in tokens.iter().chain(&tokens) {
             let answer = cached.get(&path).as_(token).send().await;
             let wanted = plain.get(&path).as_(token).send().await;

@@ -1,4 +1,4 @@
-//! Days that no calendar of the province has: refused before the database is asked.
+//! Days that no calendar of the province has: refused before the database is queried.
 
 use regex::Regex;
 use serde_json::Value;

@@ -132,7 +132,7 @@ async fn nothing_grows_with_what_callers_invent() {
                 send_all(&address, &mut (from..to).map(request));
             }
             for (_, request) in of_caller(&token) {
-                // These ask the database.
+                // These query the database.
                 send_all(&address, &mut (from..from + (to - from) / 10).map(&*request));
             }
         });
@@ -167,5 +167,5 @@ async fn structures_of_the_edge_keep_their_size() {
     }
     assert_eq!(series().await, before);
     assert_eq!((service.state.bodies().counts().0, service.state.bodies().callers()), (0, 0));
-    assert_eq!(service.state.tokens().len(), 1, "only tokens that were verified are kept");
+    assert_eq!(service.state.tokens().len(), 1, "only tokens that were verified are cached");
 }

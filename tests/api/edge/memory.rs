@@ -15,7 +15,7 @@ fn endless(call: Call<'_>, mib: usize) -> impl Future<Output = crate::support::A
 }
 
 #[actix_web::test]
-async fn bodies_beyond_the_budget_are_told_to_come_again_and_ordinary_requests_go_on() {
+async fn bodies_beyond_the_budget_are_rejected_and_ordinary_requests_go_on() {
     let service = TestService::start().await;
     let service =
         service.beside_with_memory(Memory { bodies_mib: 96, ..Memory::default() }).await.owning(service);

@@ -47,7 +47,7 @@ fn other_spellings(path: &str) -> Vec<String> {
 }
 
 #[actix_web::test]
-async fn every_operation_is_reached_by_one_spelling_of_its_path_whoever_asks() {
+async fn every_operation_is_reached_by_one_spelling_of_its_path_for_every_caller() {
     let service = TestService::start().await;
     let mut tokens = vec![None];
     for user in ["admin", "coordinator", "monitor", "officer.so-yt"] {

@@ -1,4 +1,4 @@
-//! What an officer is told of a run does not depend on figures of others, but through ranks and bounds of at least five of them.
+//! What is disclosed of a run to an officer does not depend on figures of others, but through ranks and bounds of at least five of them.
 
 use serde_json::{Value, json};
 
@@ -61,8 +61,8 @@ fn simulations() -> Vec<Value> {
     all
 }
 
-/// Everything that this caller is told of the run, the run's own name taken out.
-async fn told(service: &TestService, username: &str, id: &str) -> Vec<(String, String)> {
+/// Everything that is disclosed of the run to this caller, the run's own name taken out.
+async fn disclosed(service: &TestService, username: &str, id: &str) -> Vec<(String, String)> {
     let token = service.token(username).await;
     let later = run(service, "DO", 2017, "provisional").await;
     let mut answers = Vec::new();
@@ -98,7 +98,7 @@ async fn told(service: &TestService, username: &str, id: &str) -> Vec<(String, S
         }
         value.to_string().replace(id, "RUN").replace(&later, "LATER")
     };
-    answers.into_iter().map(|(asked, answer)| (named(asked), named(answer.text()))).collect()
+    answers.into_iter().map(|(request, answer)| (named(request), named(answer.text()))).collect()
 }
 
 fn differing(one: &[(String, String)], other: &[(String, String)]) -> Vec<String> {
@@ -107,7 +107,7 @@ fn differing(one: &[(String, String)], other: &[(String, String)]) -> Vec<String
 }
 
 #[actix_web::test]
-async fn what_an_officer_is_told_does_not_depend_on_figures_of_fewer_than_five_others() {
+async fn what_is_disclosed_to_an_officer_does_not_depend_on_figures_of_fewer_than_five_others() {
     // X1 and X2 have figures of four others, X3 and X4 of all.
     let few = |leaf: &str, at: usize| !(matches!(leaf, "X1" | "X2") && at < 2);
     let (service, id) = world(|leaf, at| few(leaf, at).then(|| plain(at))).await;
@@ -117,16 +117,17 @@ async fn what_an_officer_is_told_does_not_depend_on_figures_of_fewer_than_five_o
     };
     let (other, other_id) = world(|leaf, at| few(leaf, at).then(|| moved(leaf, at))).await;
     let differences = differing(
-        &told(&service, "officer.so-yt", &id).await,
-        &told(&other, "officer.so-yt", &other_id).await,
+        &disclosed(&service, "officer.so-yt", &id).await,
+        &disclosed(&other, "officer.so-yt", &other_id).await,
     );
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
-    let seen = differing(&told(&service, "monitor", &id).await, &told(&other, "monitor", &other_id).await);
-    assert!(seen.len() > 30, "the figures are other ones: {}", seen.len());
+    let differences =
+        differing(&disclosed(&service, "monitor", &id).await, &disclosed(&other, "monitor", &other_id).await);
+    assert!(differences.len() > 30, "the figures are other ones: {}", differences.len());
 }
 
 #[actix_web::test]
-async fn of_five_and_more_others_an_officer_is_told_their_bounds_and_nothing_of_those_between() {
+async fn of_five_and_more_others_only_the_bounds_are_disclosed_to_an_officer() {
     let (service, id) = world(|_, at| Some(plain(at))).await;
     // Of those between the lowest and the highest, in their order still.
     let moved = |leaf: &str, at: usize| match (leaf, at) {
@@ -134,8 +135,10 @@ async fn of_five_and_more_others_an_officer_is_told_their_bounds_and_nothing_of_
         _ => plain(at),
     };
     let (other, other_id) = world(|leaf, at| Some(moved(leaf, at))).await;
-    let (one, two) =
-        (told(&service, "officer.so-yt", &id).await, told(&other, "officer.so-yt", &other_id).await);
+    let (one, two) = (
+        disclosed(&service, "officer.so-yt", &id).await,
+        disclosed(&other, "officer.so-yt", &other_id).await,
+    );
     let differences = differing(&one, &two);
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
     let explained = &one.iter().find(|(path, _)| path.contains("explanation")).unwrap().1;
@@ -145,7 +148,7 @@ async fn of_five_and_more_others_an_officer_is_told_their_bounds_and_nothing_of_
 
 /// The attack: with other figures of one's own, bounds move, and with them the scores of everyone.
 #[actix_web::test]
-async fn three_live_simulations_tell_no_figure_of_others() {
+async fn three_live_simulations_reveal_no_figure_of_others() {
     let service = TestService::start().await;
     let id = super::small_run(&service).await;
     let token = service.token("officer.so-yt").await;
@@ -156,16 +159,16 @@ async fn three_live_simulations_tell_no_figure_of_others() {
         let (answer, text) = (answer.json(), answer.expect(200).text());
         assert!(!text.contains("SO-TTTT") && !text.contains("SO-GDDT"), "{text}");
         let scores = answer["scores"].as_array().unwrap();
-        let told: Vec<_> =
+        let disclosed: Vec<_> =
             scores.iter().map(|item| (item["node"].as_str().unwrap(), &item["score"])).collect();
         assert_eq!(
-            told,
+            disclosed,
             [("ALL", &Value::Null), ("G1", &Value::Null), ("X1", &Value::Null), ("X3", &json!(0.8))],
             "two others are fewer than five"
         );
         assert!(
             scores.iter().all(|item| item["rank"].is_null()),
-            "a place compares with one of them after the other"
+            "a rank compares with one of them after the other"
         );
         let reasons = answer["withheld"].as_array().unwrap();
         assert!(reasons.iter().any(|withheld| withheld["reason"] == "COMPARES_WITH_FOREIGN_UNITS"));
@@ -188,7 +191,7 @@ async fn three_live_simulations_tell_no_figure_of_others() {
 }
 
 #[actix_web::test]
-async fn places_among_others_under_a_figure_of_ones_choice_are_not_told() {
+async fn ranks_among_others_under_a_figure_of_ones_choice_are_withheld() {
     let (service, id) = world(|_, at| Some(plain(at))).await;
     let token = service.token("officer.so-yt").await;
     let simulate =

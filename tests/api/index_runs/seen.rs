@@ -42,7 +42,7 @@ async fn an_officer_sees_all_ranks_and_the_reasons_of_their_own() {
 }
 
 #[actix_web::test]
-async fn how_far_a_foreign_leader_is_ahead_is_not_told() {
+async fn how_far_a_foreign_leader_is_ahead_is_withheld() {
     let service = TestService::start().await;
     let id = small_run(&service).await;
     let path = format!("index-runs/{id}/units/SO-TTTT/explanation");

@@ -51,7 +51,7 @@ impl World {
         let earlier = small_run(&service).await;
         let run = run(&service, "NHO", 2017, "provisional").await;
         add_framework(&service, &small("XOA", "agency")).await;
-        // What was made above, was by somebody who needed no second factor yet.
+        // What was made above, was by a user who needed no second factor yet.
         let service = service.requiring_second_factor().await;
         let tokens = tokens(&service).await;
         let factor = "insert into second_factors (user_id, secret, confirmed_at, last_step) \

@@ -85,7 +85,7 @@ def _from_log(stage: Stage, ledger: Ledger, base: str, archive: Path, script: Pa
     restored.own(restored.data)
     run(*as_server([script, "restore", base, archive, restored.data, moment]), **server)
     restored.start()
-    # It answers readers before it has come to the moment; whoever logs in writes.
+    # It answers readers before it has come to the moment; every login writes.
     until("the restored cluster opens for writing", lambda: restored.query("select pg_is_in_recovery()") == "f")
     service = Service(stage.service.binary, stage.home, restored.url)
     try:

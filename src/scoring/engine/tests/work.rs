@@ -29,19 +29,19 @@ fn steps<T, E: std::fmt::Debug>(
     work(Cancellation::when(&count)).unwrap();
     let all = taken.get();
     for most in 0..all.min(5) {
-        let asked = Cell::new(0);
+        let checks = Cell::new(0);
         let departs = || {
-            asked.set(asked.get() + 1);
-            asked.get() > most
+            checks.set(checks.get() + 1);
+            checks.get() > most
         };
         assert!(work(Cancellation::when(&departs)).is_err_and(&cancelled));
-        assert_eq!(asked.get(), most + 1, "it stops at the step that finds nobody waiting");
+        assert_eq!(checks.get(), most + 1, "it stops at the step that finds no request waiting");
     }
     all
 }
 
 #[test]
-fn every_long_computation_stops_at_its_next_step_when_nobody_waits() {
+fn every_long_computation_stops_at_its_next_step_when_no_request_waits() {
     let run = three();
     let refusal = |refusal: Refusal| refusal == Refusal::Cancelled(Cancelled);
     assert_eq!(steps(|c| leave_one_out(&run, c), refusal), 2, "once for each indicator");
