@@ -244,7 +244,7 @@ impl Run {
         count(self.units.len()).saturating_mul(count(self.tree.len()))
     }
 
-    /// Whether so many scorings of the whole run are within [`MAX_SCORED`].
+    /// Whether so many scorings of the whole run are within [`MAX_SCORED`](super::work::MAX_SCORED).
     pub fn affords(&self, scorings: usize) -> Result<(), TooMuchWork> {
         within(self.scores_each().saturating_mul(count(scorings)))
     }
