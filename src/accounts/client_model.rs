@@ -139,7 +139,10 @@ pub async fn touch_client(
 
 /// Deletes secrets that have ended.
 pub async fn purge_expired_secrets(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
-    sql("delete from client_secrets where expires_at <= $1").bind(now).run(conn).await
+    sql("delete from client_secrets where id in (select id from client_secrets where expires_at <= $1 for update skip locked)")
+        .bind(now)
+        .run(conn)
+        .await
 }
 
 /// Hashes of the secrets in force of an enabled client.

@@ -235,20 +235,30 @@ pub async fn remember_address(
     Ok(())
 }
 
-/// Opens an account again that failures elsewhere have closed: an administrator has given out a new password.
-pub async fn reopen(conn: &mut Conn, username: &str) -> QueryResult<()> {
-    sql("delete from login_attempts where subject = $1")
-        .bind(account_key(Credential::Password, username))
-        .run(conn)
-        .await?;
+/// Opens an account again that failures have closed, from wherever they came: an administrator has replaced what was guessed.
+pub async fn reopen(conn: &mut Conn, credential: Credential, username: &str) -> QueryResult<()> {
+    sql("with held as materialized (select subject from login_attempts where subject = $1 or starts_with(subject, $2) \
+           order by subject for update) \
+         delete from login_attempts where subject in (select subject from held)")
+    .bind(account_key(credential, username))
+    // No username holds an `@`.
+    .bind(format!("{}:{username}@", credential.as_str()))
+    .run(conn)
+    .await?;
     Ok(())
 }
 
-/// Deletes counters whose time is over and addresses that are not known any more.
+/// Deletes counters whose time is over and addresses that are not known any more. What a login holds is in use again, and passed over:
+/// waiting for it while holding others would be a deadlock.
 pub async fn purge_expired(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
-    sql("delete from login_addresses where last_login_at <= $1")
-        .bind(now - Duration::days(KNOWN_ADDRESS_DAYS))
-        .run(conn)
-        .await?;
-    sql("delete from login_attempts where expires_at <= $1").bind(now).run(conn).await
+    sql("delete from login_addresses where (user_id, address) in \
+         (select user_id, address from login_addresses where last_login_at <= $1 for update skip locked)")
+    .bind(now - Duration::days(KNOWN_ADDRESS_DAYS))
+    .run(conn)
+    .await?;
+    sql("delete from login_attempts where subject in \
+         (select subject from login_attempts where expires_at <= $1 for update skip locked)")
+    .bind(now)
+    .run(conn)
+    .await
 }

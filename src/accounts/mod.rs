@@ -20,5 +20,6 @@ pub mod session_model;
 pub mod sessions;
 pub mod sso;
 mod sso_model;
+mod user_change;
 pub mod user_wire;
 pub mod users;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::session_model::revoke_sessions;
 use crate::db::list::{List, Order, Slice, SortKey, Window};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
@@ -142,7 +143,7 @@ pub async fn update_user(
     .run(conn)
     .await?;
     if change.ends_tokens {
-        revoke_sessions(conn, id, "account", now).await?;
+        revoke_sessions(conn, id, None, "account", now).await?;
     }
     Ok(())
 }
@@ -167,24 +168,9 @@ pub async fn set_password(
     .run(conn)
     .await?;
     if changed == 1 {
-        revoke_sessions(conn, id, "password", now).await?;
+        revoke_sessions(conn, id, None, "password", now).await?;
     }
     Ok(changed == 1)
-}
-
-async fn revoke_sessions(
-    conn: &mut Conn,
-    user: Uuid,
-    reason: &'static str,
-    now: DateTime<Utc>,
-) -> QueryResult<()> {
-    sql("update sessions set revoked_at = $2, revoked_reason = $3 where user_id = $1 and revoked_at is null")
-        .bind(user)
-        .bind(now)
-        .bind(reason)
-        .run(conn)
-        .await?;
-    Ok(())
 }
 
 /// What a reader of users looks for.

@@ -6,7 +6,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use super::login_throttle::{self, Credential, Origin};
-use super::model;
+use super::model::{self, Credentials};
 use super::new_password::hash_new;
 use super::rules::check_password;
 use crate::audit::{self, Event};
@@ -28,8 +28,26 @@ pub struct PasswordChange {
 }
 
 impl Check for PasswordChange {
-    /// Needs the username: checked in the handler.
+    /// Needs the account: see [`PasswordChange::check_new`].
     fn check(&self, _: &mut Violations) {}
+}
+
+impl PasswordChange {
+    fn check_new(&self, known: &Credentials) -> Result<(), Problem> {
+        let mut faults = Violations::default();
+        check_password(
+            &mut faults,
+            "/new_password",
+            &self.new_password,
+            &known.username,
+            &known.display_name,
+        );
+        if is_same_password(&self.new_password, &self.current_password) {
+            let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
+            faults.add(Code::WeakPassword, "/new_password", detail);
+        }
+        faults.into_result()
+    }
 }
 
 /// Change one's own password
@@ -50,38 +68,32 @@ pub async fn change_password(
     state: web::Data<State>,
     body: ValidJson<PasswordChange>,
 ) -> Result<Reply, Problem> {
-    let Identity::User { username, id, .. } = access.identity() else {
-        return Err(Problem::new(Code::Forbidden));
-    };
-    let (username, id, now, actor) = (username.clone(), *id, access.now(), access.actor());
+    let known = own_credentials(&access).await?;
+    body.value.check_new(&known)?;
     let PasswordChange { current_password, new_password } = body.value;
-    let name = username.clone();
-    let known = access.read(async move |conn| Ok(model::credentials(conn, &name).await?)).await?;
-    let name = known.as_ref().map(|k| k.display_name.as_str()).unwrap_or_default();
-    let mut faults = Violations::default();
-    check_password(&mut faults, "/new_password", &new_password, &username, name);
-    if is_same_password(&new_password, &current_password) {
-        let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
-        faults.add(Code::WeakPassword, "/new_password", detail);
-    }
-    faults.into_result()?;
-    let display_name = name.to_owned();
-    let epoch = known.as_ref().map(|k| k.epoch).unwrap_or_default();
-    let (stored, given_out) = known.map(|k| (k.password_hash, k.given_out_hash)).unzip();
-    require_current_password(&access, &state, &current_password, stored).await?;
-    refuse_given_out(&access, &state, &new_password, given_out.flatten()).await?;
-    let account = (username.as_str(), display_name.as_str());
+    require_current_password(&access, &state, &current_password, known.password_hash.clone()).await?;
+    refuse_given_out(&access, &state, &new_password, known.given_out_hash.clone()).await?;
+    let account = (known.username.as_str(), known.display_name.as_str());
     let hash = hash_new(state.passwords(), access.caller(), "/new_password", &new_password, account).await?;
-    let was_given_out = access.principal().has_first_password();
+    let (actor, was_given_out) = (access.actor(), access.principal().has_first_password());
     access
         .transaction(async move |conn| {
-            if !model::set_password(conn, id, epoch, hash, now).await? {
+            if !model::set_password(conn, known.id, known.epoch, hash, actor.now).await? {
                 return Err(Problem::unauthenticated(Code::InvalidToken));
             }
-            password_event(conn, &actor, &username, was_given_out).await?;
+            password_event(conn, &actor, &known.username, was_given_out).await?;
             Ok(Reply::no_content())
         })
         .await
+}
+
+async fn own_credentials(access: &Access<OwnAccount>) -> Result<Credentials, Problem> {
+    let Identity::User { username, id, .. } = access.identity() else {
+        return Err(Problem::new(Code::Forbidden));
+    };
+    let (username, id) = (username.clone(), *id);
+    let known = access.read(async move |conn| Ok(model::credentials(conn, &username).await?)).await?;
+    known.filter(|known| known.id == id).ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))
 }
 
 /// Guesses are counted by session: the holder of a token gets no more guesses than other callers, and no other caller can lock the user out of this.
@@ -89,7 +101,7 @@ pub(super) async fn require_current_password(
     access: &Access<OwnAccount>,
     state: &State,
     password: &str,
-    stored: Option<String>,
+    stored: String,
 ) -> Result<(), Problem> {
     let Identity::User { username, session, id, .. } = access.identity() else {
         return Err(Problem::new(Code::Forbidden));
@@ -102,7 +114,7 @@ pub(super) async fn require_current_password(
         .await?;
     // Hashing may have to wait for its turn.
     access.release_permit();
-    let verified = state.passwords().verify(access.caller(), password, stored).await;
+    let verified = state.passwords().verify(access.caller(), password, Some(stored)).await;
     if !attempt.decided(state.db(), verified).await? {
         let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
         return Err(Problem::at(Code::WrongPassword, "/current_password", detail));

@@ -1,4 +1,4 @@
-//! One's own logins: seen, and ended one by one.
+//! One's own sessions: listed, and ended one by one.
 
 use actix_web::{delete, get};
 use chrono::{DateTime, Utc};
@@ -15,17 +15,17 @@ use crate::db::list::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{Code, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply};
 
-/// A login that is in force.
+/// A session that is in force.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Session {
     pub id: Uuid,
-    /// When somebody logged in with the password.
+    /// When it began: with a password or by single sign-on.
     pub started_at: DateTime<Utc>,
     /// When it last got new tokens.
     pub renewed_at: DateTime<Utc>,
-    /// When the password is needed again, however often it is renewed.
+    /// When one has to log in again, however often it is renewed.
     pub expires_at: DateTime<Utc>,
-    /// The one that asks.
+    /// The session that sends this request.
     pub current: bool,
 }
 
@@ -55,8 +55,8 @@ fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Option<Uuid>), Proble
 
 /// List one's own sessions
 ///
-/// Logins that are in force, the newest first: what is not one's own doing is seen here, and ended by `DELETE /me/sessions/{id}` or, all
-/// at once, by a new password.
+/// The sessions in force, newest first; sort key: `started_at`. End one that you do not recognise by `DELETE /me/sessions/{id}`, or all at
+/// once by a new password (`PUT /me/password`).
 #[utoipa::path(
     tag = "auth",
     params(ListParams),
@@ -80,7 +80,7 @@ pub async fn list_own_sessions(
 
 /// End one of one's own sessions
 ///
-/// Its access and refresh tokens work no more.
+/// Revokes its access and refresh tokens.
 #[utoipa::path(
     tag = "auth",
     params(("id" = Uuid, Path)),

@@ -2,7 +2,7 @@
 
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::second_factor::{reset, routes as second_factor};
+use super::second_factor::{enrolment, reset, routes as second_factor};
 use super::{clients, oauth, own_password, own_sessions, refresh, sessions, sso, users};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -17,8 +17,8 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(own_sessions::list_own_sessions)
         .service(own_sessions::end_own_session)
         .service(second_factor::second_factor)
-        .service(second_factor::start_enrolment)
-        .service(second_factor::confirm_enrolment)
+        .service(enrolment::start_enrolment)
+        .service(enrolment::confirm_enrolment)
         .service(second_factor::remove_second_factor)
         .service(second_factor::renew_recovery_codes)
         .service(oauth::token)

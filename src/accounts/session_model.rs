@@ -138,6 +138,25 @@ pub async fn count_tokens(conn: &mut Conn, session: Uuid, now: DateTime<Utc>) ->
     .await
 }
 
+/// Ends all sessions of a user but `remaining`.
+pub async fn revoke_sessions(
+    conn: &mut Conn,
+    user: Uuid,
+    remaining: Option<Uuid>,
+    reason: &'static str,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    sql("update sessions set revoked_at = $3, revoked_reason = $4 \
+         where user_id = $1 and id is distinct from $2 and revoked_at is null")
+    .bind(user)
+    .bind(remaining)
+    .bind(now)
+    .bind(reason)
+    .run(conn)
+    .await?;
+    Ok(())
+}
+
 pub async fn revoke_session(
     conn: &mut Conn,
     session: Uuid,
@@ -198,5 +217,8 @@ pub async fn end_own(conn: &mut Conn, user: Uuid, session: Uuid, now: DateTime<U
 
 /// Forgets sessions that ended a day ago or more, with their tokens.
 pub async fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
-    sql("delete from sessions where expires_at < $1").bind(now - Duration::days(1)).run(conn).await
+    sql("delete from sessions where id in (select id from sessions where expires_at < $1 for update skip locked)")
+        .bind(now - Duration::days(1))
+        .run(conn)
+        .await
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::login_throttle::{self, Credential, Origin, remember_address};
-use super::model::{self, UserRow};
+use super::login_throttle::{self, Attempt, Credential, Origin, remember_address};
+use super::model::{self, Credentials, UserRow};
 use super::rules::Opaque;
 use super::second_factor;
 use super::session_model;
@@ -83,6 +83,21 @@ pub async fn login(
     let now = state.clock().now();
     let Login { username, password, code } = body.value;
     let address = state.client_of(&request);
+    let (user, attempt) = verified(&state, &address, username, &password, now).await?;
+    let actor = Actor { name: format!("user:{}", user.username), request_id: request_id_of(&request), now };
+    let claim = second_factor::Claim { user: &user, password: attempt, address: &address };
+    let factor = second_factor::at_login(&state, claim, code.as_deref(), actor).await?;
+    open_session(&state, LoggedIn { id: user.id, epoch: user.epoch, factor, address }, now).await
+}
+
+/// Whose password it is, and the attempt at it, which is still counted.
+async fn verified(
+    state: &State,
+    address: &ClientAddress,
+    username: String,
+    password: &str,
+    now: DateTime<Utc>,
+) -> Result<(Credentials, Attempt), Problem> {
     let origin = Origin::Address(address.clone());
     let caller = address.caller();
     let permit = state.db().admit_anonymous(&caller)?;
@@ -98,18 +113,11 @@ pub async fn login(
     // Hashing may have to wait for its turn.
     drop(permit);
     let hash = known.as_ref().map(|k| k.password_hash.clone());
-    let verified = state.passwords().verify(&caller, &password, hash).await;
+    let verified = state.passwords().verify(&caller, password, hash).await;
     let matches = attempt.decided(state.db(), verified).await?;
-    let Some(user) = known.filter(|k| matches && k.disabled_at.is_none()) else {
-        return Err(Problem::new(Code::InvalidCredentials).header(
-            actix_web::http::header::WWW_AUTHENTICATE,
-            actix_web::http::header::HeaderValue::from_static("Bearer realm=\"ict-index\""),
-        ));
-    };
-    let actor = Actor { name: format!("user:{}", user.username), request_id: request_id_of(&request), now };
-    let claim = second_factor::Claim { user: &user, password: attempt, address: &address };
-    let factor = second_factor::at_login(&state, claim, code.as_deref(), actor).await?;
-    open_session(&state, LoggedIn { id: user.id, epoch: user.epoch, factor, address }, now).await
+    let user = known.filter(|k| matches && k.disabled_at.is_none());
+    let user = user.ok_or_else(|| Problem::unauthenticated(Code::InvalidCredentials))?;
+    Ok((user, attempt))
 }
 
 /// Who has logged in, whichever way.

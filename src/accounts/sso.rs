@@ -5,15 +5,16 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::login_throttle::{self, Credential, Origin};
+use super::login_throttle::{self, Attempt, Credential, Origin};
 use super::second_factor::LoginFactor;
 use super::sessions::{LoggedIn, Tokens, open_session, request_id_of};
 use super::sso_model::{self, LinkedUser};
 use crate::auth::oidc::{Oidc, Refusal};
 use crate::auth::{Public, Role};
 use crate::db::Conn;
+use crate::http::listing::{from_pairs, invalid, pairs};
 use crate::http::problem::ProblemBody;
-use crate::http::{Check, Code, Msg, Problem, ValidJson, Violations, listing};
+use crate::http::{Check, Code, Msg, Problem, ValidJson, Violations};
 use crate::state::State;
 
 /// Begin to log in by single sign-on
@@ -48,19 +49,23 @@ fn configured(state: &State) -> Result<&Oidc, Problem> {
     state.identity_provider().filter(|oidc| oidc.sign_in().is_some()).ok_or_else(Problem::not_found)
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartParams {
+    challenge: String,
+}
+
 fn challenge_of(request: &HttpRequest) -> Result<String, Problem> {
-    let pairs = listing::pairs(request.query_string())?;
-    let mut given = pairs.into_iter().filter(|(name, _)| name == "challenge").map(|(_, value)| value);
-    let challenge = given.next().filter(|value| {
-        value.len() == 43 && value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
-    });
-    challenge.filter(|_| given.next().is_none()).ok_or_else(|| {
-        let detail = Msg::fixed(
-            "Cần base64url(SHA-256(verifier)), 43 ký tự.",
-            "Takes base64url(SHA-256(verifier)), 43 characters.",
-        );
-        Problem::at(Code::InvalidParameter, "?challenge", detail)
-    })
+    let StartParams { challenge } = from_pairs(&pairs(request.query_string())?)?;
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    if challenge.len() == 43 && challenge.bytes().all(is_plain) {
+        return Ok(challenge);
+    }
+    let detail = Msg::fixed(
+        "Cần base64url(SHA-256(verifier)), 43 ký tự.",
+        "Takes base64url(SHA-256(verifier)), 43 characters.",
+    );
+    Err(invalid("challenge", detail))
 }
 
 /// What the provider gave the browser, and what the client has kept.
@@ -109,26 +114,35 @@ pub async fn finish_sso(
     let (oidc, now, address) = (configured(&state)?, state.clock().now(), state.client_of(&request));
     let SsoAnswer { code, state: sealed, verifier } = body.value;
     let login = oidc.returned(&sealed, &verifier, now).map_err(|refusal| problem(&refusal, &request))?;
-    let (key, origin) = (login.key(), Origin::Address(address.clone()));
     // Held while the provider is queried, too: it bounds the requests of strangers.
     let _permit = state.db().admit_anonymous(&address.caller())?;
-    let counted = async move |conn: &mut Conn| {
-        login_throttle::attempt(conn, Credential::SingleSignOn, &key, &origin, now).await
-    };
-    let attempt = state.db().transaction(counted).await?;
+    let attempt = count_attempt(&state, login.key(), Origin::Address(address.clone()), now).await?;
     let known = oidc.finish(login, &code, now).await.map_err(|refusal| problem(&refusal, &request))?;
-    let subject = known.subject;
-    let linked = state
-        .db()
-        .transaction(async move |conn: &mut Conn| {
-            attempt.succeeded(conn).await?;
-            Ok::<_, Problem>(sso_model::linked_user(conn, subject).await?)
-        })
-        .await?;
-    let user = linked.ok_or_else(not_linked)?;
+    let user = linked_user(&state, attempt, known.subject).await?;
     let factor = asserted(&state, &user, known.mfa, now)?;
     let LinkedUser { id, epoch, .. } = user;
     open_session(&state, LoggedIn { id, epoch, factor, address }, now).await
+}
+
+async fn count_attempt(
+    state: &State,
+    key: String,
+    origin: Origin,
+    now: chrono::DateTime<chrono::Utc>,
+) -> Result<Attempt, Problem> {
+    let counted = async move |conn: &mut Conn| {
+        login_throttle::attempt(conn, Credential::SingleSignOn, &key, &origin, now).await
+    };
+    state.db().transaction(counted).await
+}
+
+/// The user of an identity that was established: the attempt is given back.
+async fn linked_user(state: &State, attempt: Attempt, subject: String) -> Result<LinkedUser, Problem> {
+    let linked = async move |conn: &mut Conn| {
+        attempt.succeeded(conn).await?;
+        Ok::<_, Problem>(sso_model::linked_user(conn, subject).await?)
+    };
+    state.db().transaction(linked).await?.ok_or_else(not_linked)
 }
 
 /// The provider's word, where a second factor is needed.

@@ -14,10 +14,11 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::asked::check_request;
 use super::authenticate::authenticated;
 use super::permission::Asks;
+use super::repeat::Repeat;
 use super::{Actor, Identity, Permission, Principal, Scope};
 use crate::clock::business_day;
 use crate::db::{Caller, Conn, Db, Permit, Reader, Sight};
-use crate::http::idempotency::{self, Repeatable};
+use crate::http::idempotency::Repeatable;
 use crate::http::request::RequestId;
 use crate::http::{Code, Preconditions, Problem, Reply};
 use crate::state::State;
@@ -52,13 +53,6 @@ impl Gate {
         }
         Ok(())
     }
-}
-
-/// What a repeated request is known by.
-struct Repeat {
-    key: String,
-    method: String,
-    target: String,
 }
 
 /// How far behind the standby was that an answer was read from; left with the request where there is a standby.
@@ -104,7 +98,7 @@ impl<P: Asks> Access<P> {
                 sight: Sight::of(principal.scope.ids()),
                 now: state.clock().now(),
                 request_id,
-                repeat: repeat_of(request)?,
+                repeat: Repeat::of(request)?,
                 lag: state.db().replica().map(|_| lag_of(request)),
                 caller: principal.caller(),
                 permit: RefCell::default(),
@@ -252,6 +246,22 @@ impl<P> Access<P> {
         }
     }
 
+    /// The stored answer to a repeated `POST` with this body: for handlers that count or compute something before [`Access::post`], which a
+    /// repetition must not do again.
+    pub async fn replay(&self, body_digest: &[u8]) -> Result<Option<Reply>, Problem> {
+        let Some((repeatable, sight)) = self.repeatable(body_digest) else { return Ok(None) };
+        self.gate.admit()?;
+        let work = async move |conn: &mut Conn| repeatable.stored(conn).await;
+        self.gate.db.read_seeing(sight, work).await
+    }
+
+    /// What a request with an `Idempotency-Key` is known by, and the sight that shows its answer.
+    fn repeatable(&self, body_digest: &[u8]) -> Option<(Repeatable, Sight)> {
+        let repeat = self.gate.repeat.as_ref()?;
+        let repeatable = repeat.with_body(&self.principal, body_digest, self.gate.now);
+        Some((repeatable, self.gate.sight.clone().as_caller(self.principal.name_ref())))
+    }
+
     /// One transaction for a `POST` with this body: with an `Idempotency-Key`, the effect and its answer happen once.
     pub async fn post<F>(&self, body_digest: &[u8], work: F) -> Result<Reply, Problem>
     where
@@ -260,17 +270,10 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        let Some(repeat) = &self.gate.repeat else { return self.transaction(work).await };
+        let Some((repeatable, sight)) = self.repeatable(body_digest) else {
+            return self.transaction(work).await;
+        };
         self.gate.admit()?;
-        let repeatable = Repeatable::new(
-            self.principal.name(),
-            repeat.key.clone(),
-            &repeat.method,
-            &repeat.target,
-            &digest_for(&self.principal.scope, body_digest),
-            self.gate.now,
-        );
-        let sight = self.gate.sight.clone().as_caller(self.principal.name_ref());
         self.gate
             .db
             .transaction_seeing::<Reply, Problem, _>(sight, async move |conn: &mut Conn| {
@@ -310,11 +313,6 @@ pub(super) fn state_of(request: &HttpRequest) -> Result<web::Data<State>, Proble
         .ok_or_else(|| Problem::internal("no state in the application"))
 }
 
-fn repeat_of(request: &HttpRequest) -> Result<Option<Repeat>, Problem> {
-    let key = idempotency::key_of(request)?;
-    Ok(key.map(|key| Repeat { key, method: request.method().to_string(), target: request.uri().to_string() }))
-}
-
 fn lag_of(request: &HttpRequest) -> ReplicaLag {
     let lag = ReplicaLag::default();
     request.extensions_mut().insert(lag.clone());
@@ -330,14 +328,4 @@ fn forbidden(principal: &Principal, permission: Permission) -> Problem {
     }
     let name = permission.as_str();
     Problem::with(Code::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
-}
-
-/// What was answered to a caller of one scope is not given again to the same caller of another.
-fn digest_for(scope: &Scope, body_digest: &[u8]) -> Vec<u8> {
-    let mut digest = body_digest.to_vec();
-    if let Some(mut ids) = scope.ids() {
-        ids.sort_unstable();
-        digest.extend(ids.iter().flat_map(|id| id.to_be_bytes()));
-    }
-    digest
 }

@@ -12,6 +12,7 @@ pub mod oidc;
 mod password;
 pub mod permission;
 mod public;
+mod repeat;
 mod scope;
 mod sealing;
 mod second_factor;

@@ -8,15 +8,45 @@ use crate::db::{QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 
 row! {
+    /// A user in force, by whichever token.
     struct UserRow {
+        id: Uuid,
         username: String,
         role: Role,
         agency: Option<String>,
         scope_ids: Vec<i32>,
         must_change_password: bool,
-        session_ends: DateTime<Utc>,
+        /// When the session ends; null for a token of the identity provider.
+        session_ends: Option<DateTime<Utc>>,
+        /// The session has proved one, or, without a session, one is enrolled.
         second_factor: bool,
     }
+}
+
+impl UserRow {
+    /// What holds of the user whatever a second factor has to say.
+    fn principal(self, session: Option<Uuid>) -> Principal {
+        let scope = scope_of(self.role, self.scope_ids);
+        let Self { id, username, role, agency, .. } = self;
+        let principal = Principal::new(Identity::User { id, username, role, agency, session }, scope);
+        if self.must_change_password { principal.with_first_password() } else { principal }
+    }
+}
+
+/// The statement that reads a [`UserRow`]: of whom, its columns that differ, and what follows `from users u`.
+macro_rules! user_statement {
+    ($who:literal, $columns:literal, $rest:literal) => {
+        concat!(
+            "with recursive own as (select agency_id as id from users where ",
+            $who,
+            " and agency_id is not null union select a.id from agencies a join own on a.parent_id = own.id) \
+             select u.id, u.username, u.role, a.code as agency, u.must_change_password, \
+             coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, ",
+            $columns,
+            " from users u left join agencies a on a.id = u.agency_id ",
+            $rest
+        )
+    };
 }
 
 row! {
@@ -51,15 +81,12 @@ async fn user(
     now: DateTime<Utc>,
 ) -> QueryResult<Option<Found>> {
     let Ok(id) = claims.sub.parse::<Uuid>() else { return Ok(None) };
-    let row: Option<UserRow> = sql("with recursive own as ( \
-           select agency_id as id from users where id = $1 and agency_id is not null \
-           union select a.id from agencies a join own on a.parent_id = own.id) \
-         select u.username, u.role, a.code as agency, u.must_change_password, \
-                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, s.expires_at as session_ends, \
-                s.second_factor_at is not null as second_factor \
-         from users u join sessions s on s.user_id = u.id left join agencies a on a.id = u.agency_id \
-         where u.id = $1 and s.id = $2 and u.epoch = $3 and u.disabled_at is null \
-           and s.revoked_at is null and s.expires_at > $4")
+    let row: Option<UserRow> = sql(user_statement!(
+        "id = $1",
+        "s.expires_at as session_ends, s.second_factor_at is not null as second_factor",
+        "join sessions s on s.user_id = u.id where u.id = $1 and s.id = $2 and u.epoch = $3 and u.disabled_at is null \
+         and s.revoked_at is null and s.expires_at > $4"
+    ))
     .bind(id)
     .bind(session)
     .bind(claims.epoch)
@@ -67,28 +94,10 @@ async fn user(
     .maybe(conn)
     .await?;
     Ok(row.map(|row| {
-        let role = row.role;
-        let scope = scope_of(role, row.scope_ids);
-        let identity =
-            Identity::User { id, username: row.username, role, agency: row.agency, session: Some(session) };
-        let principal = Principal::new(identity, scope);
-        let principal = if row.must_change_password { principal.with_first_password() } else { principal };
-        let enrolled = row.second_factor || !policy.requires(role);
-        let principal = if enrolled { principal } else { principal.with_enrolment_required() };
-        (principal, Some(row.session_ends))
+        let (ends, enrolled) = (row.session_ends, row.second_factor || !policy.requires(row.role));
+        let principal = row.principal(Some(session));
+        (if enrolled { principal } else { principal.with_enrolment_required() }, ends)
     }))
-}
-
-row! {
-    struct ExternalRow {
-        id: Uuid,
-        username: String,
-        role: Role,
-        agency: Option<String>,
-        scope_ids: Vec<i32>,
-        must_change_password: bool,
-        second_factor: bool,
-    }
 }
 
 /// The user in force who is linked to this identity, and whether a second factor is needed.
@@ -97,24 +106,17 @@ pub async fn external(
     subject: &str,
     policy: SecondFactorPolicy,
 ) -> QueryResult<Option<(Principal, bool)>> {
-    let row: Option<ExternalRow> = sql("with recursive own as ( \
-           select agency_id as id from users where external_subject = $1 and agency_id is not null \
-           union select a.id from agencies a join own on a.parent_id = own.id) \
-         select u.id, u.username, u.role, a.code as agency, u.must_change_password, \
-                coalesce((select array_agg(own.id) from own), '{}'::int[]) as scope_ids, \
-                exists(select 1 from second_factors f where f.user_id = u.id and f.secret is not null) as second_factor \
-         from users u left join agencies a on a.id = u.agency_id \
-         where u.external_subject = $1 and u.disabled_at is null")
+    let row: Option<UserRow> = sql(user_statement!(
+        "external_subject = $1",
+        "null::timestamptz as session_ends, exists(select 1 from second_factors f where f.user_id = u.id and f.secret is not null) as second_factor",
+        "where u.external_subject = $1 and u.disabled_at is null"
+    ))
     .bind(subject.to_owned())
     .maybe(conn)
     .await?;
     Ok(row.map(|row| {
-        let role = row.role;
-        let identity =
-            Identity::User { id: row.id, username: row.username, role, agency: row.agency, session: None };
-        let principal = Principal::new(identity, scope_of(role, row.scope_ids));
-        let principal = if row.must_change_password { principal.with_first_password() } else { principal };
-        (principal, row.second_factor || policy.requires(role))
+        let needed = row.second_factor || policy.requires(row.role);
+        (row.principal(None), needed)
     }))
 }
 

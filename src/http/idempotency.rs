@@ -79,7 +79,7 @@ impl Repeatable {
         Self { caller, key, fingerprint: hash.finalize().to_vec(), now }
     }
 
-    /// The stored answer, if this was asked before. A transaction that holds the key is 409, another request under it 422.
+    /// As [`Repeatable::stored`], holding the key until the transaction ends; while another one holds it: 409.
     pub async fn replay(&self, conn: &mut Conn) -> Result<Option<Reply>, Problem> {
         let free: bool = sql("select pg_try_advisory_xact_lock(hashtextextended($1, 332)) as value")
             .bind(format!("{}\n{}", self.caller, self.key))
@@ -88,6 +88,15 @@ impl Repeatable {
         if !free {
             return Err(Problem::new(Code::IdempotencyInProgress).retry_after(1));
         }
+        let stored = self.stored(conn).await?;
+        if stored.is_none() {
+            self.require_room(conn).await?;
+        }
+        Ok(stored)
+    }
+
+    /// The stored answer, if this was asked before; another request under the key is 422.
+    pub async fn stored(&self, conn: &mut Conn) -> Result<Option<Reply>, Problem> {
         let stored: Option<Stored> =
             sql("select fingerprint, status, content_type, etag, location, body from idempotency_keys \
              where caller = $1 and key = $2 and created_at > $3")
@@ -97,7 +106,7 @@ impl Repeatable {
             .maybe(conn)
             .await?;
         match stored {
-            None => self.require_room(conn).await.map(|()| None),
+            None => Ok(None),
             Some(stored) if stored.fingerprint != self.fingerprint => {
                 Err(Problem::new(Code::IdempotencyKeyReused))
             }
@@ -164,8 +173,9 @@ impl Repeatable {
 
 /// Forgets answers older than they are kept for.
 pub async fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
-    sql("delete from idempotency_keys where created_at <= $1")
-        .bind(now - Duration::hours(KEPT_HOURS))
-        .run(conn)
-        .await
+    sql("delete from idempotency_keys where (caller, key) in \
+         (select caller, key from idempotency_keys where created_at <= $1 for update skip locked)")
+    .bind(now - Duration::hours(KEPT_HOURS))
+    .run(conn)
+    .await
 }

@@ -82,10 +82,14 @@ impl Problem {
         self.header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// 401 with the challenge that goes with the code.
     pub fn unauthenticated(code: Code) -> Self {
         let challenge = match code {
-            Code::Unauthenticated => HeaderValue::from_static("Bearer realm=\"ict-index\""),
-            // RFC 9470: the token is good, and not enough.
+            // No token was shown.
+            Code::Unauthenticated | Code::InvalidCredentials | Code::InvalidSecondFactor => {
+                HeaderValue::from_static("Bearer realm=\"ict-index\"")
+            }
+            // RFC 9470: the token, or the password, is good and not enough.
             Code::SecondFactorRequired => HeaderValue::from_static(
                 "Bearer realm=\"ict-index\", error=\"insufficient_user_authentication\"",
             ),

@@ -84,6 +84,16 @@ impl Reply {
         Ok(Self::ok(&build())?.tagged(tag))
     }
 
+    /// 200 with a body that has no version of its own, tagged by its bytes, or 304.
+    pub fn unversioned<T: Serialize>(conditions: &Preconditions, body: &T) -> Result<Self, Problem> {
+        let whole = Self::ok(body)?;
+        let tag = EntityTag::of_bytes(&whole.body);
+        if conditions.is_fresh(&tag) {
+            return Ok(Self::not_modified(&tag));
+        }
+        Ok(whole.tagged(&tag))
+    }
+
     /// A page of a list as JSON or CSV, tagged by its bytes.
     pub fn page<T: CsvRow>(
         conditions: &Preconditions,

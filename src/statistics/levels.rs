@@ -1,6 +1,7 @@
 //! Procedures by online level, as they stood on the last day of a period.
 
 use actix_web::{get, web};
+use chrono::{DateTime, Utc};
 use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -13,7 +14,7 @@ use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::AnyOf;
-use crate::http::{Listing, Problem, Reply};
+use crate::http::{Listing, Preconditions, Problem, Reply};
 use crate::services::wire::fields_of;
 use crate::state::State;
 use crate::values::{Decimal, Period};
@@ -45,6 +46,14 @@ pub struct LevelParams {
     /// Fields, comma-separated, each in full.
     #[param(value_type = Option<String>, example = "Đất đai")]
     field: Option<AnyOf<String>>,
+}
+
+impl LevelParams {
+    fn query(self) -> LevelQuery {
+        let Self { period, group_by, agency, field } = self;
+        let (agencies, fields) = (agency.map(|any| any.0), field.as_ref().map(fields_of));
+        LevelQuery { period, group_by, agencies, fields, until: None }
+    }
 }
 
 /// A number of procedures per level.
@@ -207,35 +216,49 @@ pub async fn service_levels(
     params: Listing<LevelParams>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
-    let LevelParams { period, group_by, agency, field } = params.filter;
-    let query = LevelQuery {
-        period,
-        group_by,
-        agencies: agency.map(|any| any.0),
-        fields: field.as_ref().map(fields_of),
-        until: None,
-    };
-    let (agencies, rows, aims) = access
-        .fetch_figures(async |conn| {
-            let (mut first, mut second, mut third) = (*conn, *conn, *conn);
-            Ok(try_join!(
-                level_counts::agencies(&mut first, &query),
-                level_counts::count(&mut second, &query),
-                targets::aims(&mut third, period.year(), aimed_at()),
-            )?)
-        })
-        .await?;
-    let coverage = Coverage::of(agencies, query.agencies.as_deref())?;
-    let (now, conditions, format) = (access.now(), access.conditions.clone(), params.format);
-    let bytes = rows.len() * ITEM_BYTES;
-    let work = move || {
-        let items =
-            rows.into_iter().map(|row| LevelItem::of(group_of(group_by, &row), &row, &aims)).collect();
-        let whole = Statistic::new(period, coverage, now, items);
+    let counted = Counted::of(&access, params.filter.query()).await?;
+    let (conditions, format) = (access.conditions.clone(), params.format);
+    state.offload().run_if_large(counted.bytes(), move || counted.reply(&conditions, format)).await?
+}
+
+/// Everything that the statistic is worked out from: for many groups that takes a worker too long.
+struct Counted {
+    query: LevelQuery,
+    at: DateTime<Utc>,
+    coverage: Coverage,
+    rows: Vec<LevelRow>,
+    aims: Aims,
+}
+
+impl Counted {
+    async fn of(access: &Access<ReadStatistics>, query: LevelQuery) -> Result<Self, Problem> {
+        let (agencies, rows, aims) = access
+            .fetch_figures(async |conn| {
+                let (mut first, mut second, mut third) = (*conn, *conn, *conn);
+                Ok(try_join!(
+                    level_counts::agencies(&mut first, &query),
+                    level_counts::count(&mut second, &query),
+                    targets::aims(&mut third, query.period.year(), aimed_at()),
+                )?)
+            })
+            .await?;
+        let coverage = Coverage::of(agencies, query.agencies.as_deref())?;
+        Ok(Self { query, at: access.now(), coverage, rows, aims })
+    }
+
+    /// About what it takes as JSON.
+    fn bytes(&self) -> usize {
+        self.rows.len() * ITEM_BYTES
+    }
+
+    fn reply(self, conditions: &Preconditions, format: Format) -> Result<Reply, Problem> {
+        let (period, group_by) = (self.query.period, self.query.group_by);
+        let item = |row: LevelRow| LevelItem::of(group_of(group_by, &row), &row, &self.aims);
+        let items = self.rows.into_iter().map(item).collect();
+        let whole = Statistic::new(period, self.coverage, self.at, items);
         let lines: Vec<_> = whole.items.iter().map(|item| item.line(period)).collect();
-        whole.reply(&conditions, format, &lines)
-    };
-    state.offload().run_if_large(bytes, work).await?
+        whole.reply(conditions, format, &lines)
+    }
 }
 
 /// The rates of a group, measured against nothing.

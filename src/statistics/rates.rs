@@ -13,6 +13,7 @@ use super::targets::Aims;
 use super::wire::{Coverage, Group, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
+use crate::db::Reader;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{Listing, Msg, Preconditions, Problem, Reply};
@@ -81,6 +82,16 @@ impl RateParams {
         }
         Ok(metrics)
     }
+
+    fn query(self, now: DateTime<Utc>) -> Result<RateQuery, Problem> {
+        let Self { period, group_by, agency, field, as_of, .. } = self;
+        if as_of.is_some_and(|instant| instant > now) {
+            let detail = Msg::fixed("Thời điểm chưa đến.", "This instant has not come yet.");
+            return Err(invalid("as_of", detail));
+        }
+        let fields = field.as_ref().map(fields_of);
+        Ok(RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of, until: None })
+    }
 }
 
 /// An item as a line of a table.
@@ -134,30 +145,8 @@ async fn dossier_rates(
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let metrics = params.filter.metrics()?;
-    let RateParams { period, group_by, agency, field, as_of, .. } = params.filter;
-    let fields = field.as_ref().map(fields_of);
-    if as_of.is_some_and(|instant| instant > access.now()) {
-        let detail = Msg::fixed("Thời điểm chưa đến.", "This instant has not come yet.");
-        return Err(invalid("as_of", detail));
-    }
-    let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of, until: None };
-    let ids: Vec<String> = metrics.iter().map(|metric| metric.id.to_owned()).collect();
-    let asked = query.agencies.clone();
-    let found = if query.reads_facts() {
-        // Long: others must not wait behind it on a shared connection.
-        access.read(async move |conn| Ok(rates_at_once::ask(&mut &*conn, &query, ids).await?)).await?
-    } else {
-        access.fetch_figures(async |conn| Ok(rates_at_once::ask(conn, &query, ids.clone()).await?)).await?
-    };
-    let coverage = Coverage::of(found.expected, asked.as_deref())?;
-    let counted = Counted {
-        period,
-        at: as_of.unwrap_or(access.now()),
-        coverage,
-        metrics,
-        groups: found.groups,
-        aims: found.aims,
-    };
+    let query = params.filter.query(access.now())?;
+    let counted = Counted::of(&access, query, metrics).await?;
     let (conditions, format) = (access.conditions.clone(), params.format);
     state.offload().run_if_large(counted.bytes(), move || counted.reply(&conditions, format)).await?
 }
@@ -173,6 +162,24 @@ struct Counted {
 }
 
 impl Counted {
+    async fn of(
+        access: &Access<ReadStatistics>,
+        query: RateQuery,
+        metrics: Vec<Metric>,
+    ) -> Result<Self, Problem> {
+        let ids: Vec<String> = metrics.iter().map(|metric| metric.id.to_owned()).collect();
+        let (period, at, asked) = (query.period, query.as_of.unwrap_or(access.now()), query.agencies.clone());
+        let found = if query.reads_facts() {
+            // Long: others must not wait behind it on a shared connection.
+            access.read(async move |conn| Ok(rates_at_once::ask(&mut &*conn, &query, ids).await?)).await?
+        } else {
+            let work = async |conn: &mut Reader<'_>| Ok(rates_at_once::ask(conn, &query, ids.clone()).await?);
+            access.fetch_figures(work).await?
+        };
+        let coverage = Coverage::of(found.expected, asked.as_deref())?;
+        Ok(Self { period, at, coverage, metrics, groups: found.groups, aims: found.aims })
+    }
+
     /// About what it takes as JSON.
     fn bytes(&self) -> usize {
         self.groups.len() * self.metrics.len() * ITEM_BYTES

@@ -206,12 +206,7 @@ pub async fn get_diff(
         .await?;
     let changes = warnings::diff(old, new).into_iter().map(ValueChange::from).collect();
     let diff = SubmissionDiff { from, to, changes };
-    let whole = Reply::ok(&diff)?;
-    let tag = EntityTag::of_bytes(&whole.body);
-    if access.conditions.is_fresh(&tag) {
-        return Ok(Reply::not_modified(&tag));
-    }
-    Ok(whole.tagged(&tag))
+    Reply::unversioned(&access.conditions, &diff)
 }
 
 impl From<(Change, Option<Figure>, Option<Figure>)> for ValueChange {

@@ -13,8 +13,9 @@ use super::stored_values;
 use super::warnings::{self, Earlier, WarningCode};
 use super::working_copy;
 use crate::audit::Event;
-use crate::auth::Access;
 use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
+use crate::auth::{Access, Actor};
+use crate::db::Conn;
 use crate::http::{Check, Code, EntityTag, PathOf, Problem, Reply, ValidJson, Violations};
 use crate::values::{Decimal, Month};
 
@@ -221,27 +222,38 @@ pub async fn put_values(
     let (actor, scope, conditions, id) = (access.actor(), access.scope(), access.conditions.clone(), id.0);
     access
         .transaction(async move |conn| {
-            let mut row = model::lock_unclosed(conn, &scope, id).await?.ok_or_else(Problem::not_found)?;
+            let row = model::lock_unclosed(conn, &scope, id).await?.ok_or_else(Problem::not_found)?;
             conditions.require_match(row.version)?;
-            let entries = body.value.entries();
-            let codes = entries.iter().map(|entry| entry.indicator.clone()).collect();
-            let mut found = working_copy::context(conn, id, row.agency_id, row.month(), codes).await?;
-            row.closing = found.closing;
-            let standing = row.standing();
-            standing.editable().map_err(|refusal| not_editable(refusal, &standing))?;
-            let mut faults = Violations::default();
-            let new = figures::check(entries, &found.definitions, &mut faults);
-            faults.into_result()?;
-            let beside = |figure: &Figure| (figure.clone(), found.earlier.remove(&figure.indicator));
-            let set = new.iter().map(beside).collect();
-            let version = row.version + 1;
-            let after = SubmissionValues::of(row, version, set);
-            let (before, now) = (plain(found.present), json!({"values": after.values}));
-            let event = Event::update("submission", id.to_string(), &before, &now).named("values");
-            working_copy::replace(conn, id, &new, &actor, event).await?;
+            let after = replace(conn, row, body.value, &actor).await?;
             Ok(Reply::ok(&after)?.tagged(&after.tag()))
         })
         .await
+}
+
+/// Checks and stores the whole set; the submission is locked.
+async fn replace(
+    conn: &mut Conn,
+    mut row: SubmissionRow,
+    new: NewValues,
+    actor: &Actor,
+) -> Result<SubmissionValues, Problem> {
+    let (id, entries) = (row.id, new.entries());
+    let codes = entries.iter().map(|entry| entry.indicator.clone()).collect();
+    let mut found = working_copy::context(conn, id, row.agency_id, row.month(), codes).await?;
+    row.closing = found.closing;
+    let standing = row.standing();
+    standing.editable().map_err(|refusal| not_editable(refusal, &standing))?;
+    let mut faults = Violations::default();
+    let new = figures::check(entries, &found.definitions, &mut faults);
+    faults.into_result()?;
+    let beside = |figure: &Figure| (figure.clone(), found.earlier.remove(&figure.indicator));
+    let set = new.iter().map(beside).collect();
+    let version = row.version + 1;
+    let after = SubmissionValues::of(row, version, set);
+    let (before, now) = (plain(found.present), json!({"values": after.values}));
+    let event = Event::update("submission", id.to_string(), &before, &now).named("values");
+    working_copy::replace(conn, id, &new, actor, event).await?;
+    Ok(after)
 }
 
 fn plain(set: Vec<Figure>) -> Value {

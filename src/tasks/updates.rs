@@ -223,8 +223,7 @@ pub async fn report_progress(
             };
             let event = Event::update("task", &code, &before, &after).named("report");
             audit::record(conn, &actor, event).await?;
-            let location = format!("/api/v1/tasks/{code}/updates");
-            Reply::created(location, &TaskUpdate::of(&code, update))
+            Reply::created(format!("/api/v1/tasks/{code}/updates"), &TaskUpdate::of(&code, update))
         })
         .await
 }

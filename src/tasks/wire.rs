@@ -319,5 +319,6 @@ impl CsvRow for TaskLine {
         "days_late",
         "source",
         "version",
+        "withheld",
     ];
 }

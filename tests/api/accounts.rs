@@ -138,6 +138,16 @@ async fn users_are_managed_by_admin_alone() {
         .send()
         .await
         .expect_problem(422, "WEAK_PASSWORD");
+    // Two words that nobody guesses who does not know the user's name.
+    let name = json!({"display_name": "Bhrzkwyp Qvxtmlgd"});
+    let named = service.patch("users/monitor", name).as_(&admin).if_match(&tag).send().await.expect(200);
+    let of_name = |change: Value| service.patch("users/monitor", change).as_(&admin).if_match(&named.etag());
+    let stored = of_name(json!({"password": "qvxtmlgd 2018 bhrzkwyp"})).send().await;
+    stored.expect_problem(422, "WEAK_PASSWORD");
+    let renamed = json!({"display_name": "M", "password": "qvxtmlgd 2018 bhrzkwyp"});
+    of_name(renamed).send().await.expect(200);
+    let nobody = service.patch("users/nobody", json!({"password": "ba đường bảy nẻo"})).if_match("\"1\"");
+    nobody.as_(&admin).send().await.expect_problem(404, "NOT_FOUND");
     let bad = json!({"username": "Bad Name", "display_name": "", "role": "officer", "password": "x"});
     let problem = service.post("users", bad).as_(&admin).send().await.expect(422).json();
     let pointers: Vec<&Value> = problem["errors"].as_array().unwrap().iter().map(|e| &e["pointer"]).collect();

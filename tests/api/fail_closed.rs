@@ -1,8 +1,5 @@
 //! What cannot be decided is refused: a login without row-level security, a relation without a policy, a word that is none of the list.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
-
 use ict_index::db::{Caller, Conn, Reader, sql};
 use ict_index::http::Problem;
 use serde_json::json;
@@ -10,55 +7,11 @@ use uuid::Uuid;
 
 use crate::caches::foreign_write;
 use crate::matrix::world::World;
-use crate::operations::refused;
+use crate::operations::{Logged, refused};
 use crate::support::{TestService, admin, until, url_as, url_of};
 
-/// The binary with its log in a file, ended with the test.
-struct Serving {
-    child: Child,
-    log: std::path::PathBuf,
-    address: String,
-}
-
-impl Serving {
-    fn start(database_url: &str, keys: &std::path::Path) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        let log = std::env::temp_dir().join(format!("log-{}.txt", Uuid::now_v7()));
-        let child = Command::new(env!("CARGO_BIN_EXE_ict-index"))
-            .env_clear()
-            .arg("serve")
-            .env("DATABASE_URL", database_url)
-            .env("TOKEN_KEY_FILE", keys)
-            .env("BIND_ADDRESS", &address)
-            .env("DATABASE_UNSAFE", "allow")
-            .env("SECOND_FACTOR", "optional")
-            .stdin(Stdio::null())
-            .stderr(std::fs::File::create(&log).unwrap())
-            .spawn()
-            .expect("the binary starts");
-        Self { child, log, address }
-    }
-
-    fn text(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
-    }
-
-    /// Status of `/readyz`; 0: no process listens.
-    async fn readyz(&self) -> u16 {
-        let url = format!("http://{}/readyz", self.address);
-        let mut curl = Command::new("curl");
-        curl.args(["-s", "-o", "/dev/null", "-w", "%{http_code}", &url]);
-        let output = tokio::task::spawn_blocking(move || curl.output().expect("curl runs")).await.unwrap();
-        String::from_utf8(output.stdout).unwrap().parse().unwrap_or(0)
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_file(&self.log);
-    }
+async fn readyz(serving: &Logged) -> u16 {
+    serving.curl("/readyz", &[]).await
 }
 
 /// Starts before its database, with a login that row-level security does not hold for.
@@ -68,15 +21,16 @@ async fn a_database_that_comes_after_the_service_is_examined_and_ends_it_when_it
     let (login, database) =
         (format!("late_{}", Uuid::now_v7().simple()), format!("late_db_{}", Uuid::now_v7().simple()));
     admin(&format!("create role {login} login password 'x' bypassrls")).await;
-    let mut serving = Serving::start(&url_as(&url_of(&database), &login, "x"), service.key_file());
-    until("the service listens without its database", async || serving.readyz().await == 503).await;
+    let mut serving =
+        Logged::start_at(&url_as(&url_of(&database), &login, "x"), service.key_file(), "info", &[]);
+    until("the service listens without its database", async || readyz(&serving).await == 503).await;
     // It comes by another name first: all at once, as a database that was only unreachable does.
     admin(&format!("create database {database}_made")).await;
     ict_index::db::migrations::migrate(&url_of(&format!("{database}_made"))).await.unwrap();
     admin(&format!("alter database {database}_made rename to {database}")).await;
     let mut code = None;
     until("the service ends", async || {
-        assert_ne!(serving.readyz().await, 200, "it serves past row-level security");
+        assert_ne!(readyz(&serving).await, 200, "it serves past row-level security");
         code = serving.child.try_wait().unwrap().map(|status| status.code());
         code.is_some()
     })
@@ -95,14 +49,14 @@ async fn migrations_that_come_after_the_service_are_waited_for() {
     admin(&format!("create database {database}")).await;
     // An empty database refuses a start, so the service begins before it: with no login allowed yet.
     admin(&format!("alter database {database} allow_connections false")).await;
-    let mut serving = Serving::start(&url_of(&database), service.key_file());
-    until("the service listens", async || serving.readyz().await == 503).await;
+    let mut serving = Logged::start_at(&url_of(&database), service.key_file(), "info", &[]);
+    until("the service listens", async || readyz(&serving).await == 503).await;
     admin(&format!("alter database {database} allow_connections true")).await;
     until("it says what it waits for", async || serving.text().contains("the database is empty")).await;
     ict_index::db::migrations::migrate(&url_of(&database)).await.unwrap();
     until("it serves", async || {
         assert!(serving.child.try_wait().unwrap().is_none(), "{}", serving.text());
-        serving.readyz().await == 200
+        readyz(&serving).await == 200
     })
     .await;
     drop(serving);
@@ -128,8 +82,15 @@ async fn every_connection_takes_the_role_on_or_is_none() {
     }
     let copied = db.staging().copy_out("copy (select 1) to stdout".into()).await;
     assert!(format!("{copied:?}").contains("permission denied to set role"), "{copied:?}");
+    // Only who listens tries again: more connections have come to an end than all others together began.
+    let ended = async || {
+        let ended = "select sessions as value from pg_stat_database where datname = current_database()";
+        let work = async move |conn: &mut Conn| Ok::<i64, Problem>(sql(ended).value(conn).await?);
+        service.state.db().read(work).await.unwrap()
+    };
+    let before = ended().await;
     db.listen();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    until("the listening connection is refused again and again", async || ended().await > before + 10).await;
     assert!(!db.changes().is_trusted(), "it listens without the role");
     other.get("/readyz").send().await.expect(503);
     drop(other);

@@ -159,7 +159,9 @@ async fn a_hundred_failures_over_all_addresses_close_an_account_but_not_to_where
     let tag = service.get("users/monitor").as_(&admin).send().await.expect(200).etag();
     let reset = json!({"password": "mưa rơi trên mái tôn cũ"});
     service.patch("users/monitor", reset).as_(&admin).if_match(&tag).send().await.expect(200);
-    login(&service, "monitor", "mưa rơi trên mái tôn cũ", "203.0.113.77").send().await.expect(200);
+    for address in ["203.0.113.77", "192.0.2.1"] {
+        login(&service, "monitor", "mưa rơi trên mái tôn cũ", address).send().await.expect(200);
+    }
     service.at("2018-03-16T02:00:01Z");
     fail(&service, "nobody", "203.0.113.77", 1).await;
 }
@@ -262,4 +264,29 @@ async fn addresses_that_a_user_is_known_from_are_bounded() {
         sql("select count(*) as value from login_addresses where last_login_at >= '2018-03-15T02:10:00Z'");
     let read = async move |conn: &mut Conn| Ok::<i64, Problem>(newest.value(conn).await?);
     assert_eq!(service.state.db().read(read).await.ok(), Some(20));
+}
+
+/// Each waits for what the other holds, where a purge waits.
+#[actix_web::test]
+async fn a_purge_passes_over_what_a_login_holds() {
+    let service = TestService::start().await;
+    for desk in ["192.0.2.1", "192.0.2.2"] {
+        login(&service, "monitor", PASSWORD, desk).send().await.expect(200);
+    }
+    service.at("2018-05-15T02:00:00Z");
+    let (db, now) = (service.state.db().clone(), service.clock.now());
+    let holding = async move |conn: &mut Conn| {
+        for held in [
+            "select subject as value from login_attempts where subject like '%@192.0.2.1' for update",
+            "select address as value from login_addresses where address = '192.0.2.1' for update",
+        ] {
+            let held: Vec<String> = sql(held).values(conn).await?;
+            assert_eq!(held.len(), 1);
+        }
+        let purge =
+            async move |conn: &mut Conn| Ok::<_, Problem>(login_throttle::purge_expired(conn, now).await?);
+        db.read(purge).await
+    };
+    service.state.db().transaction(holding).await.map_err(|problem| format!("{problem:?}")).unwrap();
+    assert_eq!((rows(&service, "login_attempts").await, rows(&service, "login_addresses").await), (1, 1));
 }

@@ -95,11 +95,16 @@ impl Logged {
 
     /// As [`Logged::start`], with further variables.
     pub fn start_with(service: &TestService, filter: &str, further: &[(&str, &str)]) -> Self {
+        Self::start_at(&service.url(), service.key_file(), filter, further)
+    }
+
+    /// As [`Logged::start_with`], on any database.
+    pub fn start_at(url: &str, keys: &std::path::Path, filter: &str, further: &[(&str, &str)]) -> Self {
         let address = own_address();
         let log = std::env::temp_dir().join(format!("log-{}.txt", uuid::Uuid::now_v7()));
         let child = command(&[
-            ("DATABASE_URL", &service.url()),
-            ("TOKEN_KEY_FILE", service.key_file().to_str().unwrap()),
+            ("DATABASE_URL", url),
+            ("TOKEN_KEY_FILE", keys.to_str().unwrap()),
             ("BIND_ADDRESS", &address),
             ("DATABASE_UNSAFE", "allow"),
             ("RUST_LOG", filter),
@@ -111,7 +116,7 @@ impl Logged {
         Self { child, log, url: format!("http://{address}") }
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
 

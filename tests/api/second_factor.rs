@@ -19,6 +19,26 @@ fn code(service: &TestService, secret: &str, steps: i64) -> String {
     totp.generate((service.clock.now().timestamp() + 30 * steps).try_into().unwrap()).to_string()
 }
 
+/// Codes that are wrong, whatever the time is within two steps.
+fn wrong_codes(service: &TestService, secret: &str) -> impl Iterator<Item = String> {
+    let right: Vec<String> = (-2..=2).map(|steps| code(service, secret, steps)).collect();
+    (0..1_000_000).map(|n| format!("{n:06}")).filter(move |code| !right.contains(code))
+}
+
+fn wrong(service: &TestService, secret: &str) -> String {
+    wrong_codes(service, secret).next().unwrap()
+}
+
+/// Moves the clock to where no code of these secrets is another's, or that of another step.
+fn until_codes_differ(service: &TestService, secrets: &[&str]) {
+    let codes = || -> Vec<String> {
+        secrets.iter().flat_map(|secret| (-3..=3).map(|steps| code(service, secret, steps))).collect()
+    };
+    while codes().iter().collect::<HashSet<_>>().len() < codes().len() {
+        later(service, 30);
+    }
+}
+
 fn later(service: &TestService, seconds: i64) {
     service.clock.set(service.clock.now() + Duration::seconds(seconds));
 }
@@ -103,7 +123,7 @@ async fn a_coordinator_has_to_enrol_before_anything_else() {
     let begun = start(&service, &token, None).await.expect(200).json();
     let secret = text(&begun["secret"]);
     assert!(text(&begun["otpauth_uri"]).starts_with("otpauth://totp/ict-index:coordinator?"), "{begun}");
-    confirm(&service, &token, "000000").await.expect_problem(422, "WRONG_SECOND_FACTOR");
+    confirm(&service, &token, &wrong(&service, &secret)).await.expect_problem(422, "WRONG_SECOND_FACTOR");
     let codes = confirm(&service, &token, &code(&service, &secret, 0)).await.expect(200);
     assert_eq!(recovery_codes(&codes).iter().collect::<HashSet<_>>().len(), 10);
 
@@ -133,9 +153,10 @@ async fn a_login_needs_password_and_code_and_reveals_nothing_without_the_passwor
     let coordinator = enrolled(&service, "coordinator").await;
     let challenge = login(&service, "coordinator", None).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
     assert!(challenge.header("www-authenticate").starts_with("Bearer"));
-    login(&service, "coordinator", Some("000000")).await.expect_problem(401, "INVALID_SECOND_FACTOR");
+    let wrong = wrong(&service, &coordinator.secret);
+    login(&service, "coordinator", Some(&wrong)).await.expect_problem(401, "INVALID_SECOND_FACTOR");
     let right = code(&service, &coordinator.secret, 0);
-    for code in [None, Some(right.as_str()), Some("000000")] {
+    for code in [None, Some(right.as_str()), Some(wrong.as_str())] {
         for username in ["coordinator", "nobody"] {
             let body = json!({"username": username, "password": "sai mat khau roi", "code": code});
             service.post("auth/login", body).send().await.expect_problem(401, "INVALID_CREDENTIALS");
@@ -154,7 +175,7 @@ async fn a_code_opens_one_login_even_of_many_at_once() {
     let statuses: Vec<u16> = answers.iter().map(|answer| answer.status.as_u16()).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     login(&service, "coordinator", Some(&right)).await.expect_problem(401, "INVALID_SECOND_FACTOR");
-    // Nor the one before it.
+    // Nor the one before it, whose code is another one or this one.
     let before = code(&service, &coordinator.secret, -1);
     login(&service, "coordinator", Some(&before)).await.expect_problem(401, "INVALID_SECOND_FACTOR");
     later(&service, 30);
@@ -166,6 +187,7 @@ async fn a_clock_may_be_thirty_seconds_off() {
     let service = TestService::start().await.requiring_second_factor().await;
     let coordinator = enrolled(&service, "coordinator").await;
     later(&service, 600);
+    until_codes_differ(&service, &[&coordinator.secret]);
     for steps in [-2, 2] {
         let wrong = code(&service, &coordinator.secret, steps);
         login(&service, "coordinator", Some(&wrong)).await.expect_problem(401, "INVALID_SECOND_FACTOR");
@@ -179,8 +201,7 @@ async fn a_clock_may_be_thirty_seconds_off() {
 async fn ten_codes_are_compared_however_many_are_sent_at_once() {
     let service = TestService::start().await.requiring_second_factor().await;
     let coordinator = enrolled(&service, "coordinator").await;
-    let answers = join_all((0..30).map(|n| {
-        let guess = format!("{n:06}");
+    let answers = join_all(wrong_codes(&service, &coordinator.secret).take(30).map(|guess| {
         let service = &service;
         async move { login(service, "coordinator", Some(&guess)).await }
     }))
@@ -198,7 +219,7 @@ async fn ten_codes_are_compared_however_many_are_sent_at_once() {
         service.post("me/second-factor/recovery-codes", body).as_(&coordinator.token).send().await
     };
     for _ in 0..10 {
-        renew("000000").await.expect_problem(422, "WRONG_SECOND_FACTOR");
+        renew(&wrong(&service, &coordinator.secret)).await.expect_problem(422, "WRONG_SECOND_FACTOR");
     }
     renew(&right).await.expect_problem(429, "TOO_MANY_REQUESTS");
     login(&service, "monitor", None).await.expect(200);
@@ -238,7 +259,7 @@ async fn a_recovery_code_replaces_one_code() {
         service.post("me/second-factor/recovery-codes", body).as_(&token).send().await
     };
     renew(Value::Null).await.expect_problem(422, "REQUIRED");
-    renew(json!("000000")).await.expect_problem(422, "WRONG_SECOND_FACTOR");
+    renew(json!(wrong(&service, &coordinator.secret))).await.expect_problem(422, "WRONG_SECOND_FACTOR");
     let renewed = renew(json!(code(&service, &coordinator.secret, 0))).await.expect(200);
     assert_eq!(recovery_codes(&renewed).len(), 10);
     let old = &coordinator.recovery_codes[5];
@@ -258,7 +279,8 @@ async fn others_may_have_a_second_factor_and_remove_it() {
     remove(&officer.token, "sai mat khau roi", json!(code(&service, &officer.secret, 0)))
         .await
         .expect_problem(422, "WRONG_PASSWORD");
-    remove(&officer.token, PASSWORD, json!("000000")).await.expect_problem(422, "WRONG_SECOND_FACTOR");
+    let wrong = json!(wrong(&service, &officer.secret));
+    remove(&officer.token, PASSWORD, wrong).await.expect_problem(422, "WRONG_SECOND_FACTOR");
     remove(&officer.token, PASSWORD, Value::Null).await.expect_problem(422, "REQUIRED");
     login(&service, "officer.so-yt", None).await.expect_problem(401, "SECOND_FACTOR_REQUIRED");
     remove(&officer.token, PASSWORD, json!(code(&service, &officer.secret, 0))).await.expect(204);
@@ -282,10 +304,12 @@ async fn a_new_authenticator_replaces_the_old_one_when_it_is_confirmed() {
     let secret = text(&begun.json()["secret"]);
     assert_ne!(secret, coordinator.secret);
     later(&service, 30);
+    until_codes_differ(&service, &[&secret, &coordinator.secret]);
     login(&service, "coordinator", Some(&code(&service, &secret, 0))).await.expect(401);
     login(&service, "coordinator", Some(&code(&service, &coordinator.secret, 0))).await.expect(200);
     confirm(&service, &token, &code(&service, &secret, 0)).await.expect(200);
     later(&service, 30);
+    until_codes_differ(&service, &[&secret, &coordinator.secret]);
     login(&service, "coordinator", Some(&code(&service, &coordinator.secret, 0))).await.expect(401);
     login(&service, "coordinator", Some(&coordinator.recovery_codes[0])).await.expect(401);
     login(&service, "coordinator", Some(&code(&service, &secret, 0))).await.expect(200);
@@ -307,6 +331,7 @@ async fn an_enrolment_is_confirmed_within_half_an_hour_by_the_user_who_began_it(
     // Begun twice: the second one counts.
     let first = text(&start(&service, &token, None).await.expect(200).json()["secret"]);
     let second = text(&start(&service, &token, None).await.expect(200).json()["secret"]);
+    until_codes_differ(&service, &[&first, &second]);
     confirm(&service, &token, &code(&service, &first, 0)).await.expect_problem(422, "WRONG_SECOND_FACTOR");
     confirm(&service, &token, &code(&service, &second, 0)).await.expect(200);
 }
@@ -323,6 +348,84 @@ async fn a_repeated_request_does_not_show_a_secret_again() {
     let again = begin().await.expect(200);
     assert_eq!((&again.json()["secret"], &again.json()["otpauth_uri"]), (&Value::Null, &Value::Null));
     confirm(&service, &token, &code(&service, &secret, 0)).await.expect(200);
+}
+
+#[actix_web::test]
+async fn a_repeated_request_is_no_attempt() {
+    let service = TestService::start().await.requiring_second_factor().await;
+    let session = login(&service, "coordinator", None).await.expect(200);
+    let token = text(&session.json()["access_token"]);
+    let secret = text(&start(&service, &token, None).await.expect(200).json()["secret"]);
+    let first = json!({"code": code(&service, &secret, 0)});
+    let send = async |path: &str, body: &Value, token: &str| {
+        service.post(path, body.clone()).as_(token).header("Idempotency-Key", path).send().await
+    };
+    send("me/second-factor/confirmation", &first, &token).await.expect(200);
+    let token = refreshed(&service, &session).await;
+    later(&service, 30);
+    let proof = json!({"current_password": PASSWORD, "code": code(&service, &secret, 0)});
+    send("me/second-factor/recovery-codes", &proof, &token).await.expect(200);
+    let hashed = service.state.passwords().computed();
+    for _ in 0..12 {
+        for (path, body) in [("confirmation", &first), ("recovery-codes", &proof)] {
+            let again = send(&format!("me/second-factor/{path}"), body, &token).await.expect(200);
+            assert_eq!((again.header("idempotency-replayed"), recovery_codes_of(&again)), ("true", None));
+        }
+    }
+    assert_eq!(service.state.passwords().computed(), hashed, "nor is a password compared");
+    let other = json!({"code": "another body under the key"});
+    let reused = send("me/second-factor/confirmation", &other, &token).await;
+    reused.expect_problem(422, "IDEMPOTENCY_KEY_REUSED");
+    for _ in 0..10 {
+        let wrong = json!({"current_password": PASSWORD, "code": wrong(&service, &secret)});
+        let answer = service.post("me/second-factor/recovery-codes", wrong).as_(&token).send().await;
+        answer.expect_problem(422, "WRONG_SECOND_FACTOR");
+    }
+}
+
+fn recovery_codes_of(answer: &Answer) -> Option<Vec<Value>> {
+    answer.json()["recovery_codes"].as_array().cloned()
+}
+
+/// A hundred wrong codes from ten addresses close the account to every address that it is not known from.
+#[actix_web::test]
+async fn an_administrator_opens_an_account_that_wrong_codes_have_closed() {
+    let service = TestService::start().await.requiring_second_factor().await;
+    let admin = enrolled(&service, "admin").await;
+    let mut coordinator = enrolled(&service, "coordinator").await;
+    let mut password = PASSWORD;
+    for (reset, hosts) in [("factor", 10..20), ("password", 20..30)] {
+        let attempt = async |host: u32, code: Option<&str>| {
+            let body = json!({"username": "coordinator", "password": password, "code": code});
+            service.post("auth/login", body).sent_from(&format!("203.0.113.{host}")).send().await
+        };
+        let wrong = wrong(&service, &coordinator.secret);
+        for host in hosts.clone() {
+            for _ in 0..10 {
+                attempt(host, Some(&wrong)).await.expect_problem(401, "INVALID_SECOND_FACTOR");
+            }
+        }
+        let right = code(&service, &coordinator.secret, 0);
+        attempt(hosts.end + 100, Some(&right)).await.expect_problem(429, "TOO_MANY_REQUESTS");
+        if reset == "factor" {
+            let path = "users/coordinator/second-factor";
+            service.delete(path).as_(&admin.token).send().await.expect(204);
+            coordinator = enrolled(&service, "coordinator").await;
+        } else {
+            let tag = service.get("users/coordinator").as_(&admin.token).send().await.expect(200).etag();
+            let change = json!({"password": "mưa rơi trên mái tôn cũ"});
+            let change = service.patch("users/coordinator", change).as_(&admin.token);
+            change.if_match(&tag).send().await.expect(200);
+            password = "mưa rơi trên mái tôn cũ";
+        }
+        for host in [hosts.end + 100, hosts.start] {
+            let code = code(&service, &coordinator.secret, 0);
+            let body = json!({"username": "coordinator", "password": password, "code": code});
+            let login = service.post("auth/login", body).sent_from(&format!("203.0.113.{host}"));
+            login.send().await.expect(200);
+            later(&service, 30);
+        }
+    }
 }
 
 #[actix_web::test]

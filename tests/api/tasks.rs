@@ -447,6 +447,8 @@ async fn the_progress_of_a_task_of_fewer_than_five_others_is_withheld() {
         assert_eq!(list["items"][0], task);
         assert_eq!((&task["percent"], &task["days_late"]), (&Value::Null, &Value::Null));
         assert_eq!(task["withheld"], "FEW_FOREIGN_UNITS");
+        let table = service.get("tasks?q=T04&format=csv").as_(&officer).send().await.expect(200).text();
+        assert!(table.ends_with(",FEW_FOREIGN_UNITS\r\n"), "{table}");
         assert_eq!(service.task(&coordinator, "T04").await["percent"], percent);
         task.as_object_mut().unwrap().remove("version");
         answers.push(task);

@@ -114,7 +114,7 @@ pub async fn at_login(
         .await?;
     let code = match (&row.secret, code) {
         (None, _) => return Ok(LoginFactor { shown: Shown::Nothing }),
-        (Some(_), None) => return Err(challenge(http::Code::SecondFactorRequired)),
+        (Some(_), None) => return Err(Problem::unauthenticated(http::Code::SecondFactorRequired)),
         (Some(_), Some(code)) => code,
     };
     let (name, origin) = (user.username.clone(), Origin::Address(address.clone()));
@@ -158,12 +158,5 @@ impl LoginFactor {
 fn refused(actor: &Actor) -> Problem {
     let (caller, request_id) = (actor.name.as_str(), actor.request_id.as_str());
     log::warn!(target: "security", caller, request_id; "a right password with a wrong second factor");
-    challenge(http::Code::InvalidSecondFactor)
-}
-
-fn challenge(code: http::Code) -> Problem {
-    Problem::new(code).header(
-        actix_web::http::header::WWW_AUTHENTICATE,
-        actix_web::http::header::HeaderValue::from_static("Bearer realm=\"ict-index\""),
-    )
+    Problem::unauthenticated(http::Code::InvalidSecondFactor)
 }

@@ -2,11 +2,13 @@
 //!
 //! Others use [`at_login`], and [`model`] for resets.
 
+pub mod enrolment;
 mod guard;
 pub mod model;
 mod proof;
 pub mod reset;
 pub mod routes;
 pub mod rules;
+pub mod wire;
 
 pub use guard::{Claim, LoginFactor, at_login};

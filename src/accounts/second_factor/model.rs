@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::accounts::session_model::revoke_sessions;
 use crate::db::{Conn, QueryResult, sql};
 use crate::values::hex;
 
@@ -130,14 +131,7 @@ pub async fn end_sessions(
         .bind(now)
         .run(conn)
         .await?;
-    sql("update sessions set revoked_at = $3, revoked_reason = 'second_factor' \
-         where user_id = $1 and id is distinct from $2 and revoked_at is null")
-    .bind(user)
-    .bind(remaining)
-    .bind(now)
-    .run(conn)
-    .await?;
-    Ok(())
+    revoke_sessions(conn, user, remaining, "second_factor", now).await
 }
 
 /// The session has proved a second factor (`Some`), or relies on the password alone.

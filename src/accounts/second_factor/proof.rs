@@ -1,12 +1,15 @@
 //! What a change of one's own second factor requires: the password and, where a factor is in force, a code of it.
 
+use serde_json::json;
 use uuid::Uuid;
 
 use super::guard::Proof;
 use super::model::{self, FactorRow};
+use super::wire::SecondFactorProof;
 use crate::accounts::login_throttle::{self, Attempt, Credential, Origin};
 use crate::accounts::model as users;
 use crate::accounts::own_password::require_current_password;
+use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Actor, Identity};
 use crate::db::Conn;
@@ -44,18 +47,29 @@ impl Owner {
         Ok(Self { id, username, session, actor: access.actor(), epoch, password_hash, factor, proof: None })
     }
 
+    /// The owner, when password and code of the request are right.
+    pub async fn proved(
+        access: &Access<OwnAccount>,
+        state: &State,
+        proof: &SecondFactorProof,
+    ) -> Result<Self, Problem> {
+        let owner = Self::of(access).await?;
+        owner.check_password(access, state, &proof.current_password).await?;
+        owner.check_code(access, state, proof.code.as_deref()).await
+    }
+
     /// Checks the password; `WRONG_PASSWORD` at `/current_password`.
-    pub async fn check_password(
+    async fn check_password(
         &self,
         access: &Access<OwnAccount>,
         state: &State,
         password: &str,
     ) -> Result<(), Problem> {
-        require_current_password(access, state, password, Some(self.password_hash.clone())).await
+        require_current_password(access, state, password, self.password_hash.clone()).await
     }
 
     /// Compares the code with the factor in force; without one there is nothing to show.
-    pub async fn check_code(
+    async fn check_code(
         mut self,
         access: &Access<OwnAccount>,
         state: &State,
@@ -96,6 +110,19 @@ impl Owner {
             attempt.succeeded(conn).await?;
         }
         Ok(())
+    }
+
+    /// `enrolled`: how it stands afterwards, when that has changed.
+    pub async fn record(
+        &self,
+        conn: &mut Conn,
+        action: &'static str,
+        enrolled: Option<bool>,
+    ) -> Result<(), Problem> {
+        let before = enrolled.map(|_| json!({"second_factor": self.factor.secret.is_some()}));
+        let after = enrolled.map(|enrolled| json!({"second_factor": enrolled}));
+        let event = Event { action, entity: "user", key: self.username.clone(), before, after };
+        Ok(audit::record(conn, &self.actor, event).await?)
     }
 }
 

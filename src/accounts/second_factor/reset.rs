@@ -4,6 +4,7 @@ use actix_web::delete;
 use serde_json::json;
 
 use super::model;
+use crate::accounts::login_throttle::{self, Credential};
 use crate::accounts::model as users;
 use crate::audit::{self, Event};
 use crate::auth::permission::WriteUsers;
@@ -43,7 +44,7 @@ pub async fn reset_second_factor(
         .await
 }
 
-/// Removes factor and recovery codes, ends all sessions. `NOT_FOUND` for a user without a factor too.
+/// Removes factor and recovery codes, ends all sessions, forgets wrong codes. `NOT_FOUND` for a user without a factor too.
 pub async fn reset(conn: &mut Conn, username: &str, actor: &Actor) -> Result<(), Problem> {
     let user = users::lock_user(conn, username).await?.ok_or_else(Problem::not_found)?;
     if !model::remove(conn, user.id).await? {
@@ -51,6 +52,7 @@ pub async fn reset(conn: &mut Conn, username: &str, actor: &Actor) -> Result<(),
         return Err(Problem::with(Code::NotFound, detail));
     }
     model::end_sessions(conn, user.id, None, actor.now).await?;
+    login_throttle::reopen(conn, Credential::SecondFactor, username).await?;
     let event = Event {
         action: "reset_second_factor",
         entity: "user",

@@ -1,35 +1,16 @@
-//! One's own second factor: read, enrolled, replaced, removed.
+//! One's own second factor: read, removed; new recovery codes.
 
 use actix_web::{delete, get, post, web};
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use utoipa::ToSchema;
 
-use super::proof::{Owner, wrong_code};
+use super::enrolment::new_codes;
+use super::proof::Owner;
+use super::wire::{RecoveryCodes, SecondFactorProof, SecondFactorState};
 use super::{model, rules};
-use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Identity};
-use crate::db::Conn;
 use crate::http::problem::ProblemBody;
-use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
+use crate::http::{Code, Msg, Problem, Reply, ValidJson};
 use crate::state::State;
-
-/// One's own second factor.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SecondFactorState {
-    /// A code is asked for at every login.
-    pub enrolled: bool,
-    pub enrolled_at: Option<DateTime<Utc>>,
-    /// The role needs one: it can be replaced and not removed.
-    pub required: bool,
-    /// An enrolment waits for its first code.
-    pub pending: bool,
-    /// Recovery codes that are unused.
-    #[schema(example = 10)]
-    pub recovery_codes_left: i64,
-}
 
 /// Read the state of one's own second factor
 #[utoipa::path(
@@ -51,161 +32,7 @@ pub async fn second_factor(access: Access<OwnAccount>, state: web::Data<State>) 
         pending: row.pending_since.is_some_and(|since| rules::is_confirmable(since, now)),
         recovery_codes_left: row.recovery_codes_left,
     };
-    let bytes = serde_json::to_vec(&body).map_err(|e| Problem::internal(e.to_string()))?;
-    Reply::resource(&access.conditions, &EntityTag::of_bytes(&bytes), || body)
-}
-
-/// What a change of one's own second factor asks for.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SecondFactorProof {
-    #[schema(format = "password")]
-    current_password: String,
-    /// Of the second factor in force, or a recovery code. Not needed where none is in force.
-    #[schema(example = "492039", max_length = 64)]
-    code: Option<String>,
-}
-
-impl Check for SecondFactorProof {
-    /// Compared in the handler.
-    fn check(&self, _: &mut Violations) {}
-}
-
-impl SecondFactorProof {
-    async fn owner(&self, access: &Access<OwnAccount>, state: &State) -> Result<Owner, Problem> {
-        let owner = Owner::of(access).await?;
-        owner.check_password(access, state, &self.current_password).await?;
-        owner.check_code(access, state, self.code.as_deref()).await
-    }
-}
-
-/// What goes into the authenticator.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Enrolment {
-    /// As text of a QR code; absent when a request is repeated with its `Idempotency-Key`.
-    #[schema(
-        example = "otpauth://totp/ict-index:coordinator?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ict-index"
-    )]
-    pub otpauth_uri: Option<String>,
-    /// Base32, to be typed in; absent when a request is repeated with its `Idempotency-Key`.
-    #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
-    pub secret: Option<String>,
-}
-
-/// Start to enrol a second factor
-///
-/// Answers a new secret for an authenticator app (TOTP, RFC 6238: SHA-1, six digits, 30 seconds); it is shown this once. Nothing changes until
-/// `POST /me/second-factor/confirmation`, within 30 minutes. With a factor in force, its code is needed and the new one replaces it then.
-#[utoipa::path(
-    tag = "auth",
-    request_body = SecondFactorProof,
-    responses(
-        (status = 200, description = "The secret", body = Enrolment),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
-    ),
-    security(("bearer" = ["account:own"]))
-)]
-#[post("/me/second-factor")]
-pub async fn start_enrolment(
-    access: Access<OwnAccount>,
-    state: web::Data<State>,
-    body: ValidJson<SecondFactorProof>,
-) -> Result<Reply, Problem> {
-    if !state.second_factor().is_available() {
-        let detail = Msg::fixed(
-            "Máy chủ chưa được cấu hình để đăng ký yếu tố thứ hai.",
-            "The service is not set up for second factors (SECOND_FACTOR_KEY_FILE).",
-        );
-        return Err(Problem::with(Code::Conflict, detail));
-    }
-    let mut owner = body.value.owner(&access, &state).await?;
-    let secret = rules::new_secret();
-    let now = access.now();
-    let stored =
-        state.second_factor().encrypt(&secret, owner.id.as_bytes(), now).map_err(Problem::internal)?;
-    access
-        .post(&body.digest, async move |conn| {
-            owner.lock(conn).await?;
-            model::begin(conn, owner.id, stored, now).await?;
-            record(conn, &owner, "start_second_factor", None).await?;
-            let uri = rules::enrolment_uri(&secret, &owner.username);
-            let shown = Enrolment { otpauth_uri: uri, secret: Some(rules::base32(&secret)) };
-            shown_once(&shown, &Enrolment { otpauth_uri: None, secret: None })
-        })
-        .await
-}
-
-/// The first code of a new authenticator.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Confirmation {
-    #[schema(example = "492039", max_length = 64)]
-    code: String,
-}
-
-impl Check for Confirmation {
-    /// Compared in the handler.
-    fn check(&self, _: &mut Violations) {}
-}
-
-/// Recovery codes: each replaces a code once.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct RecoveryCodes {
-    /// Ten of them; absent when a request is repeated with its `Idempotency-Key`.
-    #[schema(example = json!(["MFRG-GZDF-MZTW-Q2LK-NNWG-23TP"]))]
-    pub recovery_codes: Option<Vec<String>>,
-}
-
-/// Confirm a second factor with its first code
-///
-/// Puts it into force and answers ten recovery codes, which are shown this once: keep them apart from the authenticator. All other sessions
-/// of the account end; this one goes on with `POST /auth/refresh`, as its access token is good no more.
-#[utoipa::path(
-    tag = "auth",
-    request_body = Confirmation,
-    responses(
-        (status = 200, description = "In force", body = RecoveryCodes),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
-    ),
-    security(("bearer" = ["account:own"]))
-)]
-#[post("/me/second-factor/confirmation")]
-pub async fn confirm_enrolment(
-    access: Access<OwnAccount>,
-    state: web::Data<State>,
-    body: ValidJson<Confirmation>,
-) -> Result<Reply, Problem> {
-    let (mut owner, now) = (Owner::of(&access).await?, access.now());
-    let attempt = owner.attempt(&access).await?;
-    let code = body.value.code;
-    access
-        .post(&body.digest, async move |conn| {
-            owner.lock(conn).await?;
-            let pending = model::find(conn, owner.id).await?;
-            let since = pending.pending_since.filter(|since| rules::is_confirmable(*since, now));
-            let (Some(stored), Some(_)) = (pending.pending_secret, since) else { return Err(not_begun()) };
-            let secret =
-                state.second_factor().decrypt(&stored, owner.id.as_bytes()).map_err(Problem::internal)?;
-            let rules::Code::Totp(code) = rules::Code::parse(&code) else { return Err(wrong_code()) };
-            let step = rules::matching_step(&secret, &code, now).ok_or_else(wrong_code)?;
-            if !model::confirm(conn, owner.id, stored, step, now).await? {
-                return Err(not_begun());
-            }
-            attempt.succeeded(conn).await?;
-            model::mark_session(conn, owner.session, Some(now)).await?;
-            model::end_sessions(conn, owner.id, owner.session, now).await?;
-            record(conn, &owner, "enrol_second_factor", Some(true)).await?;
-            new_codes(conn, &owner).await
-        })
-        .await
-}
-
-fn not_begun() -> Problem {
-    let detail = Msg::fixed(
-        "Không có đăng ký nào đang chờ xác nhận; hãy bắt đầu lại (POST /me/second-factor).",
-        "No enrolment waits for its code; begin anew (POST /me/second-factor).",
-    );
-    Problem::with(Code::Conflict, detail)
+    Reply::unversioned(&access.conditions, &body)
 }
 
 /// Remove one's own second factor
@@ -226,15 +53,8 @@ pub async fn remove_second_factor(
     state: web::Data<State>,
     body: ValidJson<SecondFactorProof>,
 ) -> Result<Reply, Problem> {
-    if matches!(access.identity(), Identity::User { role, .. } if state.second_factor().policy().requires(*role))
-    {
-        let detail = Msg::fixed(
-            "Vai trò này bắt buộc có yếu tố thứ hai; có thể thay thế nhưng không thể gỡ bỏ.",
-            "This role needs a second factor; it can be replaced and not removed.",
-        );
-        return Err(Problem::with(Code::Conflict, detail));
-    }
-    let mut owner = body.value.owner(&access, &state).await?;
+    refuse_where_required(&access, &state)?;
+    let mut owner = Owner::proved(&access, &state, &body.value).await?;
     access
         .transaction(async move |conn| {
             owner.lock(conn).await?;
@@ -243,10 +63,22 @@ pub async fn remove_second_factor(
             }
             model::mark_session(conn, owner.session, None).await?;
             model::end_sessions(conn, owner.id, owner.session, owner.actor.now).await?;
-            record(conn, &owner, "remove_second_factor", Some(false)).await?;
+            owner.record(conn, "remove_second_factor", Some(false)).await?;
             Ok(Reply::no_content())
         })
         .await
+}
+
+fn refuse_where_required(access: &Access<OwnAccount>, state: &State) -> Result<(), Problem> {
+    match access.identity() {
+        Identity::User { role, .. } if state.second_factor().policy().requires(*role) => {}
+        _ => return Ok(()),
+    }
+    let detail = Msg::fixed(
+        "Vai trò này bắt buộc có yếu tố thứ hai; có thể thay thế nhưng không thể gỡ bỏ.",
+        "This role needs a second factor; it can be replaced and not removed.",
+    );
+    Err(Problem::with(Code::Conflict, detail))
 }
 
 fn not_enrolled() -> Problem {
@@ -272,41 +104,18 @@ pub async fn renew_recovery_codes(
     state: web::Data<State>,
     body: ValidJson<SecondFactorProof>,
 ) -> Result<Reply, Problem> {
-    let mut owner = body.value.owner(&access, &state).await?;
+    if let Some(reply) = access.replay(&body.digest).await? {
+        return Ok(reply);
+    }
+    let mut owner = Owner::proved(&access, &state, &body.value).await?;
     access
         .post(&body.digest, async move |conn| {
             owner.lock(conn).await?;
             if owner.factor.secret.is_none() {
                 return Err(not_enrolled());
             }
-            record(conn, &owner, "renew_recovery_codes", None).await?;
+            owner.record(conn, "renew_recovery_codes", None).await?;
             new_codes(conn, &owner).await
         })
         .await
-}
-
-async fn new_codes(conn: &mut Conn, owner: &Owner) -> Result<Reply, Problem> {
-    let (shown, hashes) = rules::new_recovery_codes();
-    model::replace_recovery_codes(conn, owner.id, hashes).await?;
-    shown_once(&RecoveryCodes { recovery_codes: Some(shown) }, &RecoveryCodes { recovery_codes: None })
-}
-
-/// The answer, and what is stored of it for a repeated request.
-fn shown_once<T: Serialize>(shown: &T, stored: &T) -> Result<Reply, Problem> {
-    let mut reply = Reply::ok(shown)?;
-    reply.replay_body = Some(Reply::ok(stored)?.body);
-    Ok(reply)
-}
-
-/// `enrolled`: how it stands afterwards, when that has changed.
-async fn record(
-    conn: &mut Conn,
-    owner: &Owner,
-    action: &'static str,
-    enrolled: Option<bool>,
-) -> Result<(), Problem> {
-    let before = enrolled.map(|_| json!({"second_factor": owner.factor.secret.is_some()}));
-    let after = enrolled.map(|enrolled| json!({"second_factor": enrolled}));
-    let event = Event { action, entity: "user", key: owner.username.clone(), before, after };
-    Ok(audit::record(conn, &owner.actor, event).await?)
 }

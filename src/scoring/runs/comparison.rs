@@ -8,15 +8,18 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::faults::{departed, too_much};
-use super::kept::{rows_of, run_of};
+use super::kept::{Kept, rows_of, run_of};
 use super::model::RunRow;
 use super::wire::{IndexRun, units_asked};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
+use crate::http::computed::Flight;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{ListParams, Listing, Msg, Page, PageInfo, PathOf, Problem, Reply};
+use crate::scoring::disclosure::Disclosure;
 use crate::scoring::engine::compare::{Change, Comparison, compare, scores_to_compare};
+use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::work::{Cancellation, within};
 use crate::state::State;
 
@@ -73,6 +76,12 @@ pub struct RunComparison {
 #[serde(transparent)]
 pub struct ScoreMove(Change);
 
+impl ScoreMove {
+    fn key(&self) -> String {
+        format!("{}\n{}", self.0.node, self.0.unit)
+    }
+}
+
 impl CsvRow for ScoreMove {
     const COLUMNS: &'static [&'static str] = &[
         "unit",
@@ -112,59 +121,116 @@ pub async fn compare_runs(
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     list.order(&[], &[], NODE_AND_UNIT)?;
-    let with = list.filter.earlier(id.0);
-    let asked = std::iter::once(id.0).chain(with.as_ref().ok().copied()).collect();
-    let rows = rows_of(&access, asked).await?;
-    let find = |id: Uuid| rows.iter().find(|row| row.id == id);
-    // A run that is not there is told before what is wrong with the other.
-    let after = find(id.0).ok_or_else(Problem::not_found)?;
-    let before = find(with?).ok_or_else(|| invalid("with", no_other()))?;
-    let compared = comparison_of(&access, &state, before, after).await?;
-    if compared.changes.is_empty() {
-        return Err(nothing_in_common());
-    }
-    let seen = |change: &&Change| before.explains(&change.unit) && after.explains(&change.unit);
-    let units = list.filter.unit.as_deref().map(units_asked);
-    let takes = |change: &&Change| list.filter.takes(units.as_deref(), change);
-    let taken = compared.changes.iter().filter(takes).filter(seen).cloned();
-    let items = redact(&access, &state, (before, after), taken.collect()).await?;
-    let items = items.into_iter().map(ScoreMove).collect();
-    let Page { items, page } =
-        list.page_of(items, |item: &ScoreMove| format!("{}\n{}", item.0.node, item.0.unit))?;
+    let (before, after) = both_rows(&access, id.0, &list.filter).await?;
+    let runs = Runs { access: &access, state: &state, before: &before, after: &after };
+    let (compared, changes) = runs.compare(&list.filter).await?;
+    let items = changes.into_iter().map(ScoreMove).collect();
+    let Page { items, page } = list.page_of(items, ScoreMove::key)?;
     if list.format == Format::Csv {
         return Reply::page(&access.conditions, list.format, &Page { items, page });
     }
-    let whole = RunComparison {
-        before: IndexRun::of(before.clone(), &access.scope()),
-        after: IndexRun::of(after.clone(), &access.scope()),
-        entered: compared.entered.clone(),
-        left: compared.left.clone(),
-        items,
-        page,
-    };
+    let (entered, left) = (compared.entered.clone(), compared.left.clone());
+    let scope = access.scope();
+    let (before, after) = (IndexRun::of(before, &scope), IndexRun::of(after, &scope));
+    let whole = RunComparison { before, after, entered, left, items, page };
     Reply::collection::<_, ScoreMove>(&access.conditions, list.format, &whole, &[])
 }
 
-/// The changes without scores that are withheld from the reader in either run.
-async fn redact(
+/// The runs of `with` and of the path. A run that is not there is told before what is wrong with the other.
+async fn both_rows(
     access: &Access<ReadStatistics>,
-    state: &State,
-    (before, after): (&RunRow, &RunRow),
-    mut changes: Vec<Change>,
-) -> Result<Vec<Change>, Problem> {
-    for (row, is_before) in [(before, true), (after, false)] {
-        if row.own.is_none() {
-            continue;
+    id: Uuid,
+    filter: &ComparisonFilter,
+) -> Result<(RunRow, RunRow), Problem> {
+    let with = filter.earlier(id);
+    let asked = std::iter::once(id).chain(with.as_ref().ok().copied()).collect();
+    let mut rows = rows_of(access, asked).await?;
+    let mut take = |id: Uuid| rows.iter().position(|row| row.id == id).map(|at| rows.swap_remove(at));
+    let after = take(id).ok_or_else(Problem::not_found)?;
+    let before = take(with?).ok_or_else(|| invalid("with", no_other()))?;
+    Ok((before, after))
+}
+
+/// The runs that are compared, and the request that compares them.
+struct Runs<'r> {
+    access: &'r Access<ReadStatistics>,
+    state: &'r State,
+    before: &'r RunRow,
+    after: &'r RunRow,
+}
+
+impl Runs<'_> {
+    /// What moved, and of that the changes that are asked for, as disclosed to the reader.
+    async fn compare(&self, filter: &ComparisonFilter) -> Result<(Arc<Comparison>, Vec<Change>), Problem> {
+        let key = format!("comparison/{}/{}", self.before.id, self.after.id);
+        let is_limited = self.before.own.is_some() || self.after.own.is_some();
+        // The runs themselves are needed to compare them, and to know what is withheld.
+        let (compared, runs) = match self.state.computed().cached(&key) {
+            Some(done) if is_limited => (done, Some(self.load().await?)),
+            Some(done) => (done, None),
+            None => {
+                let (earlier, later) = self.load().await?;
+                (self.compute(key, earlier.clone(), later.clone()).await?, Some((earlier, later)))
+            }
+        };
+        if compared.changes.is_empty() {
+            return Err(nothing_in_common());
         }
-        let run = run_of(access, state, row).await?;
-        let Some(disclosure) = row.disclosure(&run.run) else { continue };
-        for change in changes.iter_mut().filter(|c| disclosure.score(&c.unit, &c.node).is_some()) {
-            let score = if is_before { &mut change.before } else { &mut change.after };
-            *score = None;
-            (change.difference, change.parts) = (None, None);
+        let units = filter.unit.as_deref().map(units_asked);
+        let is_taken = |change: &&Change| {
+            filter.takes(units.as_deref(), change)
+                && self.before.explains(&change.unit)
+                && self.after.explains(&change.unit)
+        };
+        let mut changes: Vec<Change> = compared.changes.iter().filter(is_taken).cloned().collect();
+        if let Some((earlier, later)) = &runs {
+            withhold(&mut changes, self.before.disclosure(&earlier.run), |change| &mut change.before);
+            withhold(&mut changes, self.after.disclosure(&later.run), |change| &mut change.after);
         }
+        Ok((compared, changes))
     }
-    Ok(changes)
+
+    async fn load(&self) -> Result<(Arc<Kept>, Arc<Kept>), Problem> {
+        let earlier = run_of(self.access, self.state, self.before).await?;
+        Ok((earlier, run_of(self.access, self.state, self.after).await?))
+    }
+
+    async fn compute(
+        &self,
+        key: String,
+        earlier: Arc<Kept>,
+        later: Arc<Kept>,
+    ) -> Result<Arc<Comparison>, Problem> {
+        let make = async |flight: Flight<'_>| {
+            within(scores_to_compare(&earlier.run, &later.run)).map_err(too_much)?;
+            self.access.release_permit();
+            let done = flight.work(move |token| {
+                let departed = || token.is_cancelled();
+                let mut done = compare(&earlier.run, &later.run, Cancellation::when(&departed))?;
+                let place = |node: &str| later.run.tree.index_of(node);
+                // Within a node they stay in the order of the units.
+                done.changes.sort_by_cached_key(|change| place(&change.node));
+                Ok(done)
+            });
+            let done = done.await?.map_err(departed)?;
+            let weight = done.changes.len() * 600;
+            Ok((done, weight))
+        };
+        self.state.computed().get(self.access.caller(), key, make).await
+    }
+}
+
+/// Takes away the scores of one run that are withheld from its reader, and what follows from them.
+fn withhold(
+    changes: &mut [Change],
+    disclosure: Option<Disclosure<'_>>,
+    score_of: impl Fn(&mut Change) -> &mut Option<Fixed>,
+) {
+    let Some(disclosure) = disclosure else { return };
+    for change in changes.iter_mut().filter(|c| disclosure.score(&c.unit, &c.node).is_some()) {
+        *score_of(change) = None;
+        (change.difference, change.parts) = (None, None);
+    }
 }
 
 /// The one order there is.
@@ -190,35 +256,4 @@ fn needed() -> Msg {
 
 fn no_other() -> Msg {
     Msg::fixed("`with` không phải là mã của một lần tính khác.", "`with` is not the id of another run.")
-}
-
-async fn comparison_of(
-    access: &Access<ReadStatistics>,
-    state: &State,
-    before: &RunRow,
-    after: &RunRow,
-) -> Result<Arc<Comparison>, Problem> {
-    let key = format!("comparison/{}/{}", before.id, after.id);
-    if let Some(done) = state.computed().cached(&key) {
-        return Ok(done);
-    }
-    let (earlier, later) = (run_of(access, state, before).await?, run_of(access, state, after).await?);
-    state
-        .computed()
-        .get(access.caller(), key, async |flight| {
-            within(scores_to_compare(&earlier.run, &later.run)).map_err(too_much)?;
-            access.release_permit();
-            let done = flight.work(move |token| {
-                let departed = || token.is_cancelled();
-                let mut done = compare(&earlier.run, &later.run, Cancellation::when(&departed))?;
-                let place = |node: &str| later.run.tree.index_of(node);
-                // Within a node they stay in the order of the units.
-                done.changes.sort_by_cached_key(|change| place(&change.node));
-                Ok(done)
-            });
-            let done = done.await?.map_err(departed)?;
-            let weight = done.changes.len() * 600;
-            Ok((done, weight))
-        })
-        .await
 }

@@ -43,6 +43,24 @@ pub async fn rows_of<P>(access: &Access<P>, ids: Vec<Uuid>) -> Result<Vec<RunRow
 
 /// The run of the path, computed: its row and its inputs are read together where it is not kept.
 pub async fn both_of<P>(access: &Access<P>, state: &State, id: Uuid) -> Result<(RunRow, Arc<Kept>), Problem> {
+    let (read, run) = computed(access, state, id).await?;
+    match read {
+        Some(row) => Ok((row, run)),
+        None => Ok((row_of(access, id).await?, run)),
+    }
+}
+
+/// The run, computed.
+pub async fn run_of<P>(access: &Access<P>, state: &State, row: &RunRow) -> Result<Arc<Kept>, Problem> {
+    computed(access, state, row.id).await.map(|(_, run)| run)
+}
+
+/// The run, computed, and its row where that was read with the inputs.
+async fn computed<P>(
+    access: &Access<P>,
+    state: &State,
+    id: Uuid,
+) -> Result<(Option<RunRow>, Arc<Kept>), Problem> {
     let mut read = None;
     let make = async |flight: Flight<'_>| {
         let scope = access.scope();
@@ -56,15 +74,7 @@ pub async fn both_of<P>(access: &Access<P>, state: &State, id: Uuid) -> Result<(
         Ok((kept, weight))
     };
     let run = state.computed().get(access.caller(), key(id), make).await?;
-    match read {
-        Some(row) => Ok((row, run)),
-        None => Ok((row_of(access, id).await?, run)),
-    }
-}
-
-/// The run, computed.
-pub async fn run_of<P>(access: &Access<P>, state: &State, row: &RunRow) -> Result<Arc<Kept>, Problem> {
-    both_of(access, state, row.id).await.map(|(_, run)| run)
+    Ok((read, run))
 }
 
 fn key(id: Uuid) -> String {

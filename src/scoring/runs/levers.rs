@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::faults::{departed, too_much};
+use super::kept::Kept;
+use super::model::RunRow;
 use super::redaction;
 use super::units::unit_of;
 use crate::auth::Access;
@@ -98,31 +100,35 @@ pub async fn list_levers(
     access.release_permit();
     let work = move |token: &CancellationToken| {
         let is_cancelled = || token.is_cancelled();
-        let mut levers = now.run.levers(&unit, Cancellation::when(&is_cancelled))?.unwrap_or_default();
-        let disclosure = row.disclosure(&now.run);
-        let withheld = disclosure
-            .map(|disclosure| redaction::levers(&disclosure, &unit, &mut levers))
-            .unwrap_or_default();
-        let item = |lever: Lever| {
-            let index = now.run.tree.index_of(&lever.indicator);
-            let item = index.and_then(|index| now.run.tree.item(index));
-            UnitLever {
-                name: item.map(|item| item.name.clone()).unwrap_or_default(),
-                tasks: tasks
-                    .iter()
-                    .filter(|task| works_on(task, &lever.indicator, &now.fed))
-                    .map(LeverTask::from)
-                    .collect(),
-                lever,
-            }
-        };
-        let items = levers.into_iter().map(item).collect();
-        Ok::<_, Cancelled>(UnitLevers { run: row.id, items, withheld, unit })
+        levers_of(&row, &now, unit, &tasks, Cancellation::when(&is_cancelled))
     };
     let body = state.computed().work(access.caller(), work).await?.map_err(departed)?;
-    let bytes =
-        serde_json::to_vec(&body).map_err(|e| Problem::internal(format!("cannot write JSON: {e}")))?;
-    Reply::resource(&access.conditions, &crate::http::EntityTag::of_bytes(&bytes), || body)
+    Reply::unversioned(&access.conditions, &body)
+}
+
+/// The levers of the unit, as disclosed to the reader of the row, with their tasks.
+fn levers_of(
+    row: &RunRow,
+    now: &Kept,
+    unit: String,
+    tasks: &[Task],
+    cancellation: Cancellation<'_>,
+) -> Result<UnitLevers, Cancelled> {
+    let mut levers = now.run.levers(&unit, cancellation)?.unwrap_or_default();
+    let disclosure = row.disclosure(&now.run);
+    let withheld = disclosure.map(|disclosure| redaction::levers(&disclosure, &unit, &mut levers));
+    let item = |lever: Lever| {
+        let index = now.run.tree.index_of(&lever.indicator);
+        let item = index.and_then(|index| now.run.tree.item(index));
+        let linked = tasks.iter().filter(|task| works_on(task, &lever.indicator, &now.fed));
+        UnitLever {
+            name: item.map(|item| item.name.clone()).unwrap_or_default(),
+            tasks: linked.map(LeverTask::from).collect(),
+            lever,
+        }
+    };
+    let items = levers.into_iter().map(item).collect();
+    Ok(UnitLevers { run: row.id, items, withheld: withheld.unwrap_or_default(), unit })
 }
 
 /// Whether a task is linked to the leaf, or to an indicator that the leaf's figures were collected from.

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::kept::both_of;
-use super::model;
+use super::model::{self, RunRow};
 use super::redaction;
 use super::score_model::{self, BesideRow};
 use crate::auth::Access;
@@ -15,6 +15,7 @@ use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::invalid;
 use crate::http::{Listing, Msg, PathOf, Problem, Reply};
 use crate::indicators::rules::rank_change;
+use crate::scoring::engine::score::Run;
 use crate::state::State;
 use crate::values::{Decimal, nfc};
 
@@ -156,24 +157,35 @@ pub async fn compare_with_published(
     let Some(unit) = query.filter.unit.as_deref().map(nfc) else {
         return Err(invalid("unit", needed()));
     };
-    // Of others the ranks, and nothing of indicators.
-    let hidden_nodes = if row.explains(&unit) { vec![] } else { redaction::leaf_like(&run.run.tree) };
-    let (before, mut rows) = access
-        .fetch(async |conn| {
-            let before = model::of_year(conn, &row.framework, row.index_year - 1).await?.map(|run| run.id);
-            Ok((before, score_model::beside(conn, &row, before, &unit, hidden_nodes.clone()).await?))
-        })
-        .await?;
-    if rows.iter().all(|beside| beside.position.is_none()) {
-        let detail = super::faults::unknown_unit(&unit);
-        return Err(invalid("unit", detail));
-    }
-    if let Some(disclosure) = row.disclosure(&run.run) {
-        let withheld = rows.iter_mut().filter(|item| disclosure.score(&unit, &item.node).is_some());
-        withheld.for_each(|item| (item.score, item.rounded) = (None, None));
-    }
+    let (before, rows) = beside(&access, &row, &run.run, &unit).await?;
     let items: Vec<NodeComparison> = rows.into_iter().map(NodeComparison::from).collect();
     let whole =
         NationalComparison { run: row.id, unit, index_year: row.index_year, run_before: before, items };
     Reply::collection(&access.conditions, query.format, &whole, &whole.items)
+}
+
+/// Both results of the unit's nodes, as disclosed to the reader of the row, and the run before.
+async fn beside(
+    access: &Access<ReadStatistics>,
+    row: &RunRow,
+    run: &Run,
+    unit: &str,
+) -> Result<(Option<Uuid>, Vec<BesideRow>), Problem> {
+    // Of others the ranks, and nothing of indicators.
+    let hidden_nodes = if row.explains(unit) { vec![] } else { redaction::leaf_like(&run.tree) };
+    let (before, mut rows) = access
+        .fetch(async |conn| {
+            let before = model::of_year(conn, &row.framework, row.index_year - 1).await?.map(|run| run.id);
+            Ok((before, score_model::beside(conn, row, before, unit, hidden_nodes.clone()).await?))
+        })
+        .await?;
+    if rows.iter().all(|beside| beside.position.is_none()) {
+        let detail = super::faults::unknown_unit(unit);
+        return Err(invalid("unit", detail));
+    }
+    if let Some(disclosure) = row.disclosure(run) {
+        let withheld = rows.iter_mut().filter(|item| disclosure.score(unit, &item.node).is_some());
+        withheld.for_each(|item| (item.score, item.rounded) = (None, None));
+    }
+    Ok((before, rows))
 }

@@ -8,11 +8,12 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::faults::{refused, too_much};
-use super::kept::{row_of, run_of};
+use super::kept::{Kept, row_of, run_of};
 use super::model::RunRow;
 use super::redaction;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
+use crate::http::computed::Flight;
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{EntityTag, Listing, Msg, PathOf, Problem, Reply};
 use crate::scoring::engine::fixed::Fixed;
@@ -167,85 +168,78 @@ pub async fn test_robustness(
     if row.own.is_some() {
         query.filter.check_not_chosen()?;
     }
-    let own = row.own.as_ref().map(|own| own.join(",")).unwrap_or_default();
-    let tag = EntityTag::of_variant(1, &[&id.0.to_string(), &format!("{options:?}"), &own, ENGINE_VERSION]);
+    let tag = tag_of(&row, &options);
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
+    let run = run_of(&access, &state, &row).await?;
     // First what may be refused.
-    check_work(&access, &state, &row, &options).await?;
-    let intervals = intervals_of(&access, &state, &row, options.clone()).await?;
-    let left_out = left_out_of(&access, &state, &row).await?;
-    Reply::resource(&access.conditions, &tag, || Robustness {
-        run: row.id,
-        draws: options.draws,
-        seed: options.seed,
-        spread: options.weight_spread,
-        variants: options.variants.len(),
-        intervals: redaction::intervals(&row, &intervals),
-        left_out: redaction::left_out(&row, &left_out),
-    })
+    check_work(&run.run, &options)?;
+    let results = Results { access: &access, state: &state, id: row.id, run };
+    let (intervals, left_out) = (results.intervals(&options).await?, results.left_out().await?);
+    Reply::resource(&access.conditions, &tag, || Robustness::of(&row, options, &intervals, &left_out))
+}
+
+fn tag_of(row: &RunRow, options: &Options) -> EntityTag {
+    let own = row.own.as_ref().map(|own| own.join(",")).unwrap_or_default();
+    EntityTag::of_variant(1, &[&row.id.to_string(), &format!("{options:?}"), &own, ENGINE_VERSION])
+}
+
+impl Robustness {
+    fn of(row: &RunRow, options: Options, intervals: &[RankInterval], left_out: &[LeftOut]) -> Self {
+        Self {
+            run: row.id,
+            draws: options.draws,
+            seed: options.seed,
+            spread: options.weight_spread,
+            variants: options.variants.len(),
+            intervals: redaction::intervals(row, intervals),
+            left_out: redaction::left_out(row, left_out),
+        }
+    }
 }
 
 /// Refuses what takes too long before any of it is computed.
-async fn check_work(
-    access: &Access<ReadStatistics>,
-    state: &State,
-    row: &RunRow,
-    options: &Options,
-) -> Result<(), Problem> {
-    let now = run_of(access, state, row).await?;
-    check_size(&now.run, options.draws)?;
-    let scorings = now.run.tree.leaves().count().max(options.variants.len());
-    now.run.affords(scorings).map_err(too_much)
+fn check_work(run: &Run, options: &Options) -> Result<(), Problem> {
+    check_size(run, options.draws)?;
+    run.affords(run.tree.leaves().count().max(options.variants.len())).map_err(too_much)
 }
 
-async fn intervals_of(
-    access: &Access<ReadStatistics>,
-    state: &State,
-    row: &RunRow,
-    options: Options,
-) -> Result<Arc<Vec<RankInterval>>, Problem> {
-    let key = format!("intervals/{}/{options:?}", row.id);
-    if let Some(done) = state.computed().cached(&key) {
-        return Ok(done);
-    }
-    let now = run_of(access, state, row).await?;
-    state
-        .computed()
-        .get(access.caller(), key, async |flight| {
+/// What is computed of a run once for all who ask, and the request that needs it.
+struct Results<'r> {
+    access: &'r Access<ReadStatistics>,
+    state: &'r State,
+    id: Uuid,
+    run: Arc<Kept>,
+}
+
+impl Results<'_> {
+    async fn intervals(&self, options: &Options) -> Result<Arc<Vec<RankInterval>>, Problem> {
+        let (run, options) = (self.run.clone(), options.clone());
+        let key = format!("intervals/{}/{options:?}", self.id);
+        let make = async |flight: Flight<'_>| {
             let done = flight.work(move |token| {
                 let departed = || token.is_cancelled();
-                rank_intervals(&now.run, &options, Cancellation::when(&departed))
+                rank_intervals(&run.run, &options, Cancellation::when(&departed))
             });
-            let done = done.await?;
-            let done = done.map_err(refused)?;
+            let done = done.await?.map_err(refused)?;
             let weight = done.len() * 200;
             Ok((done, weight))
-        })
-        .await
-}
-
-async fn left_out_of(
-    access: &Access<ReadStatistics>,
-    state: &State,
-    row: &RunRow,
-) -> Result<Arc<Vec<LeftOut>>, Problem> {
-    let key = format!("left_out/{}", row.id);
-    if let Some(done) = state.computed().cached(&key) {
-        return Ok(done);
+        };
+        self.state.computed().get(self.access.caller(), key, make).await
     }
-    let now = run_of(access, state, row).await?;
-    state
-        .computed()
-        .get(access.caller(), key, async |flight| {
+
+    async fn left_out(&self) -> Result<Arc<Vec<LeftOut>>, Problem> {
+        let run = self.run.clone();
+        let make = async |flight: Flight<'_>| {
             let done = flight.work(move |token| {
                 let departed = || token.is_cancelled();
-                leave_one_out(&now.run, Cancellation::when(&departed))
+                leave_one_out(&run.run, Cancellation::when(&departed))
             });
             let done = done.await?.map_err(refused)?;
             let weight = done.iter().map(|out| 100 + out.moved.len() * 120).sum();
             Ok((done, weight))
-        })
-        .await
+        };
+        self.state.computed().get(self.access.caller(), format!("left_out/{}", self.id), make).await
+    }
 }

@@ -65,17 +65,20 @@ async fn create_run(
                 model::lock_official(conn, &new.framework, new.index_year).await?;
             }
             let (input, revision) = input_of(conn, &new).await?;
-            // On the threads for what blocks: other work of the database goes on.
-            let done = tokio::task::spawn_blocking(move || {
-                let done = of_input(input)?;
-                let items = done.run.scores();
-                Ok::<_, Problem>((done, items))
-            });
-            let done = done.await.map_err(|e| Problem::internal(format!("a run ended early: {e}")))?;
-            let (done, items) = done?;
-            store(conn, new, revision, (done, items), &actor).await
+            let scored = scored(input).await?;
+            store(conn, new, revision, scored, &actor).await
         })
         .await
+}
+
+/// Computes on the threads for what blocks: other work of the database goes on.
+async fn scored(input: InputRow) -> Result<(Computation, Vec<ScoreItem>), Problem> {
+    let done = tokio::task::spawn_blocking(move || {
+        let done = of_input(input)?;
+        let items = done.run.scores();
+        Ok((done, items))
+    });
+    done.await.map_err(|e| Problem::internal(format!("a run ended early: {e}")))?
 }
 
 /// What the run is computed from, and its revision.

@@ -269,5 +269,5 @@ impl From<ScoreRow> for IndexScore {
 
 impl CsvRow for IndexScore {
     const COLUMNS: &'static [&'static str] =
-        &["unit", "node", "score", "rounded", "rank", "tied_with", "missing", "band"];
+        &["unit", "node", "score", "rounded", "rank", "tied_with", "missing", "band", "withheld"];
 }

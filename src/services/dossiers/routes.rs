@@ -104,17 +104,7 @@ async fn put_batch(
     let access = access.beyond_the_wall();
     let ((source, month), params) = (source_and_month(path.0)?, query.filter);
     let (mut uploaded, reason) = upload(&access, &source, &params, body).await?;
-    let delivery = Delivery {
-        source,
-        month,
-        reason_at: reason.1,
-        reason: reason.0,
-        reach: reach(&access),
-        // Who closes months may correct a closed one.
-        may_correct: access.may(Permission::CloseMonths),
-        actor: access.actor(),
-        conditions: access.conditions.clone(),
-    };
+    let delivery = delivery(&access, source, month, reason);
     let dry_run = params.dry_run;
     // The upload comes back with the outcome: its rows stay claimed until the transaction is over.
     let work = async move |conn: &mut Conn| Ok((delivery.receive(conn, &mut uploaded).await?, uploaded));
@@ -123,6 +113,25 @@ async fn put_batch(
     let reply = Reply::ok(&DossierBatchResult::of(outcome, dry_run))?;
     // The tag of a revision that is not there would let a later write pass that has not seen it.
     Ok(if dry_run { reply } else { reply.tagged(&tag) })
+}
+
+fn delivery(
+    access: &Access<WriteDossiers>,
+    source: String,
+    month: Month,
+    (reason, reason_at): Reason,
+) -> Delivery {
+    Delivery {
+        source,
+        month,
+        reason,
+        reason_at,
+        reach: reach(access),
+        // Who closes months may correct a closed one.
+        may_correct: access.may(Permission::CloseMonths),
+        actor: access.actor(),
+        conditions: access.conditions.clone(),
+    }
 }
 
 /// The reason of a batch and where it stands in the request.

@@ -116,11 +116,11 @@ async fn what_is_disclosed_to_an_officer_does_not_depend_on_figures_of_fewer_tha
         _ => plain(at),
     };
     let (other, other_id) = world(|leaf, at| few(leaf, at).then(|| moved(leaf, at))).await;
-    let differences = differing(
-        &disclosed(&service, "officer.so-yt", &id).await,
-        &disclosed(&other, "officer.so-yt", &other_id).await,
-    );
+    let shown = disclosed(&service, "officer.so-yt", &id).await;
+    let differences = differing(&shown, &disclosed(&other, "officer.so-yt", &other_id).await);
     assert!(differences.is_empty(), "{}", differences.join("\n\n"));
+    let table = &shown.iter().find(|(path, _)| path.contains("scores?format=csv")).unwrap().1;
+    assert!(table.contains(",FEW_FOREIGN_UNITS\\r\\n"), "the table says what is withheld: {table}");
     let differences =
         differing(&disclosed(&service, "monitor", &id).await, &disclosed(&other, "monitor", &other_id).await);
     assert!(differences.len() > 30, "the figures are other ones: {}", differences.len());

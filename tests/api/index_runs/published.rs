@@ -108,7 +108,9 @@ async fn ties_of_the_ministrys_table() {
     let tied = ranks.iter().find(|item| item["unit"] == "Thanh Hóa").unwrap();
     assert_eq!(tied["tied_with"], json!(["Bà Rịa - Vũng Tàu"]));
     let csv = get(&service, &token, format!("index-runs/{id}/ranks?format=csv&limit=3")).await.expect(200);
-    assert!(csv.text().starts_with("\u{feff}unit,node,score,rounded,rank,tied_with,missing,band\r\n"));
+    assert!(
+        csv.text().starts_with("\u{feff}unit,node,score,rounded,rank,tied_with,missing,band,withheld\r\n")
+    );
     assert!(csv.header("link").contains("rel=\"next\""));
 }
 
