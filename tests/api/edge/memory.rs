@@ -12,7 +12,8 @@ const MIB: usize = 1 << 20;
 /// A JSON batch of so many MiB that never ends.
 fn endless(call: Call<'_>, mib: usize) -> impl Future<Output = crate::support::Answer> {
     let pieces = stream::iter((0..mib).map(|_| vec![b' '; MIB])).chain(stream::pending());
-    call.header("Content-Type", "application/json").send_stream(pieces)
+    // As a connection has it: of a request without a body nobody is charged.
+    call.header("Content-Type", "application/json").header("Transfer-Encoding", "chunked").send_stream(pieces)
 }
 
 #[actix_web::test]
