@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::auth::oidc::Oidc;
-use crate::auth::{KeyRing, Passwords, Permission, SecondFactor, SecondFactorPolicy, Tokens};
+use crate::auth::{KeyRing, Passwords, Permission, SecondFactor, Tokens};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
@@ -15,6 +15,15 @@ use crate::http::describe::Description;
 use crate::http::metrics::Metrics;
 use crate::http::offload::Offload;
 
+/// How callers prove who they are.
+#[derive(Clone)]
+pub struct Authentication {
+    pub keys: KeyRing,
+    pub passwords: Passwords,
+    /// Who needs a second factor, and the keys that encrypt its secrets.
+    pub second_factor: SecondFactor,
+}
+
 /// What all requests share. Cheap to clone.
 #[derive(Clone)]
 pub struct State {
@@ -24,9 +33,7 @@ pub struct State {
 struct Inner {
     db: Db,
     clock: Clock,
-    keys: KeyRing,
-    passwords: Passwords,
-    second_factor: OnceLock<SecondFactor>,
+    authentication: Authentication,
     metrics: Metrics,
     description: Description,
     tokens: Tokens,
@@ -37,17 +44,18 @@ struct Inner {
     /// Paths whose answers the response cache keeps, and the permissions that their operations require.
     response_cached: Box<[(Box<str>, Permission)]>,
     metrics_apart: AtomicBool,
+    admitting: AtomicBool,
     stopping: AtomicBool,
     trusted_proxies: OnceLock<TrustedProxies>,
     identity_provider: OnceLock<Oidc>,
 }
 
 impl State {
+    /// It admits no request yet: [`State::admit_requests`].
     pub fn new(
         db: Db,
         clock: Clock,
-        keys: KeyRing,
-        passwords: Passwords,
+        authentication: Authentication,
         description: Description,
         answers: Answers,
         bodies: BodyMemory,
@@ -56,9 +64,7 @@ impl State {
         let inner = Inner {
             db,
             clock,
-            keys,
-            passwords,
-            second_factor: OnceLock::new(),
+            authentication,
             metrics: Metrics::default(),
             description,
             tokens: Tokens::default(),
@@ -68,6 +74,7 @@ impl State {
             offload: Offload::default(),
             response_cached,
             metrics_apart: AtomicBool::new(false),
+            admitting: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             trusted_proxies: OnceLock::new(),
             identity_provider: OnceLock::new(),
@@ -85,21 +92,16 @@ impl State {
     }
 
     pub fn keys(&self) -> &KeyRing {
-        &self.inner.keys
+        &self.inner.authentication.keys
     }
 
     pub fn passwords(&self) -> &Passwords {
-        &self.inner.passwords
-    }
-
-    /// Said once, before serving (`serve` always does). Otherwise no user needs a second factor and none can enrol one.
-    pub fn apply_second_factor(&self, second_factor: SecondFactor) {
-        let _ = self.inner.second_factor.set(second_factor);
+        &self.inner.authentication.passwords
     }
 
     /// Who needs a second factor, and the keys that encrypt its secrets.
     pub fn second_factor(&self) -> &SecondFactor {
-        self.inner.second_factor.get_or_init(|| SecondFactor::new(SecondFactorPolicy::Optional, None))
+        &self.inner.authentication.second_factor
     }
 
     pub fn metrics(&self) -> &Metrics {
@@ -176,6 +178,15 @@ impl State {
 
     pub fn are_metrics_apart(&self) -> bool {
         self.inner.metrics_apart.load(Ordering::Relaxed)
+    }
+
+    /// The preflight has found the database fit: operations are answered from now on, and `/readyz` looks at the database.
+    pub fn admit_requests(&self) {
+        self.inner.admitting.store(true, Ordering::Release);
+    }
+
+    pub fn is_admitting(&self) -> bool {
+        self.inner.admitting.load(Ordering::Acquire)
     }
 
     /// Readiness goes first: from now on `/readyz` answers 503.

@@ -16,7 +16,7 @@ use super::sessions::token_answer;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
 use crate::db::Conn;
 use crate::http::Problem;
-use crate::http::json::{claim_of, read_body};
+use crate::http::json::{limits_of, read_body};
 use crate::http::listing::{from_pairs, pairs};
 use crate::http::target::MOST_PARAMETERS;
 use crate::ids::is_code;
@@ -118,7 +118,7 @@ pub async fn token(
 }
 
 async fn grant(request: &HttpRequest, state: &State, payload: web::Payload) -> Result<ClientToken, Refusal> {
-    let form = form(request, state, payload).await?;
+    let form = form(request, payload).await?;
     let (client_id, secret) = credentials(request, &form)?;
     if !is_code(&client_id) {
         return Err(invalid_client());
@@ -136,15 +136,20 @@ async fn grant(request: &HttpRequest, state: &State, payload: web::Payload) -> R
     Ok(ClientToken { access_token, token_type: "Bearer", expires_in: ACCESS_TOKEN_SECONDS, scope })
 }
 
-async fn form(request: &HttpRequest, state: &State, payload: web::Payload) -> Result<TokenRequest, Refusal> {
+async fn form(request: &HttpRequest, payload: web::Payload) -> Result<TokenRequest, Refusal> {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         return Err(Problem::new(crate::http::Code::UnsupportedMediaType).into());
     }
-    let body = read_body(payload.into_inner(), MOST_BYTES, claim_of(request)).await?;
-    let (body, _claim) = body.parse(state.offload(), |bytes| Ok(bytes.to_vec())).await?;
-    let text = std::str::from_utf8(&body).map_err(|_| bad("invalid_request", "the form is not UTF-8"))?;
+    let (claim, offload) = limits_of(request)?;
+    let body = read_body(payload.into_inner(), MOST_BYTES, claim).await?;
+    let (form, _claim) = body.parse(&offload, |bytes| Ok(read_form(bytes))).await?;
+    form
+}
+
+fn read_form(bytes: &[u8]) -> Result<TokenRequest, Refusal> {
+    let text = std::str::from_utf8(bytes).map_err(|_| bad("invalid_request", "the form is not UTF-8"))?;
     let malformed = |_| bad("invalid_request", "the form is malformed or names a parameter twice");
     if text.bytes().filter(|byte| *byte == b'&').count() >= MOST_PARAMETERS {
         return Err(malformed(Problem::new(crate::http::Code::TooManyParameters)));

@@ -20,7 +20,7 @@ use uuid::{Builder, NoContext, Timestamp, Uuid};
 use super::{answers, not_an_operation};
 use crate::auth::{Principal, authenticate, leave};
 use crate::http::pieces::in_pieces;
-use crate::http::request::{CallerName, RequestId};
+use crate::http::request::RequestId;
 use crate::http::{Code, Locale, Problem, connection, methods, target};
 use crate::state::State;
 
@@ -44,10 +44,15 @@ pub async fn edge(
         return Err(Problem::internal("no state in the application").into());
     };
     let request_id = request_id(request.headers());
-    if let Err(problem) = admissible(&request, &state) {
+    let is_operation = request.path().starts_with("/api/");
+    let admitted = admissible(&request, &state).and_then(|()| match is_operation && !state.is_admitting() {
+        true => Err(Problem::new(Code::Unavailable).retry_after(1)),
+        false => Ok(()),
+    });
+    if let Err(problem) = admitted {
         return Ok(refused(request, &state, started, &request_id, problem));
     }
-    let caller = match request.path().starts_with("/api/") {
+    let caller = match is_operation {
         true => Some(authenticate(request.request(), &state).await),
         false => None,
     };
@@ -66,6 +71,28 @@ pub async fn edge(
     let mut response = in_pieces(handled(request, next, &state, &request_id, principal.as_deref()).await?);
     let route = response.request().match_pattern();
     let done = Done { state: &state, started, request_id: &request_id, caller: principal.as_ref() };
+    done.finish(&mut response, route.as_deref().unwrap_or("-"));
+    Ok(response)
+}
+
+/// Around the metrics of a listener of their own: [`edge`] without callers and the response cache.
+pub async fn metrics_edge(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
+        return Err(Problem::internal("no state in the application").into());
+    };
+    let request_id = request_id(request.headers());
+    if let Err(problem) = admissible(&request, &state) {
+        return Ok(refused(request, &state, started, &request_id, problem));
+    }
+    let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
+    let answer = next.call(request).await?.map_into_boxed_body();
+    let mut response = in_pieces(render(answer, locale, &request_id));
+    let route = response.request().match_pattern();
+    let done = Done { state: &state, started, request_id: &request_id, caller: None };
     done.finish(&mut response, route.as_deref().unwrap_or("-"));
     Ok(response)
 }
@@ -111,7 +138,8 @@ async fn handled(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     request.extensions_mut().insert(RequestId(request_id.clone()));
     if let Some(principal) = principal.filter(|_| has_body(request.headers())) {
-        request.extensions_mut().insert(CallerName(principal.name_ref().into()));
+        // Who is charged for it.
+        request.extensions_mut().insert(principal.caller());
     }
     let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
     // Handlers' and extractors' errors are answers by now; an `Err` could only come from another middleware.

@@ -36,7 +36,7 @@ pub async fn healthz(_: Public) -> HttpResponse {
 )]
 #[get("/readyz")]
 pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    if state.is_stopping() {
+    if state.is_stopping() || !state.is_admitting() {
         return Err(Problem::new(Code::Unavailable).retry_after(1));
     }
     let pending = state

@@ -14,14 +14,13 @@ use actix_web::{App, Error, HttpRequest, HttpResponse, web};
 use utoipa_actix_web::{AppExt, scope};
 use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
-use crate::auth::{KeyRing, Passwords};
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::http::answers::Answers;
 use crate::http::bodies::BodyMemory;
 use crate::http::describe::Description;
 use crate::http::{Code, Problem};
-use crate::state::State;
+use crate::state::{Authentication, State};
 use crate::{
     accounts, agencies, audit, indicators, months, reports, scoring, services, statistics, submissions,
     targets, tasks,
@@ -60,9 +59,9 @@ pub fn build(
         .wrap(from_fn(edge::edge))
 }
 
-/// The state of a service with these parts and this API, in which no user needs a second factor; it listens for changes from now on.
-pub fn state(db: Db, clock: Clock, keys: KeyRing, passwords: Passwords) -> Result<State, String> {
-    state_with(db, clock, keys, passwords, Memory::default())
+/// The state of a service with these parts and this API; it listens for changes from now on, and admits requests when it is told to.
+pub fn state(db: Db, clock: Clock, authentication: Authentication) -> Result<State, String> {
+    state_with(db, clock, authentication, Memory::default())
 }
 
 /// MiB of memory that an operator may set.
@@ -84,13 +83,12 @@ impl Default for Memory {
 pub fn state_with(
     db: Db,
     clock: Clock,
-    keys: KeyRing,
-    passwords: Passwords,
+    authentication: Authentication,
     memory: Memory,
 ) -> Result<State, String> {
     db.listen();
     let (answers, bodies) = (Answers::new(memory.answers_mib), BodyMemory::new(memory.bodies_mib));
-    Ok(State::new(db, clock, keys, passwords, description()?, answers, bodies))
+    Ok(State::new(db, clock, authentication, description()?, answers, bodies))
 }
 
 /// The description of the API, complete.
@@ -154,7 +152,7 @@ fn not_an_operation(path: &str, state: &State) -> Problem {
     }
 }
 
-/// What listens on `METRICS_ADDRESS`: the metrics and nothing else.
+/// What listens on `METRICS_ADDRESS`: the metrics and nothing else. No caller is authenticated here, and no answer cached.
 pub fn build_metrics(
     state: State,
 ) -> App<
@@ -170,5 +168,5 @@ pub fn build_metrics(
         .app_data(web::Data::new(state))
         .route("/metrics", web::get().to(health::metrics_apart))
         .default_service(web::to(async || Err::<HttpResponse, _>(Problem::not_found())))
-        .wrap(from_fn(edge::edge))
+        .wrap(from_fn(edge::metrics_edge))
 }

@@ -48,8 +48,9 @@ impl Passwords {
 
     /// PHC string of a new password.
     pub async fn hash(&self, caller: &Caller, password: &str) -> Result<String, Fault> {
-        let (cost, password) = (self.cost, normalised(password));
-        self.work(caller, move || hash_with(cost, password.as_bytes())).await?.map_err(Fault::Internal)
+        let (cost, password) = (self.cost, password.to_owned());
+        let hashed = self.work(caller, move || hash_with(cost, acceptable(&password)?.as_bytes()));
+        hashed.await?.map_err(Fault::Internal)
     }
 
     /// As [`Passwords::hash`], of a password that a user chose; `None` when it is guessable. The estimate takes as long as a hash does, and
@@ -61,16 +62,19 @@ impl Passwords {
         username: &str,
         name: &str,
     ) -> Result<Option<String>, Fault> {
-        let (cost, password) = (self.cost, normalised(password));
+        let (cost, password) = (self.cost, password.to_owned());
         let (username, name) = (username.to_owned(), name.to_owned());
-        let hashed = self.work(caller, move || match is_guessable(&password, &username, &name) {
-            true => Ok(None),
-            false => hash_with(cost, password.as_bytes()).map(Some),
+        let hashed = self.work(caller, move || {
+            let password = acceptable(&password)?;
+            match is_guessable(&password, &username, &name) {
+                true => Ok(None),
+                false => hash_with(cost, password.as_bytes()).map(Some),
+            }
         });
         hashed.await?.map_err(Fault::Internal)
     }
 
-    /// Whether the password is the one hashed; takes as long when there is no hash.
+    /// Whether the password is the one hashed; takes as long when there is no hash, and when the password is longer than any.
     pub async fn verify(
         &self,
         caller: &Caller,
@@ -79,11 +83,14 @@ impl Passwords {
     ) -> Result<bool, Fault> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy.to_string());
-        let password = normalised(password);
+        let password = password.to_owned();
         let matches = self
             .work(caller, move || {
-                PasswordHash::new(&stored)
-                    .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+                let given = normalised(&password);
+                let bytes = given.as_deref().unwrap_or_default().as_bytes();
+                let hash = PasswordHash::new(&stored);
+                let matches = hash.is_ok_and(|hash| Argon2::default().verify_password(bytes, &hash).is_ok());
+                matches && given.is_some()
             })
             .await?;
         Ok(matches && known)
@@ -104,6 +111,10 @@ impl Passwords {
         .await
         .map_err(|error| Fault::Internal(format!("hashing ended early: {error}")))
     }
+}
+
+fn acceptable(password: &str) -> Result<String, String> {
+    normalised(password).ok_or_else(|| "a password that is too long was not refused before".into())
 }
 
 fn hash_with(cost: PasswordCost, password: &[u8]) -> Result<String, String> {
@@ -149,5 +160,7 @@ mod tests {
         assert!(passwords.verify(&caller, &decomposed, Some(hash.clone())).await.unwrap());
         assert!(!passwords.verify(&caller, "khác", Some(hash)).await.unwrap());
         assert!(!passwords.verify(&caller, "khác", None).await.unwrap());
+        let empty = passwords.hash(&caller, "").await.unwrap();
+        assert!(!passwords.verify(&caller, &"x".repeat(100_000), Some(empty)).await.unwrap());
     }
 }

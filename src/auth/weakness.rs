@@ -7,8 +7,10 @@ use unicode_normalization::UnicodeNormalization;
 use crate::values::fold;
 
 const SHORTEST: usize = 15;
-/// Longer than any passphrase; bounds the work of normalising.
+/// Longer than any passphrase.
 const LONGEST: usize = 256;
+/// Bytes of [`LONGEST`] characters however they are composed, with room to spare: bounds the work of normalising.
+const MOST_BYTES: usize = 16 * LONGEST;
 /// The most frequent of 15 characters and more, and what people make of short ones; `data/common-passwords.md` says where they are from.
 const COMMON: &str = include_str!("../../data/common-passwords.txt");
 /// Words of the province, the service and its roles, folded.
@@ -66,19 +68,19 @@ pub enum Weakness {
     HoldsName,
 }
 
-/// NFKC, so that a password typed on another keyboard is the same password.
-pub(super) fn normalised(password: &str) -> String {
-    password.nfkc().collect()
+/// NFKC, so that a password typed on another keyboard is the same password. `None`: longer than any password, and not looked into.
+pub(super) fn normalised(password: &str) -> Option<String> {
+    (password.len() <= MOST_BYTES).then(|| password.nfkc().collect())
 }
 
 /// Whether two spellings are one password.
 pub fn is_same_password(one: &str, other: &str) -> bool {
-    normalised(one) == normalised(other)
+    normalised(one).zip(normalised(other)).is_some_and(|(one, other)| one == other)
 }
 
 /// What is wrong with a new password of the account with this username, whose user has this name.
 pub fn weakness(password: &str, username: &str, name: &str) -> Option<Weakness> {
-    let plain = normalised(password);
+    let Some(plain) = normalised(password) else { return Some(Weakness::TooLong) };
     let length = plain.chars().count();
     if length < SHORTEST {
         return Some(Weakness::TooShort);
@@ -116,8 +118,9 @@ fn is_made_of_a_common_one(lower: &str) -> bool {
 
 /// What an attacker who knows dictionaries, names, dates and keyboards would soon try: by the estimate of zxcvbn, which is made of letters
 /// and digits alone, so that case, width, diacritics and separators hide nothing. Takes milliseconds: not for a thread that answers requests.
+/// The password is normalised.
 pub(super) fn is_guessable(password: &str, username: &str, name: &str) -> bool {
-    let lower = normalised(password).to_lowercase();
+    let lower = password.to_lowercase();
     let name = fold(name);
     let known: Vec<&str> =
         [username].into_iter().chain(name.split(' ')).chain(BASES).chain(CONTEXT.lines()).collect();

@@ -2,7 +2,7 @@ use super::*;
 
 fn is_refused(password: &str) -> bool {
     weakness(password, "an.nguyen", "Nguyễn Bí Mật").is_some()
-        || is_guessable(password, "an.nguyen", "Nguyễn Bí Mật")
+        || is_guessable(&normalised(password).unwrap(), "an.nguyen", "Nguyễn Bí Mật")
 }
 
 #[test]
@@ -142,6 +142,6 @@ fn the_list_is_what_the_standard_asks_for() {
     let long_enough = COMMON.lines().filter(|line| line.chars().count() >= SHORTEST).count();
     assert!(long_enough >= 3000, "{long_enough}");
     assert_eq!(long_enough, COMMON.lines().count(), "shorter ones are refused for their length");
-    assert!(COMMON.lines().all(|line| line == normalised(line).to_lowercase()));
+    assert!(COMMON.lines().all(|line| line == normalised(line).unwrap().to_lowercase()));
     assert!(CONTEXT.lines().all(|word| word == fold(word) && !word.is_empty()));
 }

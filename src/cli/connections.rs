@@ -5,12 +5,15 @@
 //! request under way nor an end for too long.
 
 use std::any::Any;
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::io;
+use std::net::IpAddr;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use actix_web::dev::Extensions;
+use actix_web::rt::net::TcpStream;
+use rustix::net::{Shutdown, shutdown};
 
 use crate::db::{AdmissionControl, Caller, Limits, Permit, Refused};
 use crate::http::client_address::ClientAddress;
@@ -61,17 +64,24 @@ impl Connections {
 
     /// For `HttpServer::on_connect`.
     pub fn greet(&self, connection: &dyn Any, extensions: &mut Extensions) {
-        let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>() else { return };
-        // Out of descriptors: the connection is served all the same.
-        let Ok(socket) = stream.as_fd().try_clone_to_owned().map(TcpStream::from) else { return };
-        let Ok(permit) = self.admit(stream.peer_addr().map(|peer| peer.ip()).ok()) else {
+        let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
+        match self.admitted(stream, duplicate) {
+            Some(activity) => drop(extensions.insert(activity)),
             // The other end may have been quicker.
-            let _ = socket.shutdown(Shutdown::Both);
-            return;
-        };
-        let activity = Arc::new(Activity::of(socket, permit));
+            None => drop(shutdown(stream, Shutdown::Both)),
+        }
+    }
+
+    /// `None`: no permit, or no descriptor for a second name of the connection, without which the reaper could not end it.
+    fn admitted(
+        &self,
+        stream: &TcpStream,
+        duplicate: impl FnOnce(&TcpStream) -> io::Result<std::net::TcpStream>,
+    ) -> Option<Arc<Activity>> {
+        let permit = self.admit(stream.peer_addr().map(|peer| peer.ip()).ok()).ok()?;
+        let activity = Arc::new(Activity::of(duplicate(stream).ok()?, permit));
         self.all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&activity));
-        extensions.insert(activity);
+        Some(activity)
     }
 
     fn admit(&self, address: Option<IpAddr>) -> Result<Permit, Refused> {
@@ -92,9 +102,13 @@ impl Connections {
     }
 }
 
+fn duplicate(stream: &TcpStream) -> io::Result<std::net::TcpStream> {
+    stream.as_fd().try_clone_to_owned().map(std::net::TcpStream::from)
+}
+
 #[cfg(test)]
 mod tests {
-    use actix_web::rt::net::{TcpListener, TcpSocket, TcpStream};
+    use actix_web::rt::net::{TcpListener, TcpSocket};
 
     use super::*;
 
@@ -133,6 +147,16 @@ mod tests {
         open.pop();
         let (_again, accepted) = connect(&listener, "127.0.0.1").await;
         assert!(greeted(&connections, &accepted).0, "a connection that ended gives its permit back");
+    }
+
+    #[actix_web::test]
+    async fn a_connection_that_the_reaper_could_not_end_is_not_served() {
+        let (listener, connections) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), Connections::new(10));
+        let (_client, accepted) = connect(&listener, "127.0.0.1").await;
+        let exhausted = |_: &TcpStream| Err(io::Error::from_raw_os_error(24));
+        assert!(connections.admitted(&accepted, exhausted).is_none());
+        assert_eq!(connections.admission.in_use().0, 0, "its permit is free again");
+        assert!(connections.admitted(&accepted, duplicate).is_some());
     }
 
     #[test]

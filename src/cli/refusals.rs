@@ -50,11 +50,19 @@ const EMPTY: &str =
 
 /// Whether this binary may serve from the database.
 pub async fn examine(db: &Db, unsafe_allowed: bool) -> Verdict {
-    match db.inspect().await {
-        Ok(found) => judge(found, unsafe_allowed),
-        Err(Fault::Unavailable(cause) | Fault::Internal(cause)) => Verdict::Silent(cause),
-        Err(fault) => Verdict::Silent(format!("{fault:?}")),
-    }
+    verdict(db.inspect().await, unsafe_allowed)
+}
+
+/// Only a database that does not answer is waited for: what cannot be inspected is not served from.
+fn verdict(found: Result<Inspection, Fault>, unsafe_allowed: bool) -> Verdict {
+    let fault = match found {
+        Ok(found) => return judge(found, unsafe_allowed),
+        Err(Fault::Unavailable(cause)) => return Verdict::Silent(cause),
+        Err(Fault::Internal(cause)) => cause,
+        Err(fault) => format!("{fault:?}"),
+    };
+    let lasting = vec![format!("the database cannot be inspected: {fault}")];
+    Verdict::Refused(Refusal { lasting, ..Refusal::default() })
 }
 
 fn judge(found: Inspection, unsafe_allowed: bool) -> Verdict {
@@ -95,6 +103,22 @@ fn judge(found: Inspection, unsafe_allowed: bool) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_database_that_does_not_answer_is_waited_for() {
+        let silent = verdict(Err(Fault::Unavailable("connection refused".into())), true);
+        assert_eq!(silent, Verdict::Silent("connection refused".into()));
+        for fault in [
+            Fault::Internal("42501: permission denied".into()),
+            Fault::BadValue("22021".into()),
+            Fault::NotFound,
+        ] {
+            match verdict(Err(fault), true) {
+                Verdict::Refused(refusal) => assert_eq!(refusal.lasting.len(), 1),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
 
     #[test]
     fn only_what_migrations_change_is_waited_for() {

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Environment, SecondFactorSettings};
 use crate::db::{Conn, Db, Sight, migrations};
 use crate::http::Problem;
-use crate::state::State;
+use crate::state::{Authentication, State};
 
 /// Time between "not ready" and closing the door, for a load balancer to look away.
 const GRACE: Duration = Duration::from_millis(500);
@@ -32,7 +32,7 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(10);
 const REFUSED: u8 = 2;
 /// Between looks at a database that did not answer at the start.
 const EXAMINE: Duration = Duration::from_secs(1);
-/// Scrapers at the same time.
+/// Connections of scrapers at the same time.
 const METRICS_CONNECTIONS: usize = 64;
 const KEY_RELOAD: Duration = Duration::from_secs(5);
 const HOUSEKEEPING: Duration = Duration::from_secs(600);
@@ -77,9 +77,10 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     let examined = refuse_unfit(&db, config.unsafe_database).await?;
     let passwords = Passwords::new(config.password_cost).map_err(failed)?;
     let memory = app::Memory { answers_mib: config.answer_cache_mib, bodies_mib: config.body_memory_mib };
-    let state = app::state_with(db, Clock::System, ring, passwords, memory).map_err(failed)?;
+    let second_factor = second_factor(&config.second_factor).map_err(failed)?;
+    let authentication = Authentication { keys: ring, passwords, second_factor };
+    let state = app::state_with(db, Clock::System, authentication, memory).map_err(failed)?;
     state.trust_proxies(config.trusted_proxies);
-    state.apply_second_factor(second_factor(&config.second_factor).map_err(failed)?);
     if let Some(settings) = config.oidc {
         state.accept_identities_of(Oidc::new(settings, state.keys().clone()).map_err(refused_setting)?);
     }
@@ -107,7 +108,9 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
     }
     log::info!(target: "serve", address = config.bind_address.as_str(); "serving");
     let refused = Refused::default();
-    if !examined {
+    if examined {
+        state.admit_requests();
+    } else {
         let (state, found) = (state.clone(), refused.clone());
         actix_web::rt::spawn(examine_later(state, config.unsafe_database, found, server.handle()));
     }
@@ -131,11 +134,13 @@ fn second_factor(settings: &SecondFactorSettings) -> Result<SecondFactor, String
 
 /// Metrics on a listener of their own, for as long as the process runs: also while the API's is closing.
 fn serve_metrics(state: &State, address: &str) -> Result<(), Ended> {
-    let served = state.clone();
+    let (served, connections) = (state.clone(), Connections::new(METRICS_CONNECTIONS));
+    let greeted = connections.clone();
     let server = HttpServer::new(move || app::build_metrics(served.clone()))
         .workers(1)
-        .max_connections(METRICS_CONNECTIONS)
+        .on_connect(move |connection, extensions| greeted.greet(connection, extensions))
         .client_request_timeout(CLIENT_TIMEOUT)
+        .h1_allow_half_closed(false)
         .keep_alive(connections::IDLE)
         .disable_signals()
         .bind(address)
@@ -144,6 +149,7 @@ fn serve_metrics(state: &State, address: &str) -> Result<(), Ended> {
     state.serve_metrics_apart();
     log::info!(target: "serve", address; "serving metrics");
     actix_web::rt::spawn(server);
+    actix_web::rt::spawn(connections.look_after());
     Ok(())
 }
 
@@ -169,7 +175,7 @@ impl Refused {
     }
 }
 
-/// Examines the database once it answers: what would have refused the start ends the service. Migrations may still be under way:
+/// Examines the database once it answers, and admits requests when it is fit: what would have refused the start ends the service. Migrations may still be under way:
 /// `/readyz` waits for them, and nothing ends for them. Twice in a row, because a restore gives rights a moment after tables.
 async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, server: ServerHandle) {
     let mut before = Refusal::default();
@@ -178,7 +184,7 @@ async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, ser
         let refusal = match refusals::examine(state.db(), unsafe_allowed).await {
             Verdict::Fit => {
                 log::info!(target: "serve", "the database is fit to be served from");
-                return;
+                return state.admit_requests();
             }
             Verdict::Silent(_) => continue,
             Verdict::Refused(refusal) => refusal,
@@ -208,7 +214,7 @@ async fn look_after(state: State) {
             }
         }
         since_housekeeping += KEY_RELOAD;
-        if since_housekeeping >= HOUSEKEEPING {
+        if since_housekeeping >= HOUSEKEEPING && state.is_admitting() {
             since_housekeeping = Duration::ZERO;
             forget_old(&state).await;
         }

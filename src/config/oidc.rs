@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Environment;
-use crate::auth::oidc::{MfaRule, OidcSettings, SignIn, is_allowed_url};
+use crate::auth::oidc::{MfaRule, OidcSettings, SignIn, http_client, is_allowed_url};
 
 const NAMES: [&str; 11] = [
     "OIDC_CLIENT_ID",
@@ -19,6 +19,14 @@ const NAMES: [&str; 11] = [
     "OIDC_CA_FILE",
 ];
 
+/// Settings that mean nothing without another.
+const DEPENDENT: [(&str, &str); 4] = [
+    ("OIDC_CLIENT_SECRET_FILE", "OIDC_CLIENT_ID"),
+    ("OIDC_REDIRECT_URI", "OIDC_CLIENT_ID"),
+    ("OIDC_SCOPE", "OIDC_CLIENT_ID"),
+    ("OIDC_AUTHORIZED_PARTIES", "OIDC_AUDIENCE"),
+];
+
 /// `None`: off. What is wrong is added to `faults`.
 pub(super) fn load(env: &Environment, faults: &mut Vec<String>) -> Option<OidcSettings> {
     let Some(issuer) = env.get("OIDC_ISSUER") else {
@@ -29,6 +37,15 @@ pub(super) fn load(env: &Environment, faults: &mut Vec<String>) -> Option<OidcSe
     let mut fault = |text: String| faults.push(text);
     if !is_allowed_url(issuer) || issuer.contains('?') {
         fault(format!("OIDC_ISSUER: expected an https address without a query, got {issuer:?}"));
+    }
+    for (name, needed) in DEPENDENT {
+        if env.get(name).is_some() && env.get(needed).is_none() {
+            fault(format!("{name}: is set, and {needed} is not"));
+        }
+    }
+    let ca_file = env.get("OIDC_CA_FILE").map(PathBuf::from);
+    if let Err(text) = http_client(ca_file.as_deref()) {
+        fault(format!("OIDC_CA_FILE: {text}"));
     }
     let audience = env.get("OIDC_AUDIENCE").map(str::to_owned);
     let client_id = env.get("OIDC_CLIENT_ID").map(str::to_owned);
@@ -56,7 +73,7 @@ pub(super) fn load(env: &Environment, faults: &mut Vec<String>) -> Option<OidcSe
     });
     Some(OidcSettings {
         issuer: issuer.to_owned(),
-        ca_file: env.get("OIDC_CA_FILE").map(PathBuf::from),
+        ca_file,
         username_claim: env.get("OIDC_USERNAME_CLAIM").unwrap_or("sub").to_owned(),
         audience,
         authorized_parties,
@@ -92,7 +109,12 @@ fn sign_in(env: &Environment, client_id: String) -> Result<SignIn, String> {
 
 fn mfa(env: &Environment) -> Result<MfaRule, String> {
     match env.get("OIDC_MFA").unwrap_or("asserted") {
-        "trusted" => Ok(MfaRule::Trusted),
+        "trusted" => {
+            match ["OIDC_MFA_AMR", "OIDC_MFA_ACR"].into_iter().find(|name| env.get(name).is_some()) {
+                Some(name) => Err(format!("{name}: is set, and OIDC_MFA=trusted does not look at it")),
+                None => Ok(MfaRule::Trusted),
+            }
+        }
         "asserted" => {
             let (amr, acr) = (list(env, "OIDC_MFA_AMR"), list(env, "OIDC_MFA_ACR"));
             let amr = if amr.is_empty() && acr.is_empty() { vec!["mfa".to_owned()] } else { amr };
@@ -126,6 +148,27 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_would_not_be_used_are_refused() {
+        let (good, audience) =
+            (("OIDC_ISSUER", "https://sso.laocai.gov.vn"), ("OIDC_AUDIENCE", "ict-index-api"));
+        let parties = ("OIDC_AUTHORIZED_PARTIES", "portal");
+        for name in ["OIDC_CLIENT_SECRET_FILE", "OIDC_REDIRECT_URI", "OIDC_SCOPE"] {
+            let found = faults([good, audience, parties, (name, "x")]);
+            assert_eq!(found, format!("{name}: is set, and OIDC_CLIENT_ID is not"));
+        }
+        let client = ("OIDC_CLIENT_ID", "ict-index");
+        let back = ("OIDC_REDIRECT_URI", "https://ict-index.laocai.gov.vn/sso");
+        assert_eq!(
+            faults([good, client, back, parties]),
+            "OIDC_AUTHORIZED_PARTIES: is set, and OIDC_AUDIENCE is not"
+        );
+        let mut refused = Vec::new();
+        let trusted = ("OIDC_MFA", "trusted");
+        load(&Environment::of([good, audience, parties, trusted, ("OIDC_MFA_ACR", "2")]), &mut refused);
+        assert!(refused.iter().any(|fault| fault.starts_with("OIDC_MFA_ACR: is set")), "{refused:?}");
+    }
+
+    #[test]
     fn settings_that_would_weaken_it_are_refused() {
         let good = ("OIDC_ISSUER", "https://sso.laocai.gov.vn");
         let client = ("OIDC_CLIENT_ID", "ict-index");
@@ -141,6 +184,8 @@ mod tests {
             ([good, client, back, ("OIDC_MFA", "never")], "OIDC_MFA"),
             ([good, client, back, ("OIDC_SCOPE", "profile")], "OIDC_SCOPE"),
             ([good, client, back, ("OIDC_CLIENT_SECRET_FILE", "/no/such/file")], "OIDC_CLIENT_SECRET_FILE"),
+            ([good, client, back, ("OIDC_CA_FILE", "/no/such/file")], "OIDC_CA_FILE: cannot read"),
+            ([good, client, back, ("OIDC_CA_FILE", "/dev/null")], "OIDC_CA_FILE: /dev/null holds no"),
         ] {
             let found = faults(pairs);
             assert!(found.contains(named), "{named} is not named: {found:?}");

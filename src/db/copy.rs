@@ -7,7 +7,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -187,10 +187,8 @@ impl Staging {
 
 impl Inner {
     async fn connection(&self) -> Result<Connection, Fault> {
-        while let Some(connection) = self.take() {
-            if !connection.is_closed() && !connection.lifetime.is_over() {
-                return Ok(connection);
-            }
+        if let Some(connection) = self.take() {
+            return Ok(connection);
         }
         let (primary, setup, connecting) = (self.primary.clone(), self.setup.clone(), self.connecting);
         let opening = self
@@ -202,11 +200,19 @@ impl Inner {
     }
 
     fn take(&self) -> Option<Connection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        self.usable().pop()
     }
 
     fn keep(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.usable().push(connection);
+    }
+
+    /// Idle connections, without those that have ended or are too old: the last of the list are used first, and the others would
+    /// never be looked at.
+    fn usable(&self) -> MutexGuard<'_, Vec<Connection>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(Connection::is_usable);
+        idle
     }
 }
 
@@ -214,6 +220,12 @@ impl Inner {
 struct Connection {
     client: Client,
     lifetime: Lifetime,
+}
+
+impl Connection {
+    fn is_usable(&self) -> bool {
+        !self.client.is_closed() && !self.lifetime.is_over()
+    }
 }
 
 impl Deref for Connection {

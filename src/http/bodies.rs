@@ -1,8 +1,8 @@
 //! Memory for request bodies: one budget of bytes for the process, for all callers and bodies together.
 //!
 //! Bytes are claimed as they arrive, not as they are announced, and given back when the body, or what was parsed from it, is dropped.
-//! The first 64 KiB of each body comes out of a reserve, so that large bodies never keep ordinary requests out; of either part
-//! no caller holds more than a share.
+//! The first 64 KiB of each body comes out of a reserve, so that large bodies never keep ordinary requests out. Of either part a caller's
+//! share is a dynamic threshold, as in admission control: one body in any case, beyond it as many bytes as stay free for others.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,23 +13,25 @@ use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
 use super::offload::Offload;
-use super::request::CallerName;
 use super::{Code, Problem};
+use crate::db::Caller;
 
 /// MiB by default.
-pub const DEFAULT_MIB: usize = 128;
-/// MiB at the least: the largest body fits.
-pub const LEAST_MIB: usize = 96;
+pub const DEFAULT_MIB: usize = 192;
+/// MiB at the least: the largest body fits next to another caller's.
+pub const LEAST_MIB: usize = 176;
 /// Bodies are held in pieces of this size: growing one copies nothing.
 const SEGMENT: usize = 64 * 1024;
 /// Of the budget, the part that the first segments of bodies come out of.
 const RESERVE: usize = 4;
-/// Largest body of any operation; the share of a caller is no smaller.
+/// Largest body of any operation.
 const LARGEST: usize = 64 * 1024 * 1024;
+/// What one body takes of either part: the share of a caller is no smaller.
+const LEAST_SHARES: [usize; 2] = [SEGMENT, LARGEST];
 /// Seconds after which to come again.
 const RETRY_AFTER: u64 = 2;
 /// Callers without an account have one share together.
-const ANONYMOUS: &str = "-";
+const ANONYMOUS: &str = "anonymous";
 
 /// The budget.
 #[derive(Clone, Debug)]
@@ -39,7 +41,6 @@ pub struct BodyMemory(Arc<Inner>);
 struct Inner {
     /// Bytes for first segments, and for what is beyond them.
     limits: [usize; 2],
-    shares: [usize; 2],
     held: Mutex<Held>,
     refused: AtomicU64,
 }
@@ -48,7 +49,7 @@ struct Inner {
 struct Held {
     all: [usize; 2],
     /// As many entries as callers have bodies under way.
-    by_caller: HashMap<Arc<str>, [usize; 2]>,
+    by_caller: HashMap<Caller, [usize; 2]>,
 }
 
 impl Default for BodyMemory {
@@ -61,19 +62,19 @@ impl BodyMemory {
     pub fn new(mib: usize) -> Self {
         let budget = mib.max(LEAST_MIB) << 20;
         let limits = [budget / RESERVE, budget - budget / RESERVE];
-        let shares = [limits[0] / 2, LARGEST.max(limits[1] / 2)];
-        Self(Arc::new(Inner { limits, shares, held: Mutex::default(), refused: AtomicU64::new(0) }))
+        Self(Arc::new(Inner { limits, held: Mutex::default(), refused: AtomicU64::new(0) }))
     }
 
     /// Of the application that a request came to.
-    pub fn of(request: &HttpRequest) -> Self {
-        request.app_data::<Self>().cloned().unwrap_or_default()
+    pub fn of(request: &HttpRequest) -> Option<Self> {
+        request.app_data::<Self>().cloned()
     }
 
     /// An empty claim of this request's caller.
     pub fn claim(&self, request: &HttpRequest) -> Claim {
-        let caller = request.extensions().get::<CallerName>().map(|name| name.0.clone());
-        Claim { memory: self.clone(), caller: caller.unwrap_or_else(|| ANONYMOUS.into()), held: [0, 0] }
+        let caller = request.extensions().get::<Caller>().cloned();
+        let caller = caller.unwrap_or_else(|| Caller::named(ANONYMOUS));
+        Claim { memory: self.clone(), caller, held: [0, 0] }
     }
 
     /// (bytes held, bodies refused)
@@ -93,23 +94,24 @@ impl BodyMemory {
 #[derive(Debug)]
 pub struct Claim {
     memory: BodyMemory,
-    caller: Arc<str>,
+    caller: Caller,
     held: [usize; 2],
 }
 
 impl Claim {
     /// Holds so many bytes from now on; 503 when the budget or the caller's share has no room for them.
-    fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), Problem> {
         let wanted = [bytes.min(SEGMENT), bytes.saturating_sub(SEGMENT)];
         let inner = &self.memory.0;
         let mut held = inner.held.lock().unwrap_or_else(PoisonError::into_inner);
         let held = &mut *held;
         let own = held.by_caller.entry(self.caller.clone()).or_default();
-        let bounds = inner.limits.iter().zip(&inner.shares);
+        let bounds = inner.limits.iter().zip(LEAST_SHARES);
         let parts = wanted.into_iter().zip(&mut self.held).zip(&mut held.all).zip(own).zip(bounds);
-        for ((((wanted, mine), all), own), (limit, share)) in parts {
+        for ((((wanted, mine), all), own), (limit, least)) in parts {
             let more = wanted.saturating_sub(*mine);
-            if more > 0 && (*all + more > *limit || *own + more > *share) {
+            let share = limit.saturating_sub(*all + more).max(least);
+            if more > 0 && (*all + more > *limit || *own + more > share) {
                 inner.refused.fetch_add(1, Ordering::Relaxed);
                 return Err(Problem::new(Code::Unavailable).retry_after(RETRY_AFTER));
             }
@@ -180,16 +182,18 @@ impl Body {
     ) -> Result<(T, Claim), Problem> {
         let Self { segments, claim } = self;
         let length = segments.iter().map(Vec::len).sum();
-        let work = move || {
-            // The pieces go before the parsing begins: the whole takes their place.
-            let whole = match segments.len() {
-                1 => segments.into_iter().next().unwrap_or_default(),
-                _ => segments.concat(),
-            };
-            parse(&whole).map(|made| (made, claim))
-        };
+        let work = move || parse(&concatenated(segments, length)).map(|made| (made, claim));
         offload.run_if_large(length, work).await?
     }
+}
+
+/// One buffer of the segments, each of which is freed once it is copied: a body is not in memory twice.
+fn concatenated<S: AsRef<[u8]>>(segments: Vec<S>, length: usize) -> Vec<u8> {
+    let mut whole = Vec::with_capacity(length);
+    for segment in segments {
+        whole.extend_from_slice(segment.as_ref());
+    }
+    whole
 }
 
 #[cfg(test)]
@@ -202,7 +206,7 @@ mod tests {
 
     fn claim_of(memory: &BodyMemory, caller: &str) -> Claim {
         let request = TestRequest::default().to_http_request();
-        request.extensions_mut().insert(CallerName(caller.into()));
+        request.extensions_mut().insert(Caller::named(caller));
         memory.claim(&request)
     }
 
@@ -212,13 +216,15 @@ mod tests {
         let mut first = claim_of(&memory, "a");
         first.grow_to(64 * MIB).unwrap();
         let mut second = claim_of(&memory, "b");
-        second.grow_to(SEGMENT).unwrap();
-        let refused = second.grow_to(10 * MIB).unwrap_err();
+        second.grow_to(64 * MIB).unwrap();
+        let mut third = claim_of(&memory, "c");
+        third.grow_to(SEGMENT).unwrap();
+        let refused = third.grow_to(10 * MIB).unwrap_err();
         assert_eq!(refused.code, Code::Unavailable);
-        assert_eq!(memory.counts(), (64 * 1024 * 1024 + 64 * 1024, 1));
+        assert_eq!(memory.counts(), (128 * 1024 * 1024 + 64 * 1024, 1));
         drop(first);
-        second.grow_to(10 * MIB).unwrap();
-        drop(second);
+        third.grow_to(10 * MIB).unwrap();
+        drop((second, third));
         assert_eq!((memory.counts().0, memory.callers()), (0, 0));
     }
 
@@ -229,6 +235,51 @@ mod tests {
         let taken = claims.iter_mut().filter_map(|claim| claim.grow_to(62 * MIB).ok()).count();
         assert_eq!(taken, 3, "half of 384 MiB");
         claim_of(&memory, "b").grow_to(62 * MIB).unwrap();
+    }
+
+    #[test]
+    fn a_caller_who_takes_all_it_can_leaves_room_for_the_largest_body_of_another() {
+        for mib in [LEAST_MIB, DEFAULT_MIB, 1024] {
+            let memory = BodyMemory::new(mib);
+            let mut claims: Vec<Claim> = (0..1024).map(|_| claim_of(&memory, "a")).collect();
+            for claim in &mut claims {
+                while claim.grow_to(claim.held[0] + claim.held[1] + MIB).is_ok() {}
+            }
+            assert!(memory.counts().0 >= LARGEST as u64, "a caller alone can send the largest body");
+            claim_of(&memory, "b").grow_to(LARGEST).unwrap();
+        }
+    }
+
+    #[test]
+    fn several_callers_together_leave_room_for_one_more() {
+        let memory = BodyMemory::new(1024);
+        let mut held = Vec::new();
+        for caller in ["a", "b", "c"] {
+            let mut claims: Vec<Claim> = (0..16).map(|_| claim_of(&memory, caller)).collect();
+            claims.retain_mut(|claim| claim.grow_to(LARGEST).is_ok());
+            held.push(claims);
+        }
+        claim_of(&memory, "d").grow_to(LARGEST).unwrap();
+    }
+
+    #[test]
+    fn a_segment_is_freed_once_it_is_copied() {
+        struct Segment<'s>(u8, &'s std::cell::RefCell<Vec<String>>);
+        impl AsRef<[u8]> for Segment<'_> {
+            fn as_ref(&self) -> &[u8] {
+                self.1.borrow_mut().push(format!("copy {}", self.0));
+                std::slice::from_ref(&self.0)
+            }
+        }
+        impl Drop for Segment<'_> {
+            fn drop(&mut self) {
+                self.1.borrow_mut().push(format!("free {}", self.0));
+            }
+        }
+        let log = std::cell::RefCell::default();
+        let whole = concatenated(vec![Segment(1, &log), Segment(2, &log)], 2);
+        assert_eq!(whole, [1, 2]);
+        assert_eq!(*log.borrow(), ["copy 1", "free 1", "copy 2", "free 2"]);
     }
 
     #[test]

@@ -41,10 +41,11 @@ impl<T: DeserializeOwned + Check + Send + 'static> FromRequest for ValidJson<T> 
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let headers = media_type(request).and_then(|()| no_encoding(request));
-        let (payload, claim, offload) = (payload.take(), claim_of(request), offload_of(request));
+        let limits =
+            media_type(request).and_then(|()| no_encoding(request)).and_then(|()| limits_of(request));
+        let payload = payload.take();
         Box::pin(async move {
-            headers?;
+            let (claim, offload) = limits?;
             let body = read_body(payload, T::MOST_BYTES, claim).await?;
             let ((value, digest), claim) = body.parse(&offload, valid::<T>).await?;
             Ok(Self { value, digest, claim })
@@ -61,14 +62,13 @@ pub(super) fn valid<T: DeserializeOwned + Check>(bytes: &[u8]) -> Result<(T, Vec
     Ok((value, Sha256::digest(bytes).to_vec()))
 }
 
-/// What a request's body may take of the budget.
-pub fn claim_of(request: &HttpRequest) -> Claim {
-    BodyMemory::of(request).claim(request)
-}
-
-/// Where this application's large bodies are parsed.
-pub(super) fn offload_of(request: &HttpRequest) -> Offload {
-    request.app_data::<Offload>().cloned().unwrap_or_default()
+/// What a request's body may take of the application's budget, and where a large one is parsed. An application without either reads no
+/// body: limits of a request's own would be none.
+pub fn limits_of(request: &HttpRequest) -> Result<(Claim, Offload), Problem> {
+    let limits = BodyMemory::of(request).zip(request.app_data::<Offload>().cloned());
+    let (memory, offload) =
+        limits.ok_or_else(|| Problem::internal("no limits for bodies in the application"))?;
+    Ok((memory.claim(request), offload))
 }
 
 /// `#[serde(deserialize_with = "json::at_most::<_, _, N>")]`: a list that is refused as soon as it is too long, not when it is in

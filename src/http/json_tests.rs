@@ -17,6 +17,18 @@ struct Part {
     n: u32,
 }
 
+impl Check for Body {
+    fn check(&self, _: &mut Violations) {}
+}
+
+#[actix_web::test]
+async fn an_application_without_limits_for_bodies_reads_none() {
+    let request = actix_web::test::TestRequest::default().insert_header((CONTENT_TYPE, "application/json"));
+    let (request, mut payload) = request.set_payload(r#"{"name":"a"}"#).to_http_parts();
+    let refused = ValidJson::<Body>::from_request(&request, &mut payload).await.unwrap_err();
+    assert_eq!(refused.code, Code::Internal);
+}
+
 fn fault(text: &str) -> (Code, String) {
     let problem = parse::<Body>(text.as_bytes()).unwrap_err();
     (problem.code, problem.errors.first().map(|e| e.pointer.clone()).unwrap_or_default())

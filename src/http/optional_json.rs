@@ -8,7 +8,7 @@ use actix_web::{FromRequest, HttpRequest};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::json::{claim_of, media_type, no_encoding, offload_of, read_body, valid};
+use super::json::{limits_of, media_type, no_encoding, read_body, valid};
 use super::{Check, Problem, ValidJson};
 
 /// As [`ValidJson`]; without a body, whatever its type is said to be, and for `null` the default.
@@ -21,8 +21,9 @@ impl<T: DeserializeOwned + Check + Default + Send + 'static> FromRequest for Opt
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let headers = media_type(request).and_then(|()| no_encoding(request));
-        let (payload, claim, offload) = (payload.take(), claim_of(request), offload_of(request));
+        let (payload, limits) = (payload.take(), limits_of(request));
         Box::pin(async move {
+            let (claim, offload) = limits?;
             let body = read_body(payload, T::MOST_BYTES, claim).await?;
             let parse = move |bytes: &[u8]| match bytes.trim_ascii() {
                 [] => Ok((T::default(), Vec::new())),

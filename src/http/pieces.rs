@@ -2,18 +2,21 @@
 //!
 //! actix copies what a body hands over into a buffer of its connection, and that buffer keeps its size for as long as the connection
 //! lives: a thousand connections that each carried one long answer would hold a thousand long answers. So a body hands over no more at
-//! a time than is written at a time. Whoever takes the next piece is not taken for somebody who says nothing, however long the whole takes.
+//! a time than is written at a time. Whoever takes the next piece is not taken for somebody who says nothing, however long the whole takes;
+//! whoever takes the pieces too slowly finds the answer cut off, as a slow reader of an export does.
 
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::web::Bytes;
 
 use super::connection::{Activity, activity_of};
+use crate::db::minimum_rate::MinimumRate;
 
 /// Bytes of a piece: what actix gathers before it writes.
 const PIECE: usize = 32 * 1024;
@@ -30,7 +33,7 @@ pub fn in_pieces(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody>
 fn cut(body: BoxBody, activity: Option<Arc<Activity>>) -> BoxBody {
     match body.size() {
         BodySize::Sized(length) if length > PIECE as u64 => match body.try_into_bytes() {
-            Ok(rest) => BoxBody::new(Pieces { rest, activity, in_turn: 0 }),
+            Ok(rest) => BoxBody::new(Pieces::of(rest, activity)),
             Err(body) => body,
         },
         BodySize::Stream => match activity {
@@ -71,19 +74,38 @@ struct Pieces {
     activity: Option<Arc<Activity>>,
     /// Pieces handed over since others had their turn.
     in_turn: usize,
+    /// When the last piece was handed over.
+    since: Option<Instant>,
+    rate: MinimumRate,
+}
+
+impl Pieces {
+    fn of(rest: Bytes, activity: Option<Arc<Activity>>) -> Self {
+        Self { rest, activity, in_turn: 0, since: None, rate: MinimumRate::default() }
+    }
+
+    /// The next piece, which is asked for when the reader has made room for it.
+    fn next(&mut self, now: Instant) -> io::Result<Bytes> {
+        if let Some(since) = self.since.replace(now)
+            && !self.rate.keeps_up(now.saturating_duration_since(since), PIECE)
+        {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "the reader is too slow"));
+        }
+        if let Some(activity) = &self.activity {
+            activity.waits_anew();
+        }
+        Ok(self.rest.split_to(PIECE.min(self.rest.len())))
+    }
 }
 
 impl MessageBody for Pieces {
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn size(&self) -> BodySize {
         BodySize::Sized(self.rest.len() as u64)
     }
 
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Infallible>>> {
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         if self.rest.is_empty() {
             return Poll::Ready(None);
         }
@@ -93,11 +115,7 @@ impl MessageBody for Pieces {
             return Poll::Pending;
         }
         self.in_turn += 1;
-        if let Some(activity) = &self.activity {
-            activity.waits_anew();
-        }
-        let next = PIECE.min(self.rest.len());
-        Poll::Ready(Some(Ok(self.rest.split_to(next))))
+        Poll::Ready(Some(self.next(Instant::now())))
     }
 
     // Without `try_into_bytes`: a `BoxBody` would make one piece of them again.
@@ -106,6 +124,7 @@ impl MessageBody for Pieces {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::time::Duration;
 
     use super::*;
 
@@ -153,6 +172,25 @@ mod tests {
         })
         .await;
         assert_eq!((polls, turns), (3, 2), "10 pieces, four in a turn");
+    }
+
+    /// Pieces that a reader gets who makes room for one in so many seconds; `true`: the answer is cut off.
+    fn taken(pieces: usize, every: Duration) -> (usize, bool) {
+        let mut body = Pieces::of(vec![0_u8; pieces * PIECE].into(), None);
+        let began = Instant::now();
+        let at = |n| began + every * u32::try_from(n).unwrap();
+        match (0..pieces).find(|n| body.next(at(*n)).is_err()) {
+            Some(n) => (n, true),
+            None => (pieces, false),
+        }
+    }
+
+    #[test]
+    fn an_answer_of_known_length_is_cut_off_when_its_reader_is_too_slow() {
+        assert_eq!(taken(100, Duration::from_secs(4)), (100, false), "8 KiB/s");
+        let (pieces, cut_off) = taken(100, Duration::from_secs(5));
+        assert!(cut_off && pieces < 5, "{pieces} pieces");
+        assert_eq!(taken(100, Duration::from_millis(1)), (100, false));
     }
 
     #[actix_web::test]

@@ -6,10 +6,6 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct RequestId(pub Arc<str>);
 
-/// Name of an authenticated caller, left with requests that have a body.
-#[derive(Clone, Debug)]
-pub struct CallerName(pub Arc<str>);
-
 impl Default for RequestId {
     fn default() -> Self {
         Self("".into())

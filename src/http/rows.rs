@@ -14,7 +14,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
 use super::bodies::{Body, Claim};
-use super::json::{claim_of, no_encoding, offload_of, read_body};
+use super::json::{limits_of, no_encoding, read_body};
 use super::offload::Offload;
 use super::row_reader::{FlatRow, MOST_LINE, Row, RowFormat, RowReader};
 use super::{Check, Code, Msg, Problem, ValidJson, Violations};
@@ -67,8 +67,12 @@ impl<T: DeserializeOwned + Check + Send + 'static> FromRequest for Upload<T> {
         match format {
             Err(problem) => Box::pin(async { Err(problem) }),
             Ok(Some(format)) => {
-                let stream = RowStream::new(format, payload.take(), claim_of(request), offload_of(request));
-                Box::pin(async move { Ok(Self::Rows(stream.begun().await?)) })
+                let (payload, limits) = (payload.take(), limits_of(request));
+                Box::pin(async move {
+                    let (claim, offload) = limits?;
+                    let stream = RowStream::new(format, payload, claim, offload);
+                    Ok(Self::Rows(stream.begun().await?))
+                })
             }
             Ok(None) => {
                 let whole = ValidJson::from_request(request, payload);
@@ -110,7 +114,8 @@ impl RowStream {
         Self { format, payload, claim, offload, read: Vec::new(), ended: false }
     }
 
-    /// Reads on until the first row is there whole, as far as line breaks show it. Permits are requested only then.
+    /// Reads on until the first row is there whole, as far as line breaks show it. Permits are requested only then; what is read
+    /// until then comes out of the budget for bodies.
     async fn begun(mut self) -> Result<Self, Problem> {
         let end = Instant::now() + FIRST_ROW_TIMEOUT;
         let lines = match self.format {
@@ -125,6 +130,7 @@ impl RowStream {
             };
             breaks += bytes.iter().filter(|byte| **byte == b'\n').count();
             length += bytes.len();
+            self.claim.grow_to(length)?;
             self.read.push(bytes);
         }
         Ok(self)
@@ -137,6 +143,8 @@ impl RowStream {
                 return Ok(());
             }
         }
+        // From here on no more is in memory than the taker lets in.
+        drop(self.claim);
         let (end, mut rate) = (Instant::now() + TOTAL_TIMEOUT, MinimumRate::default());
         while !self.ended {
             let began = Instant::now();
@@ -243,13 +251,17 @@ mod tests {
     use crate::http::bodies::BodyMemory;
 
     fn stream_of(format: RowFormat, pieces: &[&'static str], then: bool) -> RowStream {
+        stream_on(&BodyMemory::new(1), format, pieces, then)
+    }
+
+    fn stream_on(memory: &BodyMemory, format: RowFormat, pieces: &[&'static str], then: bool) -> RowStream {
         let sent: Vec<_> = pieces.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect();
         let rest: Pin<Box<dyn Stream<Item = _>>> = match then {
             true => Box::pin(stream::pending()),
             false => Box::pin(stream::empty()),
         };
         let all: Pin<Box<dyn Stream<Item = _>>> = Box::pin(stream::iter(sent).chain(rest));
-        let claim = BodyMemory::new(1).claim(&TestRequest::default().to_http_request());
+        let claim = memory.claim(&TestRequest::default().to_http_request());
         RowStream::new(format, Payload::from(all), claim, Offload::default())
     }
 
@@ -266,6 +278,42 @@ mod tests {
             assert_eq!(begun.is_some(), begins, "{format:?} {pieces:?}");
         }
         assert!(stream_of(RowFormat::Csv, &["agency"], false).begun().now_or_never().is_some(), "it is over");
+    }
+
+    #[tokio::test]
+    async fn what_is_read_before_the_first_row_comes_out_of_the_budget_until_it_is_handed_on() {
+        let memory = BodyMemory::new(1);
+        let waiting = stream_on(&memory, RowFormat::Ndjson, &["{\"a\":"], true);
+        let mut waiting = Box::pin(waiting.begun());
+        assert!((&mut waiting).now_or_never().is_none());
+        assert_eq!(memory.counts().0, 5);
+        drop(waiting);
+        assert_eq!(memory.counts().0, 0, "a client that departs gives its bytes back");
+
+        let begun = stream_on(&memory, RowFormat::Ndjson, &["{\"a\":", "1}\n"], true).begun().await.unwrap();
+        assert_eq!(memory.counts().0, 8);
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(10);
+        let mut sending = Box::pin(begun.send_to(sender));
+        assert!((&mut sending).now_or_never().is_none(), "it waits for more");
+        assert_eq!(memory.counts().0, 0);
+        assert!(matches!(receiver.try_recv(), Ok(Piece::Bytes(_))));
+    }
+
+    #[tokio::test]
+    async fn streams_beyond_the_budget_do_not_begin() {
+        let (memory, line) = (BodyMemory::new(1), "x".repeat(MOST_LINE));
+        let piece: &'static str = line.leak();
+        let mut waiting = Vec::new();
+        let refused = loop {
+            assert!(waiting.len() < 10_000, "all are read, whatever they take");
+            let mut next = Box::pin(stream_on(&memory, RowFormat::Csv, &[piece], true).begun());
+            match (&mut next).now_or_never() {
+                None => waiting.push(next),
+                Some(begun) => break begun.unwrap_err(),
+            }
+        };
+        assert_eq!(refused.code, Code::Unavailable);
+        assert!(memory.counts().0 >= MOST_LINE as u64);
     }
 
     #[tokio::test]

@@ -8,10 +8,29 @@ use uuid::Uuid;
 use crate::caches::foreign_write;
 use crate::matrix::world::World;
 use crate::operations::{Logged, refused};
-use crate::support::{TestService, admin, until, url_as, url_of};
+use crate::support::{PASSWORD, TestService, admin, until, url_as, url_of};
 
 async fn readyz(serving: &Logged) -> u16 {
     serving.curl("/readyz", &[]).await
+}
+
+#[actix_web::test]
+async fn nothing_is_served_before_the_preflight_has_found_the_database_fit() {
+    let service = TestService::start().await;
+    let token = service.token("coordinator").await;
+    let other = service.beside_before_preflight().await;
+    let login = json!({"username": "monitor", "password": PASSWORD});
+    for _ in 0..2 {
+        other.get("/healthz").send().await.expect(200);
+        other.get("/openapi.json").send().await.expect(200);
+        other.get("/readyz").send().await.expect_problem(503, "UNAVAILABLE");
+        other.get("agencies").as_(&token).send().await.expect_problem(503, "UNAVAILABLE");
+        other.get("agencies").send().await.expect_problem(503, "UNAVAILABLE");
+        other.post("auth/login", login.clone()).send().await.expect_problem(503, "UNAVAILABLE");
+    }
+    other.state.admit_requests();
+    other.get("/readyz").send().await.expect(200);
+    other.get("agencies").as_(&token).send().await.expect(200);
 }
 
 /// Starts before its database, with a login that row-level security does not hold for.
@@ -59,6 +78,8 @@ async fn migrations_that_come_after_the_service_are_waited_for() {
         readyz(&serving).await == 200
     })
     .await;
+    let said = serving.text();
+    assert!(said.contains("the database is fit to be served from"), "ready before its preflight: {said}");
     drop(serving);
     admin(&format!("drop database {database} with (force)")).await;
 }

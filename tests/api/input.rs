@@ -257,7 +257,7 @@ async fn every_field_takes_every_type_and_refuses_it_as_documented() {
     assert!(walked > 2_000, "{walked} fields");
 }
 
-fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
+pub fn resolved<'d>(document: &'d Value, schema: &'d Value) -> &'d Value {
     match schema["$ref"].as_str() {
         Some(target) => document.pointer(target.trim_start_matches('#')).unwrap(),
         None => schema,

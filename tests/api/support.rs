@@ -28,7 +28,7 @@ use ict_index::http::Problem;
 use ict_index::seed;
 use ict_index::services::dossiers::rollups::Difference;
 use ict_index::services::dossiers::verify::verify;
-use ict_index::state::State;
+use ict_index::state::{Authentication, State};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -301,6 +301,18 @@ impl TestService {
         Self::with_memory(self.database.clone(), false, self.clock.clone(), keys, settings, memory).await
     }
 
+    /// As [`TestService::beside`], before its preflight has found the database fit.
+    pub async fn beside_before_preflight(&self) -> Self {
+        let authentication = Authentication {
+            keys: self.state.keys().clone(),
+            passwords: self.state.passwords().clone(),
+            second_factor: SecondFactor::new(SecondFactorPolicy::Optional, None),
+        };
+        let db = Db::new(&settings_of(&self.database)).unwrap();
+        let state = app::state(db, self.clock.clone(), authentication).unwrap();
+        Self::not_admitting(state, self.clock.clone(), self.database.clone(), false, false).await
+    }
+
     async fn on(database: String, owns: bool, clock: Clock, keys: KeyRing, settings: DbSettings) -> Self {
         Self::with_memory(database, owns, clock, keys, settings, app::Memory::default()).await
     }
@@ -315,11 +327,18 @@ impl TestService {
     ) -> Self {
         let db = Db::new(&settings).unwrap();
         let passwords = Passwords::new(CHEAP).unwrap();
-        let state = app::state_with(db, clock.clone(), keys, passwords, memory).unwrap();
+        let second_factor = SecondFactor::new(SecondFactorPolicy::Optional, None);
+        let authentication = Authentication { keys, passwords, second_factor };
+        let state = app::state_with(db, clock.clone(), authentication, memory).unwrap();
         Self::of(state, clock, database, owns, settings.as_owner).await
     }
 
     async fn of(state: State, clock: Clock, database: String, owns: bool, as_owner: bool) -> Self {
+        state.admit_requests();
+        Self::not_admitting(state, clock, database, owns, as_owner).await
+    }
+
+    async fn not_admitting(state: State, clock: Clock, database: String, owns: bool, as_owner: bool) -> Self {
         let app = application(state.clone()).await;
         Self { state, clock, database, owns, app, key_file: None, as_owner }
     }
@@ -334,10 +353,12 @@ impl TestService {
         settings.as_owner = self.as_owner;
         let (db, clock) = (Db::new(&settings).unwrap(), self.clock.clone());
         let ring = KeyRing::new(TokenKeys::generate(clock.now()), None);
-        let factor = SecondFactor::new(policy, Some(ring));
-        let (keys, passwords) = (self.state.keys().clone(), Passwords::new(CHEAP).unwrap());
-        let state = app::state(db, clock.clone(), keys, passwords).unwrap();
-        state.apply_second_factor(factor);
+        let authentication = Authentication {
+            keys: self.state.keys().clone(),
+            passwords: Passwords::new(CHEAP).unwrap(),
+            second_factor: SecondFactor::new(policy, Some(ring)),
+        };
+        let state = app::state(db, clock.clone(), authentication).unwrap();
         let other = Self::of(state, clock, self.database.clone(), false, self.as_owner).await;
         other.owning(self)
     }

@@ -12,6 +12,8 @@ const ISSUER: &str = "ict-index";
 pub const RECOVERY_CODES: usize = 10;
 /// 120 bits: enough to be stored as a plain hash (ASVS 6.5.2 requires 112).
 const RECOVERY_BYTES: usize = 15;
+/// Bytes of a code, however it is typed: bounds the work of normalising.
+const MOST_TYPED: usize = 256;
 /// An enrolment that is not confirmed by then begins anew.
 const PENDING_MINUTES: i64 = 30;
 
@@ -24,8 +26,12 @@ pub enum Code {
 }
 
 impl Code {
-    /// Six digits are a TOTP code, anything else can only be a recovery code. Spaces, hyphens, case and width do not matter.
+    /// Six digits are a TOTP code, anything else can only be a recovery code. Spaces, hyphens, case and width do not matter. What is longer
+    /// than any code is none: its hash is no code's.
     pub fn parse(text: &str) -> Self {
+        if text.len() > MOST_TYPED {
+            return Self::Recovery(Vec::new());
+        }
         let plain: String = text
             .nfkc()
             .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}'))
@@ -130,6 +136,8 @@ mod tests {
         for wrong in ["12345", "1234567", "12345a", "١٢٣٤٥٦", ""] {
             assert!(matches!(Code::parse(wrong), Code::Recovery(_)), "{wrong}");
         }
+        let padded = format!("123456{}", " ".repeat(MOST_TYPED));
+        assert_eq!(Code::parse(&padded), Code::Recovery(Vec::new()), "longer than any code");
         let (shown, hashes) = new_recovery_codes();
         assert_eq!((shown.len(), hashes.len()), (RECOVERY_CODES, RECOVERY_CODES));
         for (code, hash) in shown.iter().zip(&hashes) {

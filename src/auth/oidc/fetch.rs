@@ -21,15 +21,18 @@ pub fn client(ca_file: Option<&Path>) -> Result<Client, String> {
         .pool_max_idle_per_host(0)
         .user_agent(concat!("ict-index/", env!("CARGO_PKG_VERSION")));
     if let Some(path) = ca_file {
-        let pem = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-        let certificates =
-            Certificate::from_pem_bundle(&pem).map_err(|e| format!("{}: {e}", path.display()))?;
-        if certificates.is_empty() {
-            return Err(format!("{} holds no certificate", path.display()));
-        }
-        builder = builder.tls_certs_only(certificates);
+        builder = builder.tls_certs_only(certificates(path)?);
     }
     builder.build().map_err(|e| e.to_string())
+}
+
+fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| format!("{}: {e}", path.display()))?;
+    match certificates.is_empty() {
+        true => Err(format!("{} holds no certificate", path.display())),
+        false => Ok(certificates),
+    }
 }
 
 /// Status and body; the error names no more than the kind of failure and the host.

@@ -11,7 +11,7 @@ mod settings;
 use chrono::{DateTime, Utc};
 use tokio::sync::Semaphore;
 
-pub use self::fetch::is_allowed as is_allowed_url;
+pub use self::fetch::{client as http_client, is_allowed as is_allowed_url};
 pub use self::flow::Returned;
 pub use self::jwt::Verified;
 use self::jwt::{Expected, Kind};

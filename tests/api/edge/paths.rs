@@ -1,5 +1,10 @@
 //! One canonical reading of a path.
 
+use std::io::Read;
+use std::net::TcpStream;
+
+use actix_web::test::{TestRequest, call_service, init_service};
+use ict_index::app;
 use serde_json::json;
 
 use crate::description::{document, operations};
@@ -114,4 +119,34 @@ async fn metrics_have_a_listener_of_their_own_where_the_operator_says_so() {
             "nothing but the metrics: {path}"
         );
     }
+    let mut open = Vec::new();
+    until("connections beyond the limit are shut down at once", async || {
+        let stream = TcpStream::connect(&address).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        open.push(stream);
+        assert!(open.len() < 200, "no limit");
+        open.iter().any(|stream| matches!((&*stream).read(&mut [0]), Ok(0)))
+    })
+    .await;
+}
+
+#[actix_web::test]
+async fn the_listener_of_the_metrics_authenticates_nobody_and_has_no_cached_answer() {
+    let service = TestService::start().await.listening().await;
+    let token = service.token("coordinator").await;
+    let statistic = "statistics/service-levels?period=2018-02";
+    service.get(statistic).as_(&token).send().await.expect(200);
+    service.get(statistic).as_(&token).send().await.expect(200);
+    let metrics = init_service(app::build_metrics(service.state.clone())).await;
+    let before = service.state.db().statements();
+    for bearer in [token, "unknown".to_owned()] {
+        for path in [format!("/api/v1/{statistic}"), "/api/v1/me".to_owned()] {
+            let header = ("authorization", format!("Bearer {bearer}"));
+            let answer =
+                call_service(&metrics, TestRequest::with_uri(&path).insert_header(header).to_request()).await;
+            assert_eq!(answer.status(), 404, "{path}");
+            assert_eq!(answer.headers().get("x-content-type-options").unwrap(), "nosniff");
+        }
+    }
+    assert_eq!(service.state.db().statements(), before, "nobody is looked up");
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use futures::stream;
 use rustix::time::{ClockId, clock_gettime};
+use serde_json::{Value, json};
 
 use crate::description::{Operation, document, operations};
 use crate::frameworks::sound;
-use crate::input::{Callers, path_of, prepared};
-use crate::support::{Answer, TestService};
+use crate::input::{Callers, path_of, prepared, resolved};
+use crate::support::{Answer, PASSWORD, TestService};
 
 /// Five milliseconds of the release build are at most so many of a build without optimisation.
 const MOST: Duration = Duration::from_millis(if cfg!(debug_assertions) { 150 } else { 5 });
@@ -164,6 +165,75 @@ async fn the_largest_bodies_do_not_hold_a_worker() {
         }
     }
     assert!(walked > 300, "{walked} bodies");
+}
+
+/// A value that passes for what the description says, so that the field next to it is looked at.
+fn plausible(document: &Value, name: &str, schema: &Value) -> Value {
+    let schema = resolved(document, schema);
+    let of = |part: &Value| plausible(document, name, part);
+    match name {
+        "username" => return json!("monitor"),
+        "password" | "current_password" => return json!(PASSWORD),
+        "new_password" => return json!("bảy con mèo xanh leo cầu thang"),
+        _ => {}
+    }
+    if let Some(example) = schema.get("example").or_else(|| schema["enum"].get(0)) {
+        return example.clone();
+    }
+    if let Some(one) = schema["oneOf"].as_array().and_then(|all| all.iter().find(|s| s["type"] != "null")) {
+        return of(one);
+    }
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
+    match kind {
+        Some("object") => with_required(document, schema),
+        Some("array") => json!([of(&schema["items"])]),
+        Some("integer" | "number") => json!(1),
+        Some("boolean") => json!(true),
+        _ => json!("x"),
+    }
+}
+
+/// The members that a body must have.
+fn with_required(document: &Value, schema: &Value) -> Value {
+    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    required.map(|name| (name.to_owned(), plausible(document, name, &schema["properties"][name]))).collect()
+}
+
+fn takes_text(schema: &Value) -> bool {
+    let is_text = |kind: &Value| kind == "string";
+    is_text(&schema["type"]) || schema["type"].as_array().is_some_and(|kinds| kinds.iter().any(is_text))
+}
+
+/// Letters that normalising makes many of, marks that it has to sort, letters that it composes; to fill a field with.
+const FILLING: [&str; 3] = ["\u{fdfa}", "\u{323}\u{302}", "e\u{302}\u{301}"];
+/// As much as is parsed on the worker, and as much as an ordinary body may hold.
+const FILLED: [usize; 2] = [60_000, 250_000];
+
+#[actix_web::test]
+async fn the_longest_text_in_any_field_does_not_hold_a_worker() {
+    let service = TestService::start().await;
+    let callers = Callers::of(&service).await;
+    let (document, mut walked) = (document(), 0);
+    let hashes = service.state.passwords().computed();
+    for operation in operations(&document) {
+        let schema = &operation.value["requestBody"]["content"]["application/json"]["schema"];
+        let schema = resolved(&document, schema);
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        for (field, _) in fields.filter(|(_, of)| takes_text(resolved(&document, of))) {
+            for (filling, bytes) in FILLING.iter().flat_map(|filling| FILLED.map(|bytes| (filling, bytes))) {
+                let mut body = with_required(&document, schema);
+                body[field] = json!(filling.repeat(bytes / filling.len()));
+                let token = callers.of_operation(&operation);
+                let call = prepared(&service, &operation, &path_of(&operation), token);
+                let what = format!("{} {} {field} {filling:?}", operation.method, operation.path);
+                let call = call.header("Content-Type", "application/json");
+                assert_short(&what, call.send_stream(pieces(body.to_string().into_bytes()))).await;
+                walked += 1;
+            }
+        }
+    }
+    assert!(walked > 200, "{walked} fields");
+    assert!(service.state.passwords().computed() > hashes, "no password was compared");
 }
 
 /// As a body comes from a connection: a piece, then others get a turn.
