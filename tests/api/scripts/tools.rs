@@ -56,7 +56,7 @@ async fn what_keeps_the_processors_busy_ends_with_the_run_and_all_its_processes(
     fs::create_dir(place.0.join("bin")).unwrap();
     place.program("bin/cargo", "#!/bin/sh\n");
     // As `stress` does: the work is done by its children.
-    let stress = "#!/bin/sh\nsleep 600 &\necho $! >>\"$NOTE\"\nwait\n";
+    let stress = "#!/bin/sh\nsleep 600 >/dev/null 2>&1 &\necho $! >>\"$NOTE\"\nwait\n";
     place.program("bin/stress", stress);
     let (note, path) = (place.0.join("workers"), path_with(&place.0.join("bin")));
     fs::write(&note, "").unwrap();
