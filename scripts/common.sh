@@ -39,6 +39,13 @@ lock() {
   flock 9
 }
 
+# free_port: a port of 127.0.0.1 that nobody listens on.
+free_port() {
+  local port=$((20000 + RANDOM % 12000))
+  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+  echo "$port"
+}
+
 # guarded COMMAND...: runs it, passes signals on, waits for it and returns its code. It gets a process group of its own, so
 # that Ctrl-C reaches this script alone, which asks for an orderly end (SIGTERM) once and cleans up only after it.
 guarded() {

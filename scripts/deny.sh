@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # `make deny`: known vulnerabilities, licences, sources and duplicates of the dependencies, by cargo-deny (installed into target/tools).
 #
-#   deny.sh                      against the copy of the advisories in .ci/advisory-db, without a network; its date is shown
+#   deny.sh                      against the copy of the advisories in .ci/advisory-db, without a network; its date is shown. A crate of
+#                                Cargo.lock that was never looked up there is an error: its advisories are missing from the copy
 #   deny.sh --live               against the RustSec database of today, and for versions that were withdrawn (yanked)
 #   deny.sh --refresh DIRECTORY  takes the copy anew from a clone of https://github.com/RustSec/advisory-db
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
+# looked-up is compared line by line: one order everywhere.
+export LC_ALL=C
 
 VERSION=0.20.2
 # Astral's wheel of that release: the alternative is to build it, which takes minutes.
@@ -83,6 +86,8 @@ case ${1:-} in
   '') ;;
   *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
 esac
+missing=$(comm -13 "$COPY/looked-up" <(locked_crates) | paste -sd' ')
+[[ -z $missing ]] || die "not looked up in the advisory database: $missing ($COPY/README.md says how)"
 install_deny
 make_database "$PWD/target/advisory-db"
 sed "s#^\[advisories\]\$#&\ndb-path = \"$PWD/target/advisory-db\"\ndisable-yank-checking = true#" "$config" >"$tools/deny.toml"
@@ -92,6 +97,4 @@ prove
 age=$((($(date +%s) - $(date -d "$(<$COPY/date)" +%s)) / 86400))
 say "known vulnerabilities as of $(<$COPY/date), $age days ago"
 check . advisories bans licenses sources
-missing=$(comm -13 "$COPY/looked-up" <(locked_crates) | paste -sd' ')
-[[ -z $missing ]] || say "WARNING: not looked up in the advisory database yet: $missing"
 ((age <= 90)) || say "WARNING: the copy of the advisories is $age days old: make deny ARGS='--refresh DIRECTORY' (or --live for one look)"

@@ -4,7 +4,7 @@
     edge_times.py URL --pid PID [--seconds 4] [--only description,parameters]
 
 Each load runs for some seconds while one connection probes /readyz every 5 ms. Fails when one of a hundred of those takes longer than 50 ms, when one is not answered
-200, or when the service takes more than 512 MiB (RSS).
+200, when a load does not end in good order, or when the service takes more than 512 MiB (RSS).
 """
 
 import argparse
@@ -12,12 +12,15 @@ import asyncio
 import json
 import multiprocessing
 import os
+import queue
 import sys
 import time
 import urllib.parse
 import urllib.request
 
 MOST_P99_MS, MOST_MIB = 50, 512
+# Seconds for one answer, and for a load to end after its time.
+PATIENCE = 60
 PASSWORD = os.environ.get("DEMO_PASSWORD", "ruong bac thang 332")
 LARGE = 62 * 1024 * 1024
 
@@ -50,14 +53,18 @@ class Target:
 
 
 async def answer(reader) -> int:
-    """Status of the next answer, its body read."""
+    """Status of the next answer, its body read; an error when the connection ends before."""
+    return await asyncio.wait_for(whole_answer(reader), PATIENCE)
+
+
+async def whole_answer(reader) -> int:
     head = await reader.readuntil(b"\r\n\r\n")
     length = 0
     for line in head.split(b"\r\n"):
         if line.lower().startswith(b"content-length:"):
             length = int(line.split(b":")[1])
     while length > 0:
-        length -= len(await reader.read(min(length, 1 << 20)))
+        length -= len(await reader.readexactly(min(length, 1 << 20)))
     return int(head.split(b" ")[1])
 
 
@@ -102,18 +109,34 @@ async def probe(target: Target, end: float) -> tuple[list[float], float]:
     """Milliseconds of each /readyz, and the highest memory measured."""
     reader, writer = await target.connect()
     times, most = [], 0.0
-    while time.monotonic() < end:
+    while time.monotonic() < end or not times:
         began = time.perf_counter()
-        writer.write(request("GET", "/readyz"))
-        await writer.drain()
-        status = await answer(reader)
+        try:
+            writer.write(request("GET", "/readyz"))
+            await writer.drain()
+            status = await answer(reader)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            sys.exit(f"error: /readyz was not answered: {type(error).__name__} {error}")
         times.append((time.perf_counter() - began) * 1000)
         if status != 200:
-            sys.exit(f"/readyz answered {status}")
+            sys.exit(f"error: /readyz answered {status}")
         most = max(most, target.resident())
         await asyncio.sleep(0.005)
     writer.close()
     return times, most
+
+
+def result_of(loader: multiprocessing.Process, counts: multiprocessing.Queue) -> int:
+    """How much of a load was answered; an error when it ended without saying so, or does not end."""
+    give_up = time.monotonic() + 2 * PATIENCE
+    while time.monotonic() < give_up:
+        alive = loader.is_alive()
+        try:
+            return counts.get(timeout=1)
+        except queue.Empty:
+            if not alive:
+                break
+    sys.exit("error: the load did not end in good order")
 
 
 def loads(target: Target) -> dict:
@@ -146,10 +169,11 @@ async def run(target: Target, seconds: float, only: list[str]) -> int:
         end = time.monotonic() + seconds
         # In a process of its own: the probe must not wait for those who load.
         counts: multiprocessing.Queue = multiprocessing.Queue()
-        loader = multiprocessing.Process(target=load_all, args=(target, connections, load, what, end, counts))
+        # It ends with this one, whatever it is doing.
+        loader = multiprocessing.Process(target=load_all, args=(target, connections, load, what, end, counts), daemon=True)
         loader.start()
         times, most = await probe(target, end)
-        answered = counts.get()
+        answered = result_of(loader, counts)
         loader.join()
         times.sort()
         at = lambda share: times[min(len(times) - 1, int(len(times) * share))]

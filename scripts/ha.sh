@@ -21,13 +21,18 @@ if ((${#missing[@]})); then
   drop_in=/etc/postgresql-common/createcluster.d/ict-index.conf policy=/usr/sbin/policy-rc.d
   echo 'create_main_cluster = false' | install -D -m 644 /dev/stdin "$drop_in"
   cleanup="rm -f '$drop_in'"
-  if [[ ! -e $policy ]]; then
-    printf '#!/bin/sh\nexit 101\n' | install -m 755 /dev/stdin "$policy"
+  # A policy of this machine's own stays; one that a killed run of this script left is known by its mark and replaced.
+  mark='# Made by ict-index: scripts/ha.sh'
+  if [[ ! -e $policy ]] || grep -qxF "$mark" "$policy"; then
+    printf '#!/bin/sh\n%s\nexit 101\n' "$mark" | install -m 755 /dev/stdin "$policy"
     cleanup+=" '$policy'"
   fi
   # shellcheck disable=SC2064
   trap "$cleanup" EXIT
   apt_install "a cluster's programs" "${missing[@]}"
+  # Packages that are installed later start their servers as they always do.
+  eval "$cleanup"
+  trap - EXIT
 fi
 if [[ -z ${SERVICE:-} ]]; then
   guarded cargo build --locked --bin ict-index

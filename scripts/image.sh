@@ -5,8 +5,8 @@
 #   image.sh --built    the short form: the debug build of this checkout in place of the build stage
 #   image.sh --run      runs the compose file with the image that is there
 #
-# With Docker where its engine runs, else with podman (rootful), buildah's build and podman-compose. Where no registry can be reached, base images of
-# the same names are made by debootstrap: scripts/image/. Everything is run as the compose file says: as 65532, without capabilities, on a
+# With Docker where its engine runs, else with podman (rootful), buildah's build and podman-compose. Where no registry can be reached, base images are
+# made by debootstrap (scripts/image/), under names of this machine's own, and removed at the end. Everything is run as the compose file says: as 65532, without capabilities, on a
 # read-only root; under another project name and on another port, so that an installation on this machine is left alone.
 # Ends with 3 where there is neither an engine nor a way to get one, or no base image: nothing was tried.
 set -euo pipefail
@@ -16,9 +16,19 @@ cd "$(dirname "$0")/.."
 
 COMPOSE_VERSION=1.6.0
 PROJECT=ict-index-check
+# Of base images that were made here: nobody takes them for the official ones.
+OWN=localhost/ict-index-base
+declare -A base_of=() made=()
 place=$PWD/target/image
 mkdir -p "$place"
 lock "$place/lock"
+
+# Containers first, then the images they were of; the compose file's copy has secrets.
+clean_up() {
+  local image
+  [[ ! -d $place/compose ]] || { (cd "$place/compose" && "${compose[@]}" down -v >/dev/null 2>&1) || true; rm -rf "$place/compose"; }
+  for image in "${!made[@]}"; do "$engine" image rm -f "$image" >/dev/null 2>&1 || true; done
+}
 
 # not_tried WHAT: it is this machine that is missing something, not the image.
 not_tried() { say "$1. NOTHING WAS TRIED"; exit 3; }
@@ -56,13 +66,26 @@ END
 
 # --- base images ---
 
-# base IMAGE: there, pulled, or made.
+# base IMAGE: there, pulled, or made; base_of[IMAGE] is its name here.
 base() {
-  local image=docker.io/library/$1
-  if "$engine" image inspect "$image" >/dev/null 2>&1 || "$engine" pull -q "$image" >/dev/null 2>&1; then return; fi
+  local own=$OWN/$1
+  [[ -z ${base_of[$1]:-} ]] || return 0
+  base_of[$1]=docker.io/library/$1
+  if "$engine" image inspect "${base_of[$1]}" >/dev/null 2>&1 || "$engine" pull -q "${base_of[$1]}" >/dev/null 2>&1; then return; fi
   [[ $engine == podman ]] || not_tried "$1 cannot be pulled"
-  say "no registry: making $1"
-  "make_${1%%:*}" "$image"
+  say "no registry: making $own"
+  base_of[$1]=$own made[$own]=yes
+  "make_${1%%:*}" "$own"
+}
+
+# on_bases FILE TARGET: a copy of a Dockerfile that builds on the bases that are here.
+on_bases() {
+  local from
+  cp "$1" "$2"
+  for from in $(sed -n 's/^FROM \([^ ]*\).*/\1/p' "$1"); do
+    base "$from"
+    sed -i "s#^FROM $from\b#FROM ${base_of[$from]}#" "$2"
+  done
 }
 
 make_debian() {
@@ -76,8 +99,8 @@ make_debian() {
 
 # on_debian CONTEXT IMAGE: by scripts/image/<name>.Containerfile.
 on_debian() {
-  base debian:bookworm-slim
-  podman build -q --network host --isolation chroot -t "$2" -f "scripts/image/$(basename "$1").Containerfile" "$1" >"$place/build-base.log" 2>&1 ||
+  on_bases "scripts/image/$(basename "$1").Containerfile" "$1/Containerfile"
+  podman build -q --network host --isolation chroot -t "$2" -f "$1/Containerfile" "$1" >"$place/build-base.log" 2>&1 ||
     { tail -n 20 "$place/build-base.log" >&2; die "$2 could not be made"; }
   rm -rf "$1"
 }
@@ -87,12 +110,10 @@ make_rust() {
   toolchain=$(rustc --print sysroot)
   [[ $(rustc --version) == "rustc ${1##*:}"* || $(rustc --version) == "rustc $(cut -d- -f1 <<<"${1##*:}") "* ]] || die "the toolchain of this machine is $(rustc --version), not that of $1"
   rm -rf "$context"
-  mkdir -p "$context/toolchain/lib" "$context/cargo"
+  mkdir -p "$context/toolchain/lib"
   cp -r "$toolchain/bin" "$context/toolchain/"
   cp -r "$toolchain"/lib/*.so* "$toolchain/lib/rustlib" "$context/toolchain/lib/"
   cp /etc/ssl/certs/ca-certificates.crt "$context/certificates.crt"
-  # How this machine reaches its registry; into this base alone, which nothing is shipped on.
-  [[ ! -e ${CARGO_HOME:-$HOME/.cargo}/config.toml ]] || cp "${CARGO_HOME:-$HOME/.cargo}/config.toml" "$context/cargo/"
   on_debian "$context" "$1"
 }
 
@@ -111,13 +132,15 @@ make_postgres() {
 # --- the image ---
 
 build() {
-  local from
-  for from in $(sed -n 's/^FROM \([^ ]*\).*/\1/p' Dockerfile); do base "$from"; done
+  local cargo=${CARGO_HOME:-$HOME/.cargo}/config.toml reach=()
+  on_bases Dockerfile "$place/Dockerfile"
   say "building the image (profile ${PROFILE:-release}; this takes some minutes)"
   if [[ $engine == docker ]]; then
-    DOCKER_BUILDKIT=1 docker build --build-arg PROFILE="${PROFILE:-release}" -t ict-index .
+    DOCKER_BUILDKIT=1 docker build --build-arg PROFILE="${PROFILE:-release}" -t ict-index -f "$place/Dockerfile" .
   else
-    podman build --network host --isolation chroot --build-arg PROFILE="${PROFILE:-release}" --format docker -t ict-index .
+    # How this machine reaches its registry may be nobody else's business: lent to the build, in no layer of any image.
+    [[ ! -e $cargo ]] || reach=(--volume "$(realpath "$cargo"):/usr/local/cargo/config.toml:ro")
+    podman build --network host --isolation chroot "${reach[@]}" --build-arg PROFILE="${PROFILE:-release}" --format docker -t ict-index -f "$place/Dockerfile" .
   fi
 }
 
@@ -128,9 +151,9 @@ build_short() {
   rm -rf "$context"
   mkdir -p "$context"
   install -m 755 "${CARGO_TARGET_DIR:-target}/debug/ict-index" "$context/ict-index"
-  awk '/^FROM/ { stage++ } stage > 1' Dockerfile | sed 's#^COPY --from=build [^ ]* #COPY ict-index #' >"$context/Dockerfile"
-  grep -q '^COPY ict-index ' "$context/Dockerfile" || die "the last stage of Dockerfile copies no binary"
-  base "$(sed -n 's/^FROM \([^ ]*\).*/\1/p' "$context/Dockerfile")"
+  awk '/^FROM/ { stage++ } stage > 1' Dockerfile | sed 's#^COPY --from=build [^ ]* #COPY ict-index #' >"$place/short.Dockerfile"
+  grep -q '^COPY ict-index ' "$place/short.Dockerfile" || die "the last stage of Dockerfile copies no binary"
+  on_bases "$place/short.Dockerfile" "$context/Dockerfile"
   if [[ $engine == docker ]]; then
     docker build -q -t ict-index "$context"
   else
@@ -173,14 +196,14 @@ is_hardened() {
 }
 
 run_compose() {
-  local directory=$place/compose port id
-  base "$(sed -n 's/^ *image: \(postgres:.*\)/\1/p' docker-compose.yml)"
-  directory=$place/compose
+  local directory=$place/compose port id database
+  database=$(sed -n 's/^ *image: \(postgres:.*\)/\1/p' docker-compose.yml)
+  base "$database"
   rm -rf "$directory"
   mkdir -p "$directory"
   cp -r scripts "$directory/"
-  port=$((20000 + RANDOM % 12000))
-  sed "s/^name: .*/name: $PROJECT/; s/127\.0\.0\.1:8080:8080/127.0.0.1:$port:8080/" docker-compose.yml >"$directory/docker-compose.yml"
+  port=$(free_port)
+  sed "s/^name: .*/name: $PROJECT/; s/127\.0\.0\.1:8080:8080/127.0.0.1:$port:8080/; s#image: $database#image: ${base_of[$database]}#" docker-compose.yml >"$directory/docker-compose.yml"
   # podman gives a tmpfs no owner (Docker does): there the server that stands in has its socket in /tmp.
   [[ $engine == docker ]] || sed -i 's#, "/var/run/postgresql:uid=999,gid=999,mode=3775"##' "$directory/docker-compose.yml"
   "$directory/scripts/make-secrets.sh" >/dev/null
@@ -188,8 +211,6 @@ run_compose() {
   compose+=(-p "$PROJECT" -f "$directory/docker-compose.yml")
   # What a run that was killed left behind.
   "${compose[@]}" down -v >/dev/null 2>&1 || true
-  # shellcheck disable=SC2064
-  trap "(cd '$directory' && ${compose[*]} down -v >/dev/null 2>&1) || true; rm -rf '$directory'" EXIT
   "${compose[@]}" config >/dev/null || die "docker-compose.yml is not valid"
 
   say "the database"
@@ -207,6 +228,7 @@ run_compose() {
   until_healthy ict-index
   is_hardened ict-index 65532
   curl -sf -o /dev/null "http://127.0.0.1:$port/readyz" || die "/readyz is not answered on the published port"
+  [[ $(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$port/metrics") == 404 ]] || die "the metrics are served on the published port"
   curl -sf "http://127.0.0.1:$port/openapi.json" | grep '"openapi"' >/dev/null || die "the description is not served"
 
   say "the commands that the file's header and docs/operations.md name"
@@ -223,6 +245,7 @@ run_compose() {
 }
 
 choose_engine
+trap clean_up EXIT
 case ${1:-} in
   '') build ;;
   --built) build_short ;;

@@ -16,7 +16,7 @@ start_service "$(realpath target/logins)" target/pg-logins
 admin=$(token_of admin)
 api_call() { curl -sf "$api/api/v1/$1" -H "Authorization: Bearer $admin" -H 'Content-Type: application/json' "${@:2}"; }
 for name in off.one off.two; do
-  api_call users -o /dev/null -d "{\"username\":\"$name\",\"display_name\":\"$name\",\"role\":\"monitor\",\"password\":\"$DEMO_PASSWORD\"}"
+  api_call users -o /dev/null -d @- <<<"{\"username\":\"$name\",\"display_name\":\"$name\",\"role\":\"monitor\",\"password\":\"$DEMO_PASSWORD\"}"
   api_call "users/$name" -o /dev/null -X PATCH -H 'If-Match: "1"' -d '{"disabled":true}'
 done
 status=0

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Makes the secrets that docker-compose.yml reads, in secrets/. What exists is left as it is.
 #
+#   make-secrets.sh [NAME...]    and further passwords: docs/ha/docker-compose.ha.yml reads replication_password
+#
 # To replace the token keys: delete secrets/token_keys, run this again, and `docker compose up -d --force-recreate ict-index`.
 # Access tokens end with that; clients get new ones with their refresh tokens.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+for name; do
+  [[ $name =~ ^[a-z]+(_[a-z]+)*$ ]] || { echo "error: expected names such as replication_password, got $name" >&2; exit 2; }
+done
 # The directory keeps others on this machine out. The files in it are readable, because containers see them through mounts
 # that keep their mode, and run as users who do not own them.
 mkdir -p secrets
@@ -26,10 +31,10 @@ make() {
   echo "secrets/$1 made"
 }
 
-# One for each login of the database (scripts/database-roles.sql): the administrator's, the owner's of the tables, the service's.
-make postgres_password "$(random 24 | tr '+/' '-_')"
-make owner_password "$(random 24 | tr '+/' '-_')"
-make service_password "$(random 24 | tr '+/' '-_')"
+# One for each login of the database (scripts/database-roles.sql): the administrator's, the owner's of the tables, the service's; then what is asked for.
+for name in postgres_password owner_password service_password "$@"; do
+  make "$name" "$(random 24 | tr '+/' '-_')"
+done
 key_file() {
   printf '{"keys":[{"kid":"%s","secret":"%s","not_before":"%s"}]}' \
     "$(head -c 8 /dev/urandom | od -An -tx1 | tr -d ' \n')" "$(random 32)" "$(date -u +%Y-%m-%dT%H:%M:%SZ)"

@@ -21,11 +21,6 @@ if ! cmp -s "$place/package-lock.json" "$place/node_modules/.installed-lock"; th
   cp "$place/package-lock.json" "$place/node_modules/.installed-lock"
 fi
 
-free_port() {
-  local port=$((32000 + RANDOM % 8000))
-  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-  echo "$port"
-}
 provider_port=$(free_port)
 issuer=http://127.0.0.1:$provider_port
 redirect=http://127.0.0.1:1/sso
@@ -38,14 +33,15 @@ chmod 600 "$place/second-factor.keys"
 start_service "$place" target/pg-oidc \
   OIDC_ISSUER="$issuer" OIDC_CLIENT_ID=ict-index OIDC_CLIENT_SECRET_FILE="$place/client-secret" OIDC_REDIRECT_URI="$redirect" \
   OIDC_AUDIENCE=ict-index-api SECOND_FACTOR=required SECOND_FACTOR_KEY_FILE="$place/second-factor.keys"
-PORT=$provider_port REDIRECT_URI=$redirect CLIENT_SECRET=$secret node "$place/provider.mjs" 2>"$place/provider.log" 9>&- &
+export CLIENT_SECRET=$secret
+PORT=$provider_port REDIRECT_URI=$redirect node "$place/provider.mjs" 2>"$place/provider.log" 9>&- &
 provider=$!
 # shellcheck disable=SC2064
 trap "kill $provider $server 2>/dev/null || true; scripts/postgres.sh remove target/pg-oidc" EXIT
 curl -sf --retry 50 --retry-delay 1 --retry-all-errors -o /dev/null "$issuer/.well-known/openid-configuration" ||
   { tail -n 20 "$place/provider.log" >&2; die "the provider does not start"; }
 
-python3 -B tests/oidc/walk.py "$api" "$issuer" "$redirect" "$DEMO_PASSWORD" "$secret" "$@" || {
+python3 -B tests/oidc/walk.py "$api" "$issuer" "$redirect" "$@" || {
   tail -n 20 "$place/provider.log" "$place/service.log" >&2
   die "single sign-on does not hold"
 }

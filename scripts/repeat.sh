@@ -18,13 +18,16 @@ rm -f target/repeat/*.log
 guarded cargo test --no-run --locked
 
 load=''
-unload() { [[ -z $load ]] || { kill "$load" && wait "$load"; } 2>/dev/null || true; load=''; }
+# `stress` is the parent of those that keep the processors busy: all of its group end with it.
+unload() { [[ -z $load ]] || { kill -TERM -- "-$load" && wait "$load"; } 2>/dev/null || true; load=''; }
 trap unload EXIT
 for ((run = 1; run <= times; run++)); do
   log=target/repeat/$run.log began=$SECONDS status=0
   if ((busy > 0)); then
-    stress --quiet --cpu "$busy" 9>&- &
+    set -m
+    stress --quiet --cpu "$busy" </dev/null 9>&- &
     load=$!
+    set +m
   fi
   scripts/test.sh "$@" >"$log" 2>&1 || status=$?
   if ((status != 0)); then

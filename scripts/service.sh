@@ -17,8 +17,7 @@ start_service() {
   scripts/postgres.sh remove "$database"
   scripts/postgres.sh start "$database" --test
   scripts/postgres.sh create "$database" ict_index
-  port=$((20000 + RANDOM % 12000))
-  while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+  port=$(free_port)
   export DATABASE_URL TOKEN_KEY_FILE=$place/token.keys DEMO_PASSWORD='ruong bac thang 332' DATABASE_UNSAFE=allow BIND_ADDRESS=127.0.0.1:$port RUST_LOG=info SECOND_FACTOR=optional
   DATABASE_URL=$(scripts/postgres.sh url "$database" ict_index)
   rm -f "$TOKEN_KEY_FILE"
@@ -35,8 +34,8 @@ start_service() {
 token_of() {
   local answer
   case $1 in
-    client:*) answer=$(curl -sf "$api/api/v1/oauth/token" -u "${1#client:}:$DEMO_PASSWORD" -d grant_type=client_credentials) ;;
-    *) answer=$(curl -sf "$api/api/v1/auth/login" -H 'Content-Type: application/json' -d "{\"username\":\"$1\",\"password\":\"$DEMO_PASSWORD\"}") ;;
+    client:*) answer=$(curl -sf "$api/api/v1/oauth/token" -K - -d grant_type=client_credentials <<<"user = \"${1#client:}:$DEMO_PASSWORD\"") ;;
+    *) answer=$(curl -sf "$api/api/v1/auth/login" -H 'Content-Type: application/json' -d @- <<<"{\"username\":\"$1\",\"password\":\"$DEMO_PASSWORD\"}") ;;
   esac
   python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])' <<<"$answer"
 }

@@ -7,7 +7,6 @@ cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
 . scripts/common.sh
 command -v haproxy >/dev/null || apt_install haproxy haproxy
-free_port() { local port; port=$((20000 + RANDOM % 12000)); while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done; echo "$port"; }
 dir=$(mktemp -d)
 first=${ICT_INDEX_URL:-http://127.0.0.1:8080} second=$(free_port) front=$(free_port)
 pids=()

@@ -18,7 +18,6 @@ clear_up() {
   rm -rf "$dir"
 }
 trap clear_up EXIT
-free_port() { local port; port=$((20000 + RANDOM % 12000)); while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done; echo "$port"; }
 start() { # DATA PORT
   as_server "$bin/pg_ctl" start -s -w -D "$dir/$1" -l "$dir/$1.log" \
     -o "-c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -p $2" </dev/null >/dev/null
@@ -52,7 +51,7 @@ until_so() {
   die "it did not come about ($waited tries) that $what"
 }
 until_so "the service is ready" curl -fsS -o /dev/null "http://127.0.0.1:$http/readyz" 2>/dev/null
-token=$(curl -fsS "$api/auth/login" -H 'Content-Type: application/json' -d "{\"username\":\"coordinator\",\"password\":\"$DEMO_PASSWORD\"}" | jq -r .access_token)
+token=$(curl -fsS "$api/auth/login" -H 'Content-Type: application/json' -d @- <<<"{\"username\":\"coordinator\",\"password\":\"$DEMO_PASSWORD\"}" | jq -r .access_token)
 get() { curl -fsS -H "Authorization: Bearer $token" "$@"; }
 lag() { get -o /dev/null -D - "$api/statistics/dossier-rates?period=2018" | tr -d '\r' | sed -n 's/^replica-lag: //Ip'; }
 from_standby() { [[ $(lag) =~ ^[01]\.[0-9]{3}$ ]]; }

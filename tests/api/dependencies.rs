@@ -21,6 +21,11 @@ const LEAST: &[(&str, &str, &str)] = &[
     ("mio", "0.8.11", "RUSTSEC-2024-0019: tokens of closed pipes"),
     ("postgres-protocol", "0.6.12", "RUSTSEC-2026-0179, -0180: a server's answer ends the process"),
     ("quick-xml", "0.41.0", "RUSTSEC-2026-0194, -0195: time and memory without bounds"),
+    (
+        "quinn-proto",
+        "0.11.18",
+        "GHSA-qfwj-vfxf-92j2, -2hv7-gw8g-gpq5, -hmxj-32vh-65vr, -465w-v9q3-7j98 and before: memory without bounds, panics",
+    ),
     ("rand", "0.10.1", "RUSTSEC-2026-0097: unsound with a logger of one's own, which this service has"),
     ("regex", "1.5.5", "RUSTSEC-2022-0013: patterns without bounds"),
     ("rustix", "0.38.19", "GHSA-c827-hfw6-qwvm: memory without bounds"),
@@ -79,6 +84,22 @@ fn an_old_version_is_found() {
     assert_eq!(holes(&lock("jsonwebtoken", "9.10.0")).len(), 1, "versions are numbers, not texts");
     assert_eq!(holes(&lock("jsonwebtoken", "10.3.0")), [] as [String; 0]);
     assert_eq!(holes(&lock("serde", "0.0.1")), [] as [String; 0]);
+}
+
+/// What `make deny` cannot find: nothing is known about a crate that nobody looked up.
+#[test]
+fn every_locked_crate_was_looked_up_in_the_advisory_database() {
+    let looked_up = std::fs::read_to_string(".ci/advisory-db/looked-up").unwrap();
+    let looked_up: Vec<&str> = looked_up.lines().collect();
+    assert!(looked_up.is_sorted(), "make deny compares it line by line");
+    let lock = std::fs::read_to_string("Cargo.lock").unwrap();
+    let mut missing: Vec<String> = packages(&lock).into_iter().map(|(name, _)| name).collect();
+    missing.retain(|name| name != "ict-index" && !looked_up.contains(&name.as_str()));
+    assert_eq!(missing, [] as [String; 0]);
+    for entry in std::fs::read_dir(".ci/advisory-db/crates").unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(looked_up.contains(&name.as_str()), "{name} has advisories and was not looked up");
+    }
 }
 
 #[test]

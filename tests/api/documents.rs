@@ -63,20 +63,129 @@ fn unit_tests_that_documents_name_are_there() {
     assert!(seen > 5, "the test must see names");
 }
 
+/// All that is for readers, the record of changes apart: it names what was there at the time.
+fn documents() -> Vec<String> {
+    let mut all: Vec<String> =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "benches/README.md"]
+            .map(str::to_owned)
+            .into();
+    for directory in ["docs", "docs/adr"] {
+        let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let texts = entries.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+        all.extend(texts.map(|path| path.display().to_string()));
+    }
+    assert!(all.len() > 30, "the test must see documents");
+    all
+}
+
 #[test]
 fn commands_that_documents_name_are_there() {
-    let (makefile, chaos) = (read("Makefile"), read("tests/chaos/run.py"));
+    let (makefile, chaos, ha) = (read("Makefile"), read("tests/chaos/run.py"), read("tests/ha/run.py"));
     let commands = Regex::new(r"`make ([a-z-]+)(?: ARGS='--only ([a-z,-]+)')?").unwrap();
-    for document in
-        ["README.md", "docs/security.md", "docs/reliability.md", "docs/operations.md", "CONTRIBUTING.md"]
-    {
-        for found in commands.captures_iter(&read(document)) {
+    for document in documents() {
+        for found in commands.captures_iter(&read(&document)) {
             assert!(makefile.contains(&format!("\n{}:", &found[1])), "{document}: {}", &found[0]);
+            let scenarios = match &found[1] {
+                "ha" => &ha,
+                "chaos" | "chaos-long" => &chaos,
+                _ => continue,
+            };
             for scenario in found.get(2).into_iter().flat_map(|list| list.as_str().split(',')) {
-                assert!(chaos.contains(&format!("\"{scenario}\":")), "{document}: {scenario}");
+                assert!(scenarios.contains(&format!("\"{scenario}\":")), "{document}: {scenario}");
             }
         }
     }
+}
+
+#[test]
+fn the_readme_names_every_command_of_make_and_of_the_binary() {
+    let readme = read("README.md");
+    let targets = Regex::new(r"(?m)^([a-z][a-z-]*):.*## ").unwrap();
+    let makefile = read("Makefile");
+    let mut missing: Vec<String> = targets
+        .captures_iter(&makefile)
+        .map(|found| found[1].to_owned())
+        .filter(|target| target != "help" && !readme.contains(&format!("`make {target}`")))
+        .collect();
+    // Of the binary: variants of the enumerations that clap reads, `user reset-second-factor` for `UserCommand::ResetSecondFactor`.
+    let variants = Regex::new(r"(?m)^    ([A-Z][A-Za-z]+)(?: \{|,)").unwrap();
+    let kebab = Regex::new(r"([a-z])([A-Z])").unwrap();
+    let source = read("src/cli/mod.rs") + &read("src/cli/audit.rs");
+    for (prefix, head) in [
+        ("", "enum Command {"),
+        ("user ", "enum UserCommand {"),
+        ("keys ", "enum KeysCommand {"),
+        ("audit ", "enum AuditCommand {"),
+    ] {
+        let body = source.split_once(head).unwrap_or_else(|| panic!("{head}")).1;
+        let body = body.split_once("\n}").unwrap().0;
+        for found in variants.captures_iter(body) {
+            let command = format!("{prefix}{}", kebab.replace_all(&found[1], "$1-$2").to_lowercase());
+            if !readme.contains(&format!("`{command}")) {
+                missing.push(command);
+            }
+        }
+    }
+    assert_eq!(missing, [] as [String; 0]);
+}
+
+/// As `src/db/list.rs` or, within `src`, `db/list.rs`.
+#[test]
+fn sources_that_documents_name_are_there() {
+    let paths = Regex::new(r"`((?:[a-z0-9_]+/)+[a-z0-9_]+\.rs)\b").unwrap();
+    let (mut seen, mut missing) = (0, Vec::new());
+    for document in documents() {
+        for found in paths.captures_iter(&read(&document)) {
+            seen += 1;
+            if !Path::new(&found[1]).exists() && !Path::new("src").join(&found[1]).exists() {
+                missing.push(format!("{document}: {}", &found[1]));
+            }
+        }
+    }
+    assert!(seen > 50, "the test must see paths");
+    assert_eq!(missing, [] as [String; 0]);
+}
+
+/// Every `.rs` below a directory.
+fn sources(directory: &Path, text: &mut String) {
+    for path in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
+        if path.is_dir() {
+            sources(&path, text);
+        } else {
+            text.push_str(&read(path));
+        }
+    }
+}
+
+#[test]
+fn operators_are_told_every_target_of_the_log_and_every_advisory_lock_is_on_the_map() {
+    let (operations, architecture) = (read("docs/operations.md"), read("ARCHITECTURE.md"));
+    let mut source = String::new();
+    sources(Path::new("src"), &mut source);
+    let log = operations.split_once("\n## The log").unwrap().1.split_once("\n## ").unwrap().0;
+    let targets = Regex::new(r#"target: "([a-z_]+)""#).unwrap();
+    for found in targets.captures_iter(&source) {
+        assert!(log.contains(&format!("`{}`", &found[1])), "docs/operations.md, The log: {}", &found[1]);
+    }
+    let locks = Regex::new(r"\b(332\d)\b").unwrap();
+    for found in locks.captures_iter(&source).filter(|found| &found[1] != "3329") {
+        assert!(architecture.contains(&found[1]), "ARCHITECTURE.md: lock {}", &found[1]);
+    }
+}
+
+#[test]
+fn routes_that_alerts_watch_are_operations() {
+    let (alerts, description) = (read("docs/alerts.yml"), read("openapi/openapi.json"));
+    let watched = Regex::new(r#"route=~?"([^"(]*)\(?([^")]*)"#).unwrap();
+    let mut seen = 0;
+    for found in watched.captures_iter(&alerts) {
+        for alternative in found[2].split('|') {
+            seen += 1;
+            let path = format!("\"{}{alternative}\":", &found[1]);
+            assert!(description.contains(&path), "docs/alerts.yml: {path}");
+        }
+    }
+    assert!(seen > 0, "the test must see routes");
 }
 
 /// Cells of a table's row; an escaped bar belongs to its cell.

@@ -14,6 +14,7 @@ mod architecture;
 mod audit;
 mod caches;
 mod clients;
+mod compose;
 mod contract;
 mod dependencies;
 mod description;

@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 use crate::support::{TestService, admin, admin_url, url_as, url_of};
 
+mod tools;
+
 /// A directory of its own, deleted with the test.
 struct Place(PathBuf);
 

@@ -1,5 +1,6 @@
 """Three database nodes, two instances of the service and HAProxy in front of them."""
 
+import contextlib
 import re
 import subprocess
 import threading
@@ -10,7 +11,7 @@ from urllib.parse import quote
 
 import network
 from network import CLIENTS, NODES, PEERS, address
-from node import PASSWORDS, Node
+from node import LOGINS, PASSWORDS, Node
 from parts.common import ROOT, free_port, promise, run, say, until
 from parts.compare import compare, report_events
 from parts.ledger import Ledger
@@ -22,7 +23,7 @@ POOL = 8
 
 def url(user: str, password: str, nodes: tuple[int, ...] = NODES, database: str = "ict_index") -> str:
     hosts = ",".join(f"{address(n, CLIENTS)}:5432" for n in nodes)
-    return f"postgres://{user}:{quote(PASSWORDS[password])}@{hosts}/{database}?target_session_attrs=read-write"
+    return f"postgres://{user}:{quote((PASSWORDS | LOGINS)[password])}@{hosts}/{database}?target_session_attrs=read-write"
 
 
 class TimedLedger(Ledger):
@@ -74,8 +75,16 @@ class Front(Service):
         with open(home / "haproxy.log", "ab") as log:
             self.child = subprocess.Popen(["haproxy", "-W", "-db", "-f", str(home / "haproxy.cfg")], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
+    def stop(self) -> None:
+        self.child.terminate()
+        try:
+            self.child.wait(10)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+
     def command(self, *arguments: str, **env: str) -> str:
-        return self.instances[0].command(*arguments, DATABASE_URL=url("ict_index", "ICT_INDEX_OWNER_PASSWORD"), **env)
+        return self.instances[0].command(*arguments, DATABASE_URL=url("ict_index", "owner_password"), **env)
 
 
 class Reader(threading.Thread):
@@ -121,18 +130,30 @@ class Reader(threading.Thread):
 
 
 class Site:
+    """What is opened is closed at the end, in reverse order and whatever fails while it is: nothing of one run is left for the next."""
+
     def __init__(self, binary: Path, writers: int):
+        self.cleanup = contextlib.ExitStack()
         self.binary, self.writers, self.ledger, self.leader, self.reads = binary, writers, TimedLedger(), Leader(), 0
         self.nodes: dict[int, Node] = {}
         self.instances: list[Service] = []
         self.home = self.front = self.world = None
 
+    def __enter__(self) -> "Site":
+        return self
+
+    def __exit__(self, *reason):
+        return self.cleanup.__exit__(*reason)
+
     def open(self, home: Path) -> None:
         self.home = home
         say("three nodes, etcd and Patroni")
+        self.cleanup.callback(network.remove)
         network.lay()
         for number in NODES:
             self.nodes[number] = Node(number, home)
+            self.cleanup.callback(self.nodes[number].stop)
+            self.nodes[number].make()
         for node in self.nodes.values():
             node.start_etcd()
         for node in self.nodes.values():
@@ -143,10 +164,14 @@ class Site:
     def _start_service(self) -> None:
         say("two instances and HAProxy; migrating, loading the plan and the demo")
         for number in (1, 2):
-            one = Service(self.binary, self.home, url("ict_index_service", "ICT_INDEX_SERVICE_PASSWORD"), DATABASE_MAX_CONNECTIONS=str(POOL))
+            # HAProxy is on this machine, as in docs/ha/docker-compose.ha.yml.
+            settings = {"DATABASE_MAX_CONNECTIONS": str(POOL), "TRUSTED_PROXIES": "127.0.0.1"}
+            one = Service(self.binary, self.home, url("ict_index_service", "service_password"), **settings)
+            self.cleanup.callback(one.stop)
             one.log = self.home / f"instance{number}.log"
             self.instances.append(one)
         self.front = Front(self.home, self.instances)
+        self.cleanup.callback(self.front.stop)
         self.front.command("migrate")
         self.front.command("seed", "--demo")
         self.ledger.report_events = report_events(self.leader)
@@ -237,16 +262,6 @@ class Site:
         wanted = self.leader.query(text)
         for number in NODES:
             until(f"node {number} holds what the leader holds", lambda number=number: self.leader.query(text, node=number) == wanted, 20, 0.2)
-
-    def close(self) -> None:
-        for one in self.instances:
-            one.stop()
-        if self.front:
-            self.front.child.terminate()
-            self.front.child.wait()
-        for node in self.nodes.values():
-            node.stop()
-        network.remove()
 
 
 class Readers:

@@ -16,8 +16,10 @@ from parts.common import ROOT, promise, run, until
 
 PASSWORDS = {
     "PATRONI_SUPERUSER_USERNAME": "postgres", "PATRONI_SUPERUSER_PASSWORD": "nui fansipan 3143", "PATRONI_REPLICATION_USERNAME": "replicator",
-    "PATRONI_REPLICATION_PASSWORD": "song hong 1149", "ICT_INDEX_OWNER_PASSWORD": "deo o quy ho 2035", "ICT_INDEX_SERVICE_PASSWORD": "bac ha cho phien",
+    "PATRONI_REPLICATION_PASSWORD": "song hong 1149",
 }
+# What scripts/database-roles.sql reads from files.
+LOGINS = {"owner_password": "deo o quy ho 2035", "service_password": "bac ha cho phien"}
 WAL_MIB = 384
 
 
@@ -26,7 +28,6 @@ class Node:
         self.number, self.name, self.home = number, f"node{number}", home / f"node{number}"
         self.data, self.wal = self.home / "data", self.home / "wal" / "pg_wal"
         self.etcd = self.patroni = None
-        self.make()
 
     def make(self) -> None:
         """Its own disk, and a small one for the log of PostgreSQL: in memory, because three machines do not share one disk with whatever else is
@@ -45,9 +46,12 @@ class Node:
         local = f"  basebackup:\n    - waldir: {self.wal}\n    - checkpoint: fast\n  parameters:\n    unix_socket_directories: {self.home}\n"
         settings = settings.replace("\npostgresql:\n", f"\npostgresql:\n{local}")
         (self.home / "patroni.yml").write_text(settings, encoding="utf-8")
-        for name in ("post-init.sh", "patroni-run.py"):
-            (self.home / name).write_bytes((source / name).read_bytes())
-            (self.home / name).chmod(0o755)
+        for file in (source / "post-init.sh", source / "patroni-run.py", ROOT / "scripts" / "database-roles.sql"):
+            (self.home / file.name).write_bytes(file.read_bytes())
+            (self.home / file.name).chmod(0o755)
+        for name, password in LOGINS.items():
+            (self.home / name).write_text(password, encoding="utf-8")
+            (self.home / name).chmod(0o600)
         run("chown", "-R", "postgres:postgres", self.home)
 
     # --- processes ---
@@ -73,7 +77,7 @@ class Node:
     def start_patroni(self) -> None:
         here = address(self.number, PEERS)
         self.patroni = self._run(
-            "patroni", ["/usr/bin/python3", str(self.home / "patroni-run.py"), str(self.home / "patroni.yml")], **PASSWORDS, PATRONI_NAME=self.name,
+            "patroni", ["/usr/bin/python3", str(self.home / "patroni-run.py"), str(self.home / "patroni.yml")], **PASSWORDS, ICT_INDEX_SECRETS=str(self.home), PATRONI_NAME=self.name,
             PATRONI_RESTAPI_CONNECT_ADDRESS=f"{here}:8008", PATRONI_POSTGRESQL_CONNECT_ADDRESS=f"{here}:5432",
             PATRONI_POSTGRESQL_DATA_DIR=str(self.data), PATRONI_POSTGRESQL_BIN_DIR=str(programs()),
             PATRONI_ETCD_HOSTS=",".join(f"'{address(n, PEERS)}:2379'" for n in NODES),
@@ -107,9 +111,11 @@ class Node:
             for pid in _group(self.etcd.pid):
                 _kill(pid, signal.SIGKILL)
             self.etcd.wait()
-        until("PostgreSQL is gone", lambda: not self.postmaster() or not Path(f"/proc/{self.postmaster()}").exists(), 20)
-        for disk in (self.home / "wal", self.home / "etcd", self.home):
-            subprocess.run(["umount", "-l", str(disk)], check=False, stderr=subprocess.DEVNULL)
+        try:
+            until("PostgreSQL is gone", lambda: not self.postmaster() or not Path(f"/proc/{self.postmaster()}").exists(), 20)
+        finally:
+            for disk in (self.home / "wal", self.home / "etcd", self.home):
+                subprocess.run(["umount", "-l", str(disk)], check=False, stderr=subprocess.DEVNULL)
 
     # --- what it says ---
 

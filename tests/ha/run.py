@@ -107,13 +107,13 @@ def main() -> int:
     binary = Path(os.environ.get("SERVICE") or BUILT / "debug" / "ict-index").resolve()
     if not binary.exists():
         sys.exit(f"error: {binary} is missing: cargo build")
-    began, rows, site = time.monotonic(), [], Site(binary, chosen.writers)
-    with Place() as home:
+    began, rows = time.monotonic(), []
+    with Place() as home, Site(binary, chosen.writers) as site:
         try:
             site.open(home)
             rows = [attempt(name, EVENTS[name], site) for name in chosen.only]
         finally:
-            site.close()
+            # While the nodes' disks are there.
             if chosen.keep:
                 keep_logs(home, chosen.keep)
     print(f"{conditions(binary, chosen.writers)} · {time.monotonic() - began:.0f} s\n")

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """Walks single sign-on against a real provider: the code flow, bearer tokens, key rotation, and what must be refused.
 
-walk.py API PROVIDER REDIRECT_URI PASSWORD CLIENT_SECRET; scripts/oidc.sh starts both. Only Python's own library.
+walk.py API PROVIDER REDIRECT_URI [--short], with DEMO_PASSWORD and CLIENT_SECRET in the environment; scripts/oidc.sh starts both. Only Python's own library.
 """
 
 import base64
 import hashlib
 import hmac
 import json
+import os
 import secrets
 import struct
 import sys
@@ -16,7 +17,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-API, PROVIDER, REDIRECT, PASSWORD, SECRET = sys.argv[1:6]
+API, PROVIDER, REDIRECT = sys.argv[1:4]
+PASSWORD, SECRET = os.environ["DEMO_PASSWORD"], os.environ["CLIENT_SECRET"]
 checks = 0
 
 
