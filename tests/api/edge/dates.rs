@@ -126,22 +126,18 @@ fn samples(document: &Value, schema: &Value, depth: usize) -> Vec<Value> {
     if depth > DEEPEST {
         return Vec::new();
     }
-    let samples = |schema: &Value| samples(document, schema, depth + 1);
+    let below = |schema: &Value| samples(document, schema, depth + 1);
     let schema = resolved(document, schema);
     if let Some(example) = schema.get("example").or(schema["examples"].get(0)).filter(|e| !e.is_object()) {
         return vec![example.clone()];
     }
     for several in ["oneOf", "anyOf"] {
         if let Some(alternatives) = schema[several].as_array() {
-            return alternatives
-                .iter()
-                .filter(|s| s["type"] != "null")
-                .flat_map(|s| samples(s))
-                .collect();
+            return alternatives.iter().filter(|s| s["type"] != "null").flat_map(below).collect();
         }
     }
     if let Some(parts) = schema["allOf"].as_array() {
-        let members = parts.iter().flat_map(|part| samples(part)).filter_map(|part| match part {
+        let members = parts.iter().flat_map(below).filter_map(|part| match part {
             Value::Object(members) => Some(members),
             _ => None,
         });
@@ -149,7 +145,7 @@ fn samples(document: &Value, schema: &Value, depth: usize) -> Vec<Value> {
     }
     if let Some(properties) = schema["properties"].as_object() {
         let member = |(name, property): (&String, &Value)| {
-            samples(property).first().map(|value| (name.clone(), value.clone()))
+            below(property).first().map(|value| (name.clone(), value.clone()))
         };
         return vec![Value::Object(properties.iter().filter_map(member).collect())];
     }
@@ -160,7 +156,7 @@ fn samples(document: &Value, schema: &Value, depth: usize) -> Vec<Value> {
         () if schema["format"] == "date" => json!("2018-01-31"),
         () if schema["format"] == "date-time" => json!("2018-01-31T00:00:00Z"),
         () if schema["format"] == "uuid" => json!("01890000-0000-7000-8000-000000000000"),
-        () if is("array") => json!(samples(&schema["items"])),
+        () if is("array") => json!(below(&schema["items"])),
         () if is("integer") || is("number") => json!(1),
         () if is("boolean") => json!(true),
         () if is("string") => json!("x"),
