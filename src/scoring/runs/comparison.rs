@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -205,20 +206,19 @@ async fn comparison_of(
     let (earlier, later) = (run_of(access, state, before).await?, run_of(access, state, after).await?);
     state
         .computed()
-        .get(access.caller(), key, async |flight| {
+        .get(access.caller(), key, async || {
             within(scores_to_compare(&earlier.run, &later.run)).map_err(too_much)?;
             access.release_permit();
-            let done = flight.work(move |token| {
-                let departed = || token.is_cancelled();
-                let mut done = compare(&earlier.run, &later.run, Cancellation::when(&departed))?;
+            Ok(move |token: &CancellationToken| {
+                let is_cancelled = || token.is_cancelled();
+                let compared = compare(&earlier.run, &later.run, Cancellation::when(&is_cancelled));
+                let mut done = compared.map_err(departed)?;
                 let place = |node: &str| later.run.tree.index_of(node);
                 // Within a node they stay in the order of the units.
                 done.changes.sort_by_cached_key(|change| place(&change.node));
-                Ok(done)
-            });
-            let done = done.await?.map_err(departed)?;
-            let weight = done.changes.len() * 600;
-            Ok((done, weight))
+                let weight = done.changes.len() * 600;
+                Ok((done, weight))
+            })
         })
         .await
 }

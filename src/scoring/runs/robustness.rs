@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -213,15 +214,14 @@ async fn intervals_of(
     let now = run_of(access, state, row).await?;
     state
         .computed()
-        .get(access.caller(), key, async |flight| {
-            let done = flight.work(move |token| {
+        .get(access.caller(), key, async || {
+            Ok(move |token: &CancellationToken| {
                 let departed = || token.is_cancelled();
-                rank_intervals(&now.run, &options, Cancellation::when(&departed))
-            });
-            let done = done.await?;
-            let done = done.map_err(refused)?;
-            let weight = done.len() * 200;
-            Ok((done, weight))
+                let done = rank_intervals(&now.run, &options, Cancellation::when(&departed));
+                let done = done.map_err(refused)?;
+                let weight = done.len() * 200;
+                Ok((done, weight))
+            })
         })
         .await
 }
@@ -238,14 +238,13 @@ async fn left_out_of(
     let now = run_of(access, state, row).await?;
     state
         .computed()
-        .get(access.caller(), key, async |flight| {
-            let done = flight.work(move |token| {
+        .get(access.caller(), key, async || {
+            Ok(move |token: &CancellationToken| {
                 let departed = || token.is_cancelled();
-                leave_one_out(&now.run, Cancellation::when(&departed))
-            });
-            let done = done.await?.map_err(refused)?;
-            let weight = done.iter().map(|out| 100 + out.moved.len() * 120).sum();
-            Ok((done, weight))
+                let done = leave_one_out(&now.run, Cancellation::when(&departed)).map_err(refused)?;
+                let weight = done.iter().map(|out| 100 + out.moved.len() * 120).sum();
+                Ok((done, weight))
+            })
         })
         .await
 }
