@@ -103,7 +103,11 @@ pub(super) async fn require_current_password(
     // Hashing may have to wait for its turn.
     access.release_permit();
     let verified = state.passwords().verify(access.caller(), password, stored).await;
-    if !attempt.decided(state.db(), verified).await? {
+    if verified.is_err() {
+        let undecided = attempt.clone();
+        access.read(async move |conn| Ok(undecided.give_back(conn).await?)).await?;
+    }
+    if !verified? {
         let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
         return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
     }

@@ -13,7 +13,7 @@ use super::second_factor;
 use super::session_model;
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Identity, Permission, Public, Role, Subject};
-use crate::db::Conn;
+use crate::db::{Conn, Db};
 use crate::http::client_address::ClientAddress;
 use crate::http::request::RequestId;
 use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
@@ -85,9 +85,10 @@ pub async fn login(
     let address = state.client_of(&request);
     let origin = Origin::Address(address.clone());
     let caller = address.caller();
-    let permit = state.db().admit_anonymous(&caller)?;
+    // The permit ends with the transaction: hashing may have to wait for its turn.
     let (known, attempt) = state
         .db()
+        .holding(state.db().admit_anonymous(&caller)?)
         .transaction(async move |conn: &mut Conn| {
             let known = model::credentials(conn, &username).await?;
             let attempt =
@@ -95,11 +96,10 @@ pub async fn login(
             Ok::<_, Problem>((known, attempt))
         })
         .await?;
-    // Hashing may have to wait for its turn.
-    drop(permit);
     let hash = known.as_ref().map(|k| k.password_hash.clone());
     let verified = state.passwords().verify(&caller, &password, hash).await;
-    let matches = attempt.decided(state.db(), verified).await?;
+    let db = state.db().holding(state.db().readmit_anonymous(&caller).await?);
+    let matches = attempt.decided(&db, verified).await?;
     let Some(user) = known.filter(|k| matches && k.disabled_at.is_none()) else {
         return Err(Problem::new(Code::InvalidCredentials).header(
             actix_web::http::header::WWW_AUTHENTICATE,
@@ -108,8 +108,8 @@ pub async fn login(
     };
     let actor = Actor { name: format!("user:{}", user.username), request_id: request_id_of(&request), now };
     let claim = second_factor::Claim { user: &user, password: attempt, address: &address };
-    let factor = second_factor::at_login(&state, claim, code.as_deref(), actor).await?;
-    open_session(&state, LoggedIn { id: user.id, epoch: user.epoch, factor, address }, now).await
+    let factor = second_factor::at_login(&db, state.second_factor(), claim, code.as_deref(), actor).await?;
+    open_session(&state, &db, LoggedIn { id: user.id, epoch: user.epoch, factor, address }, now).await
 }
 
 /// Who has logged in, whichever way.
@@ -123,14 +123,14 @@ pub(super) struct LoggedIn {
 /// The session's first tokens; `INVALID_CREDENTIALS` when the account has changed since it was looked at.
 pub(super) async fn open_session(
     state: &State,
+    db: &Db,
     who: LoggedIn,
     now: DateTime<Utc>,
 ) -> Result<HttpResponse, Problem> {
     let LoggedIn { id, epoch, factor, address } = who;
     let first = Opaque::random();
     let refresh_hash = first.hash.clone();
-    let session = state
-        .db()
+    let session = db
         .transaction(async move |conn: &mut Conn| {
             let proved = factor.spend(conn).await?;
             let session = session_model::open_session(conn, id, epoch, refresh_hash, proved, now).await?;

@@ -38,8 +38,8 @@ pub async fn start_sso(
 ) -> Result<HttpResponse, Problem> {
     let oidc = configured(&state)?;
     let challenge = challenge_of(&request)?;
-    let begun = oidc.begin(&challenge, state.clock().now()).await;
-    let location = begun.map_err(|refusal| problem(&refusal, &request))?;
+    let begun = oidc.begin(&state.client_of(&request).caller(), &challenge, state.clock().now()).await;
+    let location = begun.map_err(|refusal| problem(refusal, &request))?;
     let mut answer = HttpResponse::Found();
     Ok(answer.insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, "no-store")).finish())
 }
@@ -108,18 +108,19 @@ pub async fn finish_sso(
 ) -> Result<HttpResponse, Problem> {
     let (oidc, now, address) = (configured(&state)?, state.clock().now(), state.client_of(&request));
     let SsoAnswer { code, state: sealed, verifier } = body.value;
-    let login = oidc.returned(&sealed, &verifier, now).map_err(|refusal| problem(&refusal, &request))?;
+    let login = oidc.returned(&sealed, &verifier, now).map_err(|refusal| problem(refusal, &request))?;
     let (key, origin) = (login.key(), Origin::Address(address.clone()));
-    // Held while the provider is queried, too: it bounds the requests of strangers.
-    let _permit = state.db().admit_anonymous(&address.caller())?;
+    let caller = address.caller();
     let counted = async move |conn: &mut Conn| {
         login_throttle::attempt(conn, Credential::SingleSignOn, &key, &origin, now).await
     };
-    let attempt = state.db().transaction(counted).await?;
-    let known = oidc.finish(login, &code, now).await.map_err(|refusal| problem(&refusal, &request))?;
+    // The permit ends with the transaction: exchanges have permits of their own.
+    let attempt = state.db().holding(state.db().admit_anonymous(&caller)?).transaction(counted).await?;
+    let known =
+        oidc.finish(&caller, login, &code, now).await.map_err(|refusal| problem(refusal, &request))?;
+    let db = state.db().holding(state.db().readmit_anonymous(&caller).await?);
     let subject = known.subject;
-    let linked = state
-        .db()
+    let linked = db
         .transaction(async move |conn: &mut Conn| {
             attempt.succeeded(conn).await?;
             Ok::<_, Problem>(sso_model::linked_user(conn, subject).await?)
@@ -128,7 +129,7 @@ pub async fn finish_sso(
     let user = linked.ok_or_else(not_linked)?;
     let factor = asserted(&state, &user, known.mfa, now)?;
     let LinkedUser { id, epoch, .. } = user;
-    open_session(&state, LoggedIn { id, epoch, factor, address }, now).await
+    open_session(&state, &db, LoggedIn { id, epoch, factor, address }, now).await
 }
 
 /// The provider's word, where a second factor is needed.
@@ -158,10 +159,7 @@ fn not_linked() -> Problem {
     Problem::unauthenticated(Code::InvalidSingleSignOn).detailed(detail)
 }
 
-fn problem(refusal: &Refusal, request: &HttpRequest) -> Problem {
+fn problem(refusal: Refusal, request: &HttpRequest) -> Problem {
     refusal.log(&request_id_of(request));
-    match refusal {
-        Refusal::Invalid(_) => Problem::unauthenticated(Code::InvalidSingleSignOn),
-        Refusal::Unavailable(_) => Problem::new(Code::Unavailable).retry_after(30),
-    }
+    refusal.into_problem(Code::InvalidSingleSignOn)
 }

@@ -15,6 +15,7 @@ mod audit;
 mod caches;
 mod clients;
 mod contract;
+mod departures;
 mod dependencies;
 mod description;
 mod documents;
