@@ -20,7 +20,7 @@ use uuid::{Builder, NoContext, Timestamp, Uuid};
 use super::{answers, not_an_operation};
 use crate::auth::{Principal, authenticate, leave};
 use crate::http::pieces::in_pieces;
-use crate::http::request::{CallerName, RequestId};
+use crate::http::request::{ChargedCaller, RequestId};
 use crate::http::{Code, Locale, Problem, connection, methods, target};
 use crate::state::State;
 
@@ -110,8 +110,10 @@ async fn handled(
     principal: Option<&Principal>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     request.extensions_mut().insert(RequestId(request_id.clone()));
-    if let Some(principal) = principal.filter(|_| has_body(request.headers())) {
-        request.extensions_mut().insert(CallerName(principal.name_ref().into()));
+    if has_body(request.headers()) {
+        let address = || state.client_of(request.request()).caller();
+        let caller = principal.map_or_else(address, Principal::caller);
+        request.extensions_mut().insert(ChargedCaller(caller));
     }
     let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
     // Handlers' and extractors' errors are answers by now; an `Err` could only come from another middleware.

@@ -13,8 +13,9 @@ use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
 use super::offload::Offload;
-use super::request::CallerName;
+use super::request::ChargedCaller;
 use super::{Code, Problem};
+use crate::db::{Caller, Refused};
 
 /// MiB by default.
 pub const DEFAULT_MIB: usize = 128;
@@ -28,8 +29,6 @@ const RESERVE: usize = 4;
 const LARGEST: usize = 64 * 1024 * 1024;
 /// Seconds after which to come again.
 const RETRY_AFTER: u64 = 2;
-/// Callers without an account have one share together.
-const ANONYMOUS: &str = "-";
 
 /// The budget.
 #[derive(Clone, Debug)]
@@ -42,13 +41,14 @@ struct Inner {
     shares: [usize; 2],
     held: Mutex<Held>,
     refused: AtomicU64,
+    shares_refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Held {
     all: [usize; 2],
     /// As many entries as callers have bodies under way.
-    by_caller: HashMap<Arc<str>, [usize; 2]>,
+    by_caller: HashMap<Caller, [usize; 2]>,
 }
 
 impl Default for BodyMemory {
@@ -57,12 +57,24 @@ impl Default for BodyMemory {
     }
 }
 
+impl Inner {
+    fn refuse(&self, refused: Refused) -> Problem {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        if refused == Refused::Share {
+            self.shares_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        let again = Problem::new(Code::Unavailable).retry_after(RETRY_AFTER);
+        Problem { detail: Problem::from(refused).detail, ..again }
+    }
+}
+
 impl BodyMemory {
     pub fn new(mib: usize) -> Self {
         let budget = mib.max(LEAST_MIB) << 20;
         let limits = [budget / RESERVE, budget - budget / RESERVE];
         let shares = [limits[0] / 2, LARGEST.max(limits[1] / 2)];
-        Self(Arc::new(Inner { limits, shares, held: Mutex::default(), refused: AtomicU64::new(0) }))
+        let (refused, shares_refused) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { limits, shares, held: Mutex::default(), refused, shares_refused }))
     }
 
     /// Of the application that a request came to.
@@ -72,8 +84,15 @@ impl BodyMemory {
 
     /// An empty claim of this request's caller.
     pub fn claim(&self, request: &HttpRequest) -> Claim {
-        let caller = request.extensions().get::<CallerName>().map(|name| name.0.clone());
-        Claim { memory: self.clone(), caller: caller.unwrap_or_else(|| ANONYMOUS.into()), held: [0, 0] }
+        let charged = request.extensions().get::<ChargedCaller>().map(|charged| charged.0.clone());
+        // Without a body nothing is charged.
+        let caller = charged.unwrap_or_else(|| Caller::named("address:unknown"));
+        Claim { memory: self.clone(), caller, held: [0, 0] }
+    }
+
+    /// How many bodies were refused because of their caller's share.
+    pub fn refused_shares(&self) -> u64 {
+        self.0.shares_refused.load(Ordering::Relaxed)
     }
 
     /// (bytes held, bodies refused)
@@ -93,7 +112,7 @@ impl BodyMemory {
 #[derive(Debug)]
 pub struct Claim {
     memory: BodyMemory,
-    caller: Arc<str>,
+    caller: Caller,
     held: [usize; 2],
 }
 
@@ -109,9 +128,11 @@ impl Claim {
         let parts = wanted.into_iter().zip(&mut self.held).zip(&mut held.all).zip(own).zip(bounds);
         for ((((wanted, mine), all), own), (limit, share)) in parts {
             let more = wanted.saturating_sub(*mine);
-            if more > 0 && (*all + more > *limit || *own + more > *share) {
-                inner.refused.fetch_add(1, Ordering::Relaxed);
-                return Err(Problem::new(Code::Unavailable).retry_after(RETRY_AFTER));
+            if more > 0 && *all + more > *limit {
+                return Err(inner.refuse(Refused::All));
+            }
+            if more > 0 && *own + more > *share {
+                return Err(inner.refuse(Refused::Share));
             }
             *all += more;
             *own += more;
@@ -179,6 +200,7 @@ impl Body {
         parse: impl FnOnce(&[u8]) -> Result<T, Problem> + Send + 'static,
     ) -> Result<(T, Claim), Problem> {
         let Self { segments, claim } = self;
+        let caller = claim.caller.clone();
         let length = segments.iter().map(Vec::len).sum();
         let work = move || {
             // The pieces go before the parsing begins: the whole takes their place.
@@ -188,7 +210,7 @@ impl Body {
             };
             parse(&whole).map(|made| (made, claim))
         };
-        offload.run_if_large(length, work).await?
+        offload.run_if_large(&caller, length, work).await?
     }
 }
 
@@ -202,7 +224,7 @@ mod tests {
 
     fn claim_of(memory: &BodyMemory, caller: &str) -> Claim {
         let request = TestRequest::default().to_http_request();
-        request.extensions_mut().insert(CallerName(caller.into()));
+        request.extensions_mut().insert(ChargedCaller(Caller::named(caller)));
         memory.claim(&request)
     }
 
@@ -228,6 +250,8 @@ mod tests {
         let mut claims: Vec<Claim> = (0..20).map(|_| claim_of(&memory, "a")).collect();
         let taken = claims.iter_mut().filter_map(|claim| claim.grow_to(62 * MIB).ok()).count();
         assert_eq!(taken, 3, "half of 384 MiB");
+        assert_eq!((memory.counts().1, memory.refused_shares()), (17, 17));
+        assert!(claim_of(&memory, "a").grow_to(62 * MIB).unwrap_err().detail.is_some(), "and is told so");
         claim_of(&memory, "b").grow_to(62 * MIB).unwrap();
     }
 

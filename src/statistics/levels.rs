@@ -235,7 +235,7 @@ pub async fn service_levels(
         let lines: Vec<_> = whole.items.iter().map(|item| item.line(period)).collect();
         whole.reply(&conditions, format, &lines)
     };
-    state.offload().run_if_large(bytes, work).await?
+    state.offload().run_if_large(access.caller(), bytes, work).await?
 }
 
 /// The rates of a group, measured against nothing.
