@@ -168,7 +168,18 @@ impl State {
     /// The exposition format of all metrics.
     pub fn render_metrics(&self) -> String {
         let inner = &self.inner;
-        inner.metrics.render(&inner.db, inner.answers.counts(), inner.tokens.counts(), inner.bodies.counts())
+        let (answers, tokens, bodies) =
+            (inner.answers.counts(), inner.tokens.counts(), inner.bodies.counts());
+        inner.metrics.render(&inner.db, answers, tokens, bodies, self.refused_shares())
+    }
+
+    /// How often a caller alone had its share of something under way.
+    fn refused_shares(&self) -> u64 {
+        let inner = &self.inner;
+        let (_, _, database) = inner.db.refused();
+        let processor = inner.offload.refused().1 + inner.computed.refused().1 + self.passwords().refused().1;
+        let provider = self.identity_provider().map_or(0, Oidc::refused_shares);
+        database + processor + inner.bodies.refused_shares() + provider
     }
 
     /// Metrics have a listener of their own from now on: `/metrics` of the API is 404.

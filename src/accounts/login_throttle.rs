@@ -185,12 +185,16 @@ impl Attempt {
         self.settle(conn, true).await
     }
 
+    /// It could not be decided: it counts no more.
+    pub async fn give_back(&self, conn: &mut Conn) -> QueryResult<()> {
+        self.settle(conn, false).await
+    }
+
     /// What the decision came to; an attempt that could not be decided is given back.
     pub async fn decided<T>(&self, db: &Db, outcome: Result<T, Fault>) -> Result<T, Problem> {
         if outcome.is_err() {
             let attempt = self.clone();
-            db.read(async move |conn: &mut Conn| Ok::<_, Problem>(attempt.settle(conn, false).await?))
-                .await?;
+            db.read(async move |conn: &mut Conn| Ok::<_, Problem>(attempt.give_back(conn).await?)).await?;
         }
         Ok(outcome?)
     }

@@ -200,10 +200,10 @@ async fn authenticated(
 ) -> Result<ClientRow, Refusal> {
     let now = state.clock().now();
     let address = state.client_of(request);
-    let _permit = state.db().admit_anonymous(&address.caller()).map_err(Problem::from)?;
+    let permit = state.db().admit_anonymous(&address.caller()).map_err(Problem::from)?;
+    let db = state.db().holding(permit);
     let (name, origin) = (client_id.clone(), Origin::Address(address));
-    let (hashes, client) = state
-        .db()
+    let (hashes, client) = db
         .read(async move |conn: &mut Conn| {
             // The client first: a secret that ends in between gives a token of an epoch that has ended with it.
             let client = model::find_client(conn, &client_id).await?;
@@ -220,7 +220,7 @@ async fn authenticated(
         login_throttle::attempt(conn, Credential::ClientSecret, &name, &origin, now).await
     };
     // Decided already: it stays counted as the failure that it is.
-    let _failed = state.db().transaction(counted).await?;
+    let _failed = db.transaction(counted).await?;
     Err(invalid_client())
 }
 

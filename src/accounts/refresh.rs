@@ -58,9 +58,10 @@ pub async fn refresh_tokens(
     let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
     let next = Opaque::random();
     let next_hash = next.hash.clone();
-    let _permit = state.db().admit_anonymous(&state.client_of(&request).caller())?;
+    let permit = state.db().admit_anonymous(&state.client_of(&request).caller())?;
     let renewed = state
         .db()
+        .holding(permit)
         .transaction(async move |conn: &mut Conn| renew(conn, hash, next_hash, &request_id, now).await)
         .await?;
     let subject = renewed.ok_or_else(|| Problem::unauthenticated(Code::InvalidRefreshToken))?;

@@ -13,7 +13,7 @@ use super::second_factor;
 use super::session_model;
 use crate::auth::permission::OwnAccount;
 use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Identity, Permission, Public, Role, Subject};
-use crate::db::Conn;
+use crate::db::{Conn, Db};
 use crate::http::client_address::ClientAddress;
 use crate::http::request::RequestId;
 use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
@@ -83,26 +83,27 @@ pub async fn login(
     let now = state.clock().now();
     let Login { username, password, code } = body.value;
     let address = state.client_of(&request);
-    let (user, attempt) = verified(&state, &address, username, &password, now).await?;
+    let (db, user, attempt) = verified(&state, &address, username, &password, now).await?;
     let actor = Actor { name: format!("user:{}", user.username), request_id: request_id_of(&request), now };
     let claim = second_factor::Claim { user: &user, password: attempt, address: &address };
-    let factor = second_factor::at_login(&state, claim, code.as_deref(), actor).await?;
-    open_session(&state, LoggedIn { id: user.id, epoch: user.epoch, factor, address }, now).await
+    let factor = second_factor::at_login(&db, state.second_factor(), claim, code.as_deref(), actor).await?;
+    open_session(&state, &db, LoggedIn { id: user.id, epoch: user.epoch, factor, address }, now).await
 }
 
-/// Whose password it is, and the attempt at it, which is still counted.
+/// Whose password it is, the attempt at it, which is still counted, and the database for the rest of this login.
 async fn verified(
     state: &State,
     address: &ClientAddress,
     username: String,
     password: &str,
     now: DateTime<Utc>,
-) -> Result<(Credentials, Attempt), Problem> {
+) -> Result<(Db, Credentials, Attempt), Problem> {
     let origin = Origin::Address(address.clone());
     let caller = address.caller();
-    let permit = state.db().admit_anonymous(&caller)?;
+    // The permit ends with the transaction: hashing may have to wait for its turn.
     let (known, attempt) = state
         .db()
+        .holding(state.db().admit_anonymous(&caller)?)
         .transaction(async move |conn: &mut Conn| {
             let known = model::credentials(conn, &username).await?;
             let attempt =
@@ -110,14 +111,13 @@ async fn verified(
             Ok::<_, Problem>((known, attempt))
         })
         .await?;
-    // Hashing may have to wait for its turn.
-    drop(permit);
     let hash = known.as_ref().map(|k| k.password_hash.clone());
     let verified = state.passwords().verify(&caller, password, hash).await;
-    let matches = attempt.decided(state.db(), verified).await?;
+    let db = state.db().holding(state.db().readmit_anonymous(&caller).await?);
+    let matches = attempt.decided(&db, verified).await?;
     let user = known.filter(|k| matches && k.disabled_at.is_none());
     let user = user.ok_or_else(|| Problem::unauthenticated(Code::InvalidCredentials))?;
-    Ok((user, attempt))
+    Ok((db, user, attempt))
 }
 
 /// Who has logged in, whichever way.
@@ -131,14 +131,14 @@ pub(super) struct LoggedIn {
 /// The session's first tokens; `INVALID_CREDENTIALS` when the account has changed since it was looked at.
 pub(super) async fn open_session(
     state: &State,
+    db: &Db,
     who: LoggedIn,
     now: DateTime<Utc>,
 ) -> Result<HttpResponse, Problem> {
     let LoggedIn { id, epoch, factor, address } = who;
     let first = Opaque::random();
     let refresh_hash = first.hash.clone();
-    let session = state
-        .db()
+    let session = db
         .transaction(async move |conn: &mut Conn| {
             let proved = factor.spend(conn).await?;
             let session = session_model::open_session(conn, id, epoch, refresh_hash, proved, now).await?;

@@ -11,7 +11,8 @@ use super::sessions::{LoggedIn, Tokens, open_session, request_id_of};
 use super::sso_model::{self, LinkedUser};
 use crate::auth::oidc::{Oidc, Refusal};
 use crate::auth::{Public, Role};
-use crate::db::Conn;
+use crate::db::{Conn, Db};
+use crate::http::client_address::ClientAddress;
 use crate::http::listing::{from_pairs, invalid, pairs};
 use crate::http::problem::ProblemBody;
 use crate::http::{Check, Code, Msg, Problem, ValidJson, Violations};
@@ -39,8 +40,8 @@ pub async fn start_sso(
 ) -> Result<HttpResponse, Problem> {
     let oidc = configured(&state)?;
     let challenge = challenge_of(&request)?;
-    let begun = oidc.begin(&challenge, state.clock().now()).await;
-    let location = begun.map_err(|refusal| problem(&refusal, &request))?;
+    let begun = oidc.begin(&state.client_of(&request).caller(), &challenge, state.clock().now()).await;
+    let location = begun.map_err(|refusal| problem(refusal, &request))?;
     let mut answer = HttpResponse::Found();
     Ok(answer.insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, "no-store")).finish())
 }
@@ -113,36 +114,40 @@ pub async fn finish_sso(
 ) -> Result<HttpResponse, Problem> {
     let (oidc, now, address) = (configured(&state)?, state.clock().now(), state.client_of(&request));
     let SsoAnswer { code, state: sealed, verifier } = body.value;
-    let login = oidc.returned(&sealed, &verifier, now).map_err(|refusal| problem(&refusal, &request))?;
-    // Held while the provider is queried, too: it bounds the requests of strangers.
-    let _permit = state.db().admit_anonymous(&address.caller())?;
-    let attempt = count_attempt(&state, login.key(), Origin::Address(address.clone()), now).await?;
-    let known = oidc.finish(login, &code, now).await.map_err(|refusal| problem(&refusal, &request))?;
-    let user = linked_user(&state, attempt, known.subject).await?;
+    let login = oidc.returned(&sealed, &verifier, now).map_err(|refusal| problem(refusal, &request))?;
+    let caller = address.caller();
+    let attempt = count_attempt(&state, login.key(), &address, now).await?;
+    let known =
+        oidc.finish(&caller, login, &code, now).await.map_err(|refusal| problem(refusal, &request))?;
+    let db = state.db().holding(state.db().readmit_anonymous(&caller).await?);
+    let user = linked_user(&db, attempt, known.subject).await?;
     let factor = asserted(&state, &user, known.mfa, now)?;
     let LinkedUser { id, epoch, .. } = user;
-    open_session(&state, LoggedIn { id, epoch, factor, address }, now).await
+    open_session(&state, &db, LoggedIn { id, epoch, factor, address }, now).await
 }
 
 async fn count_attempt(
     state: &State,
     key: String,
-    origin: Origin,
+    address: &ClientAddress,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<Attempt, Problem> {
+    let origin = Origin::Address(address.clone());
+    // The permit ends with the transaction: exchanges have permits of their own.
+    let db = state.db().holding(state.db().admit_anonymous(&address.caller())?);
     let counted = async move |conn: &mut Conn| {
         login_throttle::attempt(conn, Credential::SingleSignOn, &key, &origin, now).await
     };
-    state.db().transaction(counted).await
+    db.transaction(counted).await
 }
 
 /// The user of an identity that was established: the attempt is given back.
-async fn linked_user(state: &State, attempt: Attempt, subject: String) -> Result<LinkedUser, Problem> {
+async fn linked_user(db: &Db, attempt: Attempt, subject: String) -> Result<LinkedUser, Problem> {
     let linked = async move |conn: &mut Conn| {
         attempt.succeeded(conn).await?;
         Ok::<_, Problem>(sso_model::linked_user(conn, subject).await?)
     };
-    state.db().transaction(linked).await?.ok_or_else(not_linked)
+    db.transaction(linked).await?.ok_or_else(not_linked)
 }
 
 /// The provider's word, where a second factor is needed.
@@ -172,10 +177,7 @@ fn not_linked() -> Problem {
     Problem::unauthenticated(Code::InvalidSingleSignOn).detailed(detail)
 }
 
-fn problem(refusal: &Refusal, request: &HttpRequest) -> Problem {
+fn problem(refusal: Refusal, request: &HttpRequest) -> Problem {
     refusal.log(&request_id_of(request));
-    match refusal {
-        Refusal::Invalid(_) => Problem::unauthenticated(Code::InvalidSingleSignOn),
-        Refusal::Unavailable(_) => Problem::new(Code::Unavailable).retry_after(30),
-    }
+    refusal.into_problem(Code::InvalidSingleSignOn)
 }

@@ -137,9 +137,11 @@ async fn handled(
     principal: Option<&Principal>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     request.extensions_mut().insert(RequestId(request_id.clone()));
-    if let Some(principal) = principal.filter(|_| has_body(request.headers())) {
+    if has_body(request.headers()) {
         // Who is charged for it.
-        request.extensions_mut().insert(principal.caller());
+        let address = || state.client_of(request.request()).caller();
+        let caller = principal.map_or_else(address, Principal::caller);
+        request.extensions_mut().insert(caller);
     }
     let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
     // Handlers' and extractors' errors are answers by now; an `Err` could only come from another middleware.

@@ -1,7 +1,7 @@
 //! Whether the process lives, whether it can serve, and what it measures. Public: they tell nothing about data.
 
 use actix_web::http::header::CACHE_CONTROL;
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpRequest, HttpResponse, get, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -63,21 +63,26 @@ pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, 
 /// 404 where the operator gave the metrics a listener of their own (`METRICS_ADDRESS`).
 #[utoipa::path(tag = "health", responses((status = 200, description = "Prometheus exposition format", body = String, content_type = "application/openmetrics-text"), (status = 404, description = "They have a listener of their own", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")), security(()))]
 #[get("/metrics")]
-pub async fn metrics(_: Public, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+pub async fn metrics(
+    _: Public,
+    request: HttpRequest,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
     if state.are_metrics_apart() {
         return Err(Problem::not_found());
     }
-    rendered(&state).await
+    rendered(&request, &state).await
 }
 
 /// The metrics on the listener of `METRICS_ADDRESS`.
-pub async fn metrics_apart(state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    rendered(&state).await
+pub async fn metrics_apart(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    rendered(&request, &state).await
 }
 
-async fn rendered(state: &State) -> Result<HttpResponse, Problem> {
+async fn rendered(request: &HttpRequest, state: &State) -> Result<HttpResponse, Problem> {
     let all = state.clone();
-    let text = state.offload().run(move || all.render_metrics()).await?;
+    let caller = state.client_of(request).caller();
+    let text = state.offload().run(&caller, move || all.render_metrics()).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
         .body(text))

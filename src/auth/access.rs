@@ -41,17 +41,21 @@ struct Gate {
     repeat: Option<Repeat>,
     lag: Option<ReplicaLag>,
     caller: Caller,
-    /// Taken with the first work for the pool, held until the handler has written its answer and lets go of its [`Access`].
-    permit: RefCell<Option<Permit>>,
+    /// Taken with the first work for the pool, held until the handler has written its answer and lets go of its [`Access`], and by the
+    /// work itself: that goes on when the handler is dropped.
+    permit: RefCell<Option<Arc<Permit>>>,
 }
 
 impl Gate {
-    fn admit(&self) -> Result<(), Problem> {
-        let mut permit = self.permit.borrow_mut();
-        if permit.is_none() {
-            *permit = Some(self.db.admit(&self.caller)?);
-        }
-        Ok(())
+    /// The database, for work that holds this request's permit.
+    fn admitted(&self) -> Result<Db, Problem> {
+        let mut held = self.permit.borrow_mut();
+        let permit = match held.take() {
+            Some(permit) => permit,
+            None => Arc::new(self.db.admit(&self.caller)?),
+        };
+        *held = Some(permit.clone());
+        Ok(self.db.holding(permit))
     }
 }
 
@@ -171,8 +175,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.admit()?;
-        self.gate.db.read_seeing(self.gate.sight.clone(), work).await
+        self.gate.admitted()?.read_seeing(self.gate.sight.clone(), work).await
     }
 
     /// Reads that need no common snapshot, over a connection that others read from at the same time. May be run twice: when
@@ -211,8 +214,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.admit()?;
-        self.gate.db.transaction_seeing(self.gate.sight.clone(), work).await
+        self.gate.admitted()?.transaction_seeing(self.gate.sight.clone(), work).await
     }
 
     /// As [`Access::transaction`]; a dry run answers the same by the same way and is rolled back.
@@ -227,11 +229,9 @@ impl<P> Access<P> {
         if !dry_run {
             return self.transaction(work).await;
         }
-        self.gate.admit()?;
+        let db = self.gate.admitted()?;
         // An error is what rolls back, so the answer travels as one.
-        let undone = self
-            .gate
-            .db
+        let undone = db
             .transaction_seeing::<(), Undone<T>, _>(self.gate.sight.clone(), async move |conn: &mut Conn| {
                 match work(conn).await {
                     Ok(answer) => Err(Undone::Answer(answer)),
@@ -250,9 +250,8 @@ impl<P> Access<P> {
     /// repetition must not do again.
     pub async fn replay(&self, body_digest: &[u8]) -> Result<Option<Reply>, Problem> {
         let Some((repeatable, sight)) = self.repeatable(body_digest) else { return Ok(None) };
-        self.gate.admit()?;
         let work = async move |conn: &mut Conn| repeatable.stored(conn).await;
-        self.gate.db.read_seeing(sight, work).await
+        self.gate.admitted()?.read_seeing(sight, work).await
     }
 
     /// What a request with an `Idempotency-Key` is known by, and the sight that shows its answer.
@@ -273,18 +272,16 @@ impl<P> Access<P> {
         let Some((repeatable, sight)) = self.repeatable(body_digest) else {
             return self.transaction(work).await;
         };
-        self.gate.admit()?;
-        self.gate
-            .db
-            .transaction_seeing::<Reply, Problem, _>(sight, async move |conn: &mut Conn| {
-                if let Some(reply) = repeatable.replay(conn).await? {
-                    return Ok(reply);
-                }
-                let reply = work(conn).await?;
-                repeatable.store(conn, &reply).await?;
-                Ok(reply)
-            })
-            .await
+        let db = self.gate.admitted()?;
+        db.transaction_seeing::<Reply, Problem, _>(sight, async move |conn: &mut Conn| {
+            if let Some(reply) = repeatable.replay(conn).await? {
+                return Ok(reply);
+            }
+            let reply = work(conn).await?;
+            repeatable.store(conn, &reply).await?;
+            Ok(reply)
+        })
+        .await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpMessage, HttpRequest};
 
-use super::oidc::{Oidc, Refusal};
+use super::oidc::Oidc;
 use super::tokens::Generations;
 use super::{Principal, model};
 use crate::db::{Caller, Reader};
@@ -76,13 +76,11 @@ async fn external(
     generations: Option<Generations>,
 ) -> Result<Arc<Principal>, Problem> {
     let now = state.clock().now();
-    let verified = oidc.access_token(token, now).await.map_err(|refusal| {
+    let address = state.client_of(request).caller();
+    let verified = oidc.access_token(&address, token, now).await.map_err(|refusal| {
         let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
         refusal.log(&request_id.0);
-        match refusal {
-            Refusal::Invalid(_) => Problem::unauthenticated(Code::InvalidToken),
-            Refusal::Unavailable(_) => Problem::new(Code::Unavailable).retry_after(30),
-        }
+        refusal.into_problem(Code::InvalidToken)
     })?;
     let (subject, policy) = (verified.subject.as_str(), state.second_factor().policy());
     let caller = Caller::named(format!("token:{subject}"));

@@ -46,6 +46,11 @@ impl Passwords {
         self.computed.load(Ordering::Relaxed)
     }
 
+    /// How often the queue was full, and how often a caller's share of it was used up.
+    pub fn refused(&self) -> (u64, u64) {
+        self.running.refused()
+    }
+
     /// PHC string of a new password.
     pub async fn hash(&self, caller: &Caller, password: &str) -> Result<String, Fault> {
         let (cost, password) = (self.cost, password.to_owned());

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use chrono::{DateTime, Utc};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use sha2::{Digest, Sha256};
 
 use super::Principal;
 
-/// Tokens kept at the most; each is a kilobyte or so.
+/// Tokens kept at the most; each takes a kilobyte or so, however long it is.
 const MOST: u64 = 10_000;
 
 /// Generations of what a verified token depends on: accounts and sessions, and the keys in force.
@@ -19,9 +20,16 @@ pub struct Generations {
     pub keys: u64,
 }
 
-/// Principals by the text of their token.
+/// SHA-256 of a token's text: one of the identity provider may be 16 KiB long, and no memory has to hold what could be sent again.
+type Key = [u8; 32];
+
+fn key_of(token: &str) -> Key {
+    Sha256::digest(token.as_bytes()).into()
+}
+
+/// Principals by their token.
 pub struct Tokens {
-    kept: Cache<Box<str>, Arc<Kept>>,
+    kept: Cache<Key, Arc<Kept>>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -47,7 +55,7 @@ impl Tokens {
         let now = now.timestamp();
         let found = self
             .kept
-            .get(token)
+            .get(&key_of(token))
             .filter(|kept| kept.generations == generations && kept.from <= now && now < kept.until);
         let counter = if found.is_some() { &self.hits } else { &self.misses };
         counter.fetch_add(1, Ordering::Relaxed);
@@ -64,7 +72,7 @@ impl Tokens {
         principal: Arc<Principal>,
     ) {
         let until = until.map_or(expires, |session| session.timestamp().min(expires));
-        self.kept.insert(token.into(), Arc::new(Kept { principal, generations, from, until }));
+        self.kept.insert(key_of(token), Arc::new(Kept { principal, generations, from, until }));
     }
 
     /// Tokens cached.
@@ -80,5 +88,26 @@ impl Tokens {
     /// (found, not found)
     pub fn counts(&self) -> (u64, u64) {
         (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Identity, Scope};
+
+    #[test]
+    fn tokens_are_told_apart_by_every_character_and_take_the_same_however_long_they_are() {
+        let tokens = Tokens::default();
+        let generations = Generations { callers: 1, keys: 1 };
+        let now = DateTime::<Utc>::UNIX_EPOCH;
+        let long = "x".repeat(16 * 1024);
+        let identity = Identity::Client { client_id: "vnpt".into(), scopes: Vec::new() };
+        let principal = Arc::new(Principal::new(identity, Scope::All));
+        tokens.keep(&long, generations, (0, 60), None, principal.clone());
+        assert!(tokens.find(&long, generations, now).is_some_and(|found| Arc::ptr_eq(&found, &principal)));
+        assert!(tokens.find(&format!("{long}x"), generations, now).is_none());
+        assert!(tokens.find(&long[1..], generations, now).is_none());
+        assert_eq!(tokens.kept.iter().map(|(key, _)| key.len()).collect::<Vec<_>>(), [32]);
     }
 }

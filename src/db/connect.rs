@@ -4,7 +4,6 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -12,7 +11,11 @@ use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
-use tokio_postgres::{AsyncMessage, Client, Config, Connection, NoTls, SimpleQueryMessage, Socket};
+use tokio_postgres::{
+    AsyncMessage, CancelToken, Client, Config, Connection, NoTls, SimpleQueryMessage, Socket,
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::sync::CancellationToken;
 
 use super::Fault;
 use super::address::Address;
@@ -38,12 +41,40 @@ const READ_ONLY: &str = "select pg_is_in_recovery() or current_setting('transact
 /// A connection and whether it has ended.
 pub(super) struct Opened {
     pub client: Client,
-    pub ended: Arc<AtomicBool>,
+    /// Cancelled when nothing is sent or read any more.
+    pub ended: CancellationToken,
+    tls: Option<MakeRustlsConnect>,
     /// Set where the leading server is required.
     pub term: Option<Term>,
 }
 
+/// Ends a connection from this side, and what runs on it.
+pub(super) struct Canceller {
+    token: CancelToken,
+    tls: Option<MakeRustlsConnect>,
+    ended: CancellationToken,
+}
+
+impl Canceller {
+    /// Lets go of the client, and answers when the server has done with its last statement. Without the request to cancel it, a `copy`
+    /// would run to its end, however long that takes, for a reader who is gone.
+    pub async fn end(self, client: Client) {
+        drop(client);
+        // One that does not arrive changes only how long it takes.
+        let _ = match self.tls {
+            Some(tls) => self.token.cancel_query(tls).await,
+            None => self.token.cancel_query(NoTls).await,
+        };
+        self.ended.cancelled().await;
+    }
+}
+
 impl Opened {
+    pub fn canceller(&self) -> Canceller {
+        let (token, tls, ended) = (self.client.cancel_token(), self.tls.clone(), self.ended.clone());
+        Canceller { token, tls, ended }
+    }
+
     /// Whether the server still does what it was chosen for. Always true where no leader is required.
     pub async fn takes_writes(&self) -> Result<bool, tokio_postgres::Error> {
         if self.term.is_none() {
@@ -87,10 +118,11 @@ pub(super) async fn open_bare(
         }
     }
     let leader = leader_only.then(|| target.leader.clone());
-    match tls {
-        Some(tls) => open_by(tls, hosts, leader, within, until, hear).await,
-        None => open_by(NoTls, hosts, leader, within, until, hear).await,
-    }
+    let opened = match tls.clone() {
+        Some(tls) => open_by(tls, hosts, leader, within, until, hear).await?,
+        None => open_by(NoTls, hosts, leader, within, until, hear).await?,
+    };
+    Ok(Opened { tls, ..opened })
 }
 
 async fn open_by<T>(
@@ -110,10 +142,10 @@ where
         connected = connect_first(tls, &hosts, leader.as_deref()) => connected.map_err(Fault::Unavailable)?,
         () = tokio::time::sleep(within) => return Err(Fault::Unavailable("connecting took too long".into())),
     };
-    let ended = Arc::new(AtomicBool::new(false));
+    let ended = CancellationToken::new();
     let over = over(until, leader.zip(term).map(|(leader, term)| leader.superseded(term)));
     tokio::spawn(drive(Driver { connection, ended: ended.clone() }, over, hear));
-    Ok(Opened { client, ended, term })
+    Ok(Opened { client, ended, tls: None, term })
 }
 
 struct Connected<S> {
@@ -204,13 +236,13 @@ async fn over(until: Option<watch::Receiver<()>>, superseded: Option<impl Future
 
 struct Driver<S> {
     connection: Connection<Socket, S>,
-    ended: Arc<AtomicBool>,
+    ended: CancellationToken,
 }
 
 impl<S> Drop for Driver<S> {
     /// Told before the connection goes, and with it the answers that are waited for.
     fn drop(&mut self) {
-        self.ended.store(true, Ordering::Release);
+        self.ended.cancel();
     }
 }
 

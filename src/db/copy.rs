@@ -23,11 +23,12 @@ pub use super::copied_out::CopiedOut;
 
 use super::admission::{AdmissionControl, Caller, Charged, Limits, Permit};
 use super::claim::Claim;
+use super::connect::{self, Canceller};
 use super::copied_out::hand_on;
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
-use super::{Conn, DbSettings, Fault, Sight, connect};
+use super::{Conn, DbSettings, Fault, Sight};
 
 /// How long a delivery waits for a free table, and how often it asks.
 const CLAIM_WAIT: Duration = Duration::from_secs(3);
@@ -140,10 +141,15 @@ impl Staging {
             let (sender, copied) = CopiedOut::channel();
             let runtime = home.runtime.clone();
             runtime.spawn(async move {
-                // Left in the middle, the connection is of no use to anybody else.
-                if hand_on(rows, &sender).await {
+                let is_whole = hand_on(rows, &sender).await;
+                drop(sender);
+                if is_whole {
                     home.keep(client);
+                } else {
+                    // Left in the middle, the connection is of no use to anybody else.
+                    client.end().await;
                 }
+                // Not before the database has done with it: the reader may be long gone.
                 drop(permit);
             });
             Ok(copied)
@@ -196,7 +202,9 @@ impl Inner {
             .spawn(async move { connect::open(&primary, &setup, connecting, None, |_| ()).await });
         let opened =
             opening.await.map_err(|error| Fault::Internal(format!("connecting ended early: {error}")))?;
-        Ok(Connection { client: opened?.client, lifetime: Lifetime::within(self.max_age) })
+        let opened = opened?;
+        let (canceller, lifetime) = (opened.canceller(), Lifetime::within(self.max_age));
+        Ok(Connection { client: opened.client, canceller, lifetime })
     }
 
     fn take(&self) -> Option<Connection> {
@@ -219,12 +227,18 @@ impl Inner {
 /// One of these few connections.
 struct Connection {
     client: Client,
+    canceller: Canceller,
     lifetime: Lifetime,
 }
 
 impl Connection {
     fn is_usable(&self) -> bool {
         !self.client.is_closed() && !self.lifetime.is_over()
+    }
+
+    /// Answers when the server has done with its last statement.
+    async fn end(self) {
+        self.canceller.end(self.client).await;
     }
 }
 
@@ -297,6 +311,7 @@ impl Drop for Stage {
                 Ok(()) => inner.keep(client),
                 Err(error) => {
                     log::warn!(target: "staging", relation, error:% = error; "a staging table was left as it was");
+                    client.end().await;
                 }
             }
             drop(permit);

@@ -31,8 +31,9 @@ use super::{Fault, Sight};
 const REQUESTS_FOR_EACH: usize = 6;
 /// However small the pool: requests that hold a permit while they wait for a processor must not take the last one.
 const LEAST_REQUESTS: usize = 96;
-/// Logins and the like, before the caller is known: they wait for the pool next to requests of known callers.
-const ANONYMOUS: Limits = Limits { permits: 48, per_free: 2, queue: 0 };
+/// Logins and the like, before the caller is known: they wait for the pool next to requests of known callers. The queue is for those that
+/// were admitted before and have been to the hashes or the identity provider meanwhile.
+const ANONYMOUS: Limits = Limits { permits: 48, per_free: 2, queue: 128 };
 
 fn request_limits(connections: usize) -> Limits {
     let permits = connections.saturating_mul(REQUESTS_FOR_EACH).max(LEAST_REQUESTS);
@@ -52,6 +53,8 @@ pub type Conn = AsyncPgConnection;
 #[derive(Clone)]
 pub struct Db {
     pub(super) inner: Arc<Inner>,
+    /// Held by the work that this handle begins, until that ends.
+    permit: Option<Arc<Permit>>,
 }
 
 pub(super) struct Inner {
@@ -129,7 +132,7 @@ impl Db {
             statements: statements.clone(),
             runtime: Some(runtime),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), permit: None })
     }
 
     /// Begins to listen for changes that other processes commit (and to follow the standby, if there is one); until then,
@@ -161,8 +164,15 @@ impl Db {
         self.inner.replica.as_ref()
     }
 
-    /// Admits a request to the pool; the permit is held until the request is answered. The pool alone does not bound them: it gives
-    /// its connection to the next one as soon as the rows are read, while what is read still waits to be written as an answer.
+    /// The same database, on behalf of a request with this permit: whatever it begins holds the permit until it has ended, although the
+    /// request may have departed long before.
+    pub fn holding(&self, permit: impl Into<Arc<Permit>>) -> Self {
+        Self { inner: self.inner.clone(), permit: Some(permit.into()) }
+    }
+
+    /// Admits a request to the pool; the permit is held until the request is answered and its work ([`Db::holding`]) has ended. The pool
+    /// alone does not bound them: it gives its connection to the next one as soon as the rows are read, while what is read still waits to
+    /// be written as an answer.
     pub fn admit(&self, caller: &Caller) -> Result<Permit, Fault> {
         Ok(self.inner.requests.try_admit(caller)?)
     }
@@ -170,6 +180,12 @@ impl Db {
     /// As [`Db::admit`], for a request before it is known whose it is: charged to its address, apart from the requests of known callers.
     pub fn admit_anonymous(&self, address: &Caller) -> Result<Permit, Fault> {
         Ok(self.inner.anonymous.try_admit(address)?)
+    }
+
+    /// As [`Db::admit_anonymous`], for a request that gave its permit back while it waited for something else: it waits its turn, because
+    /// what it has done already is not to be thrown away.
+    pub async fn readmit_anonymous(&self, address: &Caller) -> Result<Permit, Fault> {
+        Ok(self.inner.anonymous.admit(address).await?)
     }
 
     /// As [`Db::transaction_seeing`], of nothing that an agency owns.
@@ -245,7 +261,12 @@ impl Db {
         let Some(runtime) = &self.inner.runtime else {
             return Err(Fault::Unavailable("the database runtime is shut down".into()).into());
         };
-        match runtime.spawn(work).await {
+        let permit = self.permit.clone();
+        let spawned = runtime.spawn(async move {
+            let _until_ended = permit;
+            work.await
+        });
+        match spawned.await {
             Ok(answer) => answer,
             Err(error) => Err(Fault::Internal(format!("database work ended early: {error}")).into()),
         }

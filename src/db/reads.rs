@@ -26,7 +26,7 @@ impl Db {
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        self.fetch_on(self.inner.primary.line().await?, work).await
+        self.fetch_on(self.inner.primary.line_always().await?, work).await
     }
 
     async fn fetch_on<T, E, F>(&self, line: Use, work: F) -> Result<T, E>
@@ -35,11 +35,20 @@ impl Db {
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         let answer = work(&mut line.reader()).await;
-        if answer.is_ok() || !line.has_ended() {
+        if answer.is_ok() {
+            line.over();
             return answer;
         }
-        let line = self.inner.primary.line().await?;
-        work(&mut line.reader()).await
+        if !line.has_ended() {
+            return answer;
+        }
+        // On another one, with the same permit.
+        let again = self.inner.primary.line_always().await?;
+        let answer = work(&mut again.reader()).await;
+        if answer.is_ok() {
+            again.over();
+        }
+        answer
     }
 
     /// As [`Db::fetch`], for several statements that belong together: asked again when a change was committed between them. From
@@ -71,6 +80,7 @@ impl Db {
             && let Ok(line) = replica.server().line_if_free(caller).await
             && let Ok(answer) = work(&mut line.reader()).await
         {
+            line.over();
             return Ok((answer, Some(lag)));
         }
         Ok((self.fetch(caller, work).await?, None))

@@ -6,11 +6,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel_async::{AsyncConnection, AsyncPgConnection};
+use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::admission::{AdmissionControl, Caller, Limits, Permit};
 use super::changes::Watch;
@@ -69,7 +71,7 @@ impl Server {
         &self.target
     }
 
-    /// As [`Server::line`], unless this thread, or the caller on it, has as much under way as is good.
+    /// A use of a connection of this thread, unless the thread, or the caller on it, has as much under way as is good.
     pub async fn line_if_free(&self, caller: &Caller) -> Result<Use, Fault> {
         let permit = of_thread(self.id).admission.try_admit(caller).map_err(|refused| {
             let fault = Fault::from(refused);
@@ -80,9 +82,7 @@ impl Server {
             counter.fetch_add(1, Ordering::Relaxed);
             fault
         })?;
-        let mut line = self.line().await?;
-        line.permit = Some(permit);
-        Ok(line)
+        Ok(Use::of(self.line().await?, Some(permit)))
     }
 
     /// How often there was too much under way, and how often of one caller.
@@ -90,8 +90,13 @@ impl Server {
         (self.refused.load(Ordering::Relaxed), self.shares_refused.load(Ordering::Relaxed))
     }
 
+    /// As [`Server::line_if_free`], however much is under way.
+    pub async fn line_always(&self) -> Result<Use, Fault> {
+        Ok(Use::of(self.line().await?, None))
+    }
+
     /// A connection of this thread, opened if need be.
-    pub async fn line(&self) -> Result<Use, Fault> {
+    async fn line(&self) -> Result<Arc<Line>, Fault> {
         let own = of_thread(self.id);
         let slots = &own.slots;
         let Some(slot) = slots.iter().min_by_key(|slot| slot.in_use()) else {
@@ -99,18 +104,15 @@ impl Server {
         };
         if let Some(line) = slot.line() {
             let replaced = if line.lifetime.is_over() { self.replace_in(slot).await } else { None };
-            return Ok(Use::of(replaced.unwrap_or(line)));
+            return Ok(replaced.unwrap_or(line));
         }
-        match self.open_in(slot).await {
-            Ok(line) => Ok(Use::of(line)),
-            // Another one may do: the server was out of connections, say.
-            Err(fault) => slots.iter().find_map(Slot::line).map(Use::of).ok_or(fault),
-        }
+        // Another one may do: the server was out of connections, say.
+        self.open_in(slot).await.or_else(|fault| slots.iter().find_map(Slot::line).ok_or(fault))
     }
 
     /// Opens another connection for one that has served long enough. One caller waits for it; the others, and all when it cannot be
-    /// had, go on with the old one, which ends with its last use.
-    async fn replace_in(&self, slot: &Slot) -> Option<Rc<Line>> {
+    /// had, go on with the old one while it is not full; it ends with its last use.
+    async fn replace_in(&self, slot: &Slot) -> Option<Arc<Line>> {
         let _one = slot.opening.try_lock().ok()?;
         if slot.is_backing_off() {
             return None;
@@ -119,7 +121,7 @@ impl Server {
     }
 
     /// Opens one connection, however many ask for it.
-    async fn open_in(&self, slot: &Slot) -> Result<Rc<Line>, Fault> {
+    async fn open_in(&self, slot: &Slot) -> Result<Arc<Line>, Fault> {
         let _one = slot.opening.lock().await;
         if let Some(line) = slot.line() {
             return Ok(line);
@@ -131,10 +133,10 @@ impl Server {
     }
 
     /// Called with the slot's lock held.
-    async fn open_locked(&self, slot: &Slot) -> Result<Rc<Line>, Fault> {
+    async fn open_locked(&self, slot: &Slot) -> Result<Arc<Line>, Fault> {
         match self.open().await {
             Ok(line) => {
-                let line = Rc::new(line);
+                let line = Arc::new(line);
                 *slot.line.borrow_mut() = Some(line.clone());
                 slot.refused.set(None);
                 Ok(line)
@@ -153,58 +155,95 @@ impl Server {
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| unavailable(&e))?;
         let lifetime = Lifetime::within(self.max_age);
         conn.set_instrumentation(Watch::of_reads(self.statements.clone(), lifetime.clone()));
-        Ok(Line { conn, ended: opened.ended, in_use: Cell::new(0), lifetime })
+        let statements = self.statements.clone();
+        Ok(Line { conn, ended: opened.ended, in_use: AtomicUsize::new(0), lifetime, statements })
     }
 }
 
 struct Line {
     conn: Conn,
-    ended: Arc<AtomicBool>,
+    ended: CancellationToken,
     /// Pieces of work that go on.
-    in_use: Cell<usize>,
+    in_use: AtomicUsize,
     lifetime: Lifetime,
+    statements: Arc<AtomicU64>,
 }
 
-/// One piece of work's hold on a connection.
+impl Line {
+    /// Answers when the server has done with all that was sent before: statements are answered in their order.
+    async fn drained(&self) {
+        let _ = SimpleAsyncConnection::batch_execute(&mut &self.conn, "").await;
+        // It is none of anybody's work.
+        self.statements.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// One piece of work's hold on a connection. Dropped before it is over, the hold lasts until the server has done with what was sent: a
+/// caller that departs does not get room for more by it.
 pub(super) struct Use {
-    line: Rc<Line>,
+    held: Arc<Held>,
+    is_over: bool,
+}
+
+struct Held {
+    line: Arc<Line>,
     /// Held for its drop.
-    permit: Option<Permit>,
+    _permit: Option<Permit>,
 }
 
 impl Use {
-    fn of(line: Rc<Line>) -> Self {
-        line.in_use.set(line.in_use.get() + 1);
-        Self { line, permit: None }
+    fn of(line: Arc<Line>, permit: Option<Permit>) -> Self {
+        line.in_use.fetch_add(1, Ordering::Relaxed);
+        Self { held: Arc::new(Held { line, _permit: permit }), is_over: false }
     }
 
     pub fn reader(&self) -> Reader<'_> {
-        &self.line.conn
+        &self.held.line.conn
     }
 
     pub fn has_ended(&self) -> bool {
-        self.line.ended.load(Ordering::Acquire)
+        self.held.line.ended.is_cancelled()
+    }
+
+    /// Everything that was sent is answered.
+    pub fn over(mut self) {
+        self.is_over = true;
     }
 }
 
 impl Drop for Use {
     fn drop(&mut self) {
-        self.line.in_use.set(self.line.in_use.get().saturating_sub(1));
-        drop(self.permit.take());
+        if !self.is_over
+            && !self.has_ended()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            let held = self.held.clone();
+            runtime.spawn(async move { held.line.drained().await });
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.line.in_use.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[derive(Default)]
 struct Slot {
-    line: RefCell<Option<Rc<Line>>>,
+    line: RefCell<Option<Arc<Line>>>,
     opening: tokio::sync::Mutex<()>,
     refused: Cell<Option<Instant>>,
 }
 
 impl Slot {
-    /// The connection, unless it has ended.
-    fn line(&self) -> Option<Rc<Line>> {
-        self.line.borrow().clone().filter(|line| !line.ended.load(Ordering::Acquire))
+    /// The connection, unless it has ended or is full.
+    fn line(&self) -> Option<Arc<Line>> {
+        self.open_line().filter(|line| !line.lifetime.is_full())
+    }
+
+    fn open_line(&self) -> Option<Arc<Line>> {
+        self.line.borrow().clone().filter(|line| !line.ended.is_cancelled())
     }
 
     fn is_backing_off(&self) -> bool {
@@ -212,7 +251,7 @@ impl Slot {
     }
 
     fn in_use(&self) -> usize {
-        self.line.borrow().as_ref().map_or(0, |line| line.in_use.get())
+        self.line.borrow().as_ref().map_or(0, |line| line.in_use.load(Ordering::Relaxed))
     }
 }
 
@@ -232,7 +271,7 @@ fn of_thread(server: u64) -> Rc<OfThread> {
             return own.clone();
         }
         // What is left of servers that are gone.
-        all.retain(|(_, own)| own.slots.iter().any(|slot| slot.line().is_some()));
+        all.retain(|(_, own)| own.slots.iter().any(|slot| slot.open_line().is_some()));
         let own = Rc::new(OfThread { slots: Default::default(), admission: AdmissionControl::new(READS) });
         all.push((server, own.clone()));
         own

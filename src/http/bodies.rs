@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 
 use super::offload::Offload;
 use super::{Code, Problem};
-use crate::db::Caller;
+use crate::db::{Caller, Refused};
 
 /// MiB by default.
 pub const DEFAULT_MIB: usize = 192;
@@ -28,10 +28,6 @@ const RESERVE: usize = 4;
 const LARGEST: usize = 64 * 1024 * 1024;
 /// What one body takes of either part: the share of a caller is no smaller.
 const LEAST_SHARES: [usize; 2] = [SEGMENT, LARGEST];
-/// Seconds after which to come again.
-const RETRY_AFTER: u64 = 2;
-/// Callers without an account have one share together.
-const ANONYMOUS: &str = "anonymous";
 
 /// The budget.
 #[derive(Clone, Debug)]
@@ -43,6 +39,7 @@ struct Inner {
     limits: [usize; 2],
     held: Mutex<Held>,
     refused: AtomicU64,
+    shares_refused: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -58,11 +55,22 @@ impl Default for BodyMemory {
     }
 }
 
+impl Inner {
+    fn refuse(&self, refused: Refused) -> Problem {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        if refused == Refused::Share {
+            self.shares_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        refused.into()
+    }
+}
+
 impl BodyMemory {
     pub fn new(mib: usize) -> Self {
         let budget = mib.max(LEAST_MIB) << 20;
         let limits = [budget / RESERVE, budget - budget / RESERVE];
-        Self(Arc::new(Inner { limits, held: Mutex::default(), refused: AtomicU64::new(0) }))
+        let (refused, shares_refused) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { limits, held: Mutex::default(), refused, shares_refused }))
     }
 
     /// Of the application that a request came to.
@@ -73,8 +81,14 @@ impl BodyMemory {
     /// An empty claim of this request's caller.
     pub fn claim(&self, request: &HttpRequest) -> Claim {
         let caller = request.extensions().get::<Caller>().cloned();
-        let caller = caller.unwrap_or_else(|| Caller::named(ANONYMOUS));
+        // Without a body nothing is charged.
+        let caller = caller.unwrap_or_else(|| Caller::named("address:unknown"));
         Claim { memory: self.clone(), caller, held: [0, 0] }
+    }
+
+    /// How many bodies were refused because of their caller's share.
+    pub fn refused_shares(&self) -> u64 {
+        self.0.shares_refused.load(Ordering::Relaxed)
     }
 
     /// (bytes held, bodies refused)
@@ -111,9 +125,11 @@ impl Claim {
         for ((((wanted, mine), all), own), (limit, least)) in parts {
             let more = wanted.saturating_sub(*mine);
             let share = limit.saturating_sub(*all + more).max(least);
-            if more > 0 && (*all + more > *limit || *own + more > share) {
-                inner.refused.fetch_add(1, Ordering::Relaxed);
-                return Err(Problem::new(Code::Unavailable).retry_after(RETRY_AFTER));
+            if more > 0 && *all + more > *limit {
+                return Err(inner.refuse(Refused::All));
+            }
+            if more > 0 && *own + more > share {
+                return Err(inner.refuse(Refused::Share));
             }
             *all += more;
             *own += more;
@@ -181,9 +197,10 @@ impl Body {
         parse: impl FnOnce(&[u8]) -> Result<T, Problem> + Send + 'static,
     ) -> Result<(T, Claim), Problem> {
         let Self { segments, claim } = self;
+        let caller = claim.caller.clone();
         let length = segments.iter().map(Vec::len).sum();
         let work = move || parse(&concatenated(segments, length)).map(|made| (made, claim));
-        offload.run_if_large(length, work).await?
+        offload.run_if_large(&caller, length, work).await?
     }
 }
 
@@ -234,6 +251,8 @@ mod tests {
         let mut claims: Vec<Claim> = (0..20).map(|_| claim_of(&memory, "a")).collect();
         let taken = claims.iter_mut().filter_map(|claim| claim.grow_to(62 * MIB).ok()).count();
         assert_eq!(taken, 3, "half of 384 MiB");
+        assert_eq!((memory.counts().1, memory.refused_shares()), (17, 17));
+        assert!(claim_of(&memory, "a").grow_to(62 * MIB).unwrap_err().detail.is_some(), "and is told so");
         claim_of(&memory, "b").grow_to(62 * MIB).unwrap();
     }
 

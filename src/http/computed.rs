@@ -2,16 +2,17 @@
 //! worked out off the threads that answer requests. A computation that no request waits for any more is cancelled.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::Notify;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{Code, Problem};
+use super::Problem;
 use crate::db::{AdmissionControl, Caller, Limits, Permit};
 
 /// MiB of cached results.
@@ -23,97 +24,104 @@ const LEAST_PERMITS: usize = 2;
 
 type Anything = Arc<dyn Any + Send + Sync>;
 
-/// A result, and the computation of it while there is none.
+/// A key that requests wait for (single flight). Known as long as one waits or computes: a computation that failed leaves nothing behind.
 #[derive(Default)]
-struct Slot {
-    result: OnceCell<(Anything, u32)>,
-    /// Wakes requests that wait for a permit when another one has made the result.
-    made: Notify,
-    flight: Mutex<Waiting>,
-    /// Held by the request that makes the result, with a permit of its own.
-    running: tokio::sync::Mutex<Option<Running>>,
+struct Flight {
+    result: OnceLock<Anything>,
+    /// Tells requests that a computation has begun or ended.
+    changed: Notify,
+    state: Mutex<FlightState>,
 }
 
-/// Who waits for a slot's result.
 #[derive(Default)]
-struct Waiting {
-    callers: usize,
+struct FlightState {
+    waiting: usize,
+    /// Of the computation under way; one at a time.
     computation: Option<CancellationToken>,
 }
 
-/// A computation under way. It outlives the caller that began it as long as others wait for the same result.
-struct Running {
-    done: JoinHandle<Box<dyn Any + Send>>,
-    cancelled: CancellationToken,
+impl Flight {
+    fn state(&self) -> MutexGuard<'_, FlightState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_computing(&self) -> bool {
+        self.state().computation.is_some()
+    }
 }
+
+/// Flights by their keys.
+type Flights = Arc<Mutex<HashMap<String, Arc<Flight>>>>;
 
 /// The cached results, and the permits to compute.
 pub struct Computed {
-    kept: Cache<String, Arc<Slot>>,
+    results: Cache<String, (Anything, u32)>,
+    flights: Flights,
     permits: AdmissionControl,
 }
 
 impl Default for Computed {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let kept = Cache::builder()
-            .weigher(|key: &String, slot: &Arc<Slot>| {
-                let weight = slot.result.get().map_or(0, |(_, weight)| *weight);
+        let results = Cache::builder()
+            .weigher(|key: &String, (_, weight): &(Anything, u32)| {
                 weight.saturating_add(u32::try_from(key.len() + 256).unwrap_or(u32::MAX))
             })
             .max_capacity(MIB << 20)
             .eviction_policy(EvictionPolicy::lru())
             .build();
         let permits = processors.max(LEAST_PERMITS);
-        Self { kept, permits: AdmissionControl::new(Limits { permits, per_free: 1, queue: QUEUE }) }
+        let permits = AdmissionControl::new(Limits { permits, per_free: 1, queue: QUEUE });
+        Self { results, flights: Flights::default(), permits }
     }
 }
 
 impl Computed {
     /// The result cached under `key`, if there is one.
     pub fn cached<T: Send + Sync + 'static>(&self, key: &str) -> Option<Arc<T>> {
-        let slot = self.kept.get(key)?;
-        slot.result.get()?.0.clone().downcast::<T>().ok()
+        self.results.get(key)?.0.downcast::<T>().ok()
     }
 
-    /// The result cached under `key`, or what `make` makes of it, with the bytes it takes. A key stands for one type and for one
-    /// value, for ever. Failures are not cached. `make` holds a permit and so must not request another result.
-    pub async fn get<T: Send + Sync + 'static>(
+    /// The result cached under `key`, or what the work that `prepare` makes computes, with the bytes it takes. A key stands for one type
+    /// and for one value, for ever. Failures are not cached: who waited tries for itself. The permit is the computation's: those who wait
+    /// for it need none. `prepare` holds it, and so must not request another result.
+    pub async fn get<T, W>(
         &self,
         caller: &Caller,
         key: String,
-        make: impl AsyncFnOnce(Flight<'_>) -> Result<(T, usize), Problem>,
-    ) -> Result<Arc<T>, Problem> {
-        let slot = self.kept.get_with_by_ref(&key, Arc::default);
-        let _waiting = Waiter::join(slot.clone());
-        let result = loop {
-            let made = slot.made.notified();
-            tokio::pin!(made);
-            made.as_mut().enable();
-            if let Some((result, _)) = slot.result.get() {
-                break result.clone();
+        prepare: impl AsyncFnOnce() -> Result<W, Problem>,
+    ) -> Result<Arc<T>, Problem>
+    where
+        T: Send + Sync + 'static,
+        W: FnOnce(&CancellationToken) -> Result<(T, usize), Problem> + Send + 'static,
+    {
+        let of_another_kind = |_| Problem::internal("one key for two kinds of results");
+        let waiter = Waiter::join(&self.flights, key);
+        let flight = &*waiter.flight;
+        loop {
+            let changed = flight.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            let cached = || self.results.get(&waiter.key).map(|(result, _)| result);
+            if let Some(result) = flight.result.get().cloned().or_else(cached) {
+                return result.downcast().map_err(of_another_kind);
             }
-            if slot.running.try_lock().is_err() {
-                drop(slot.running.lock().await);
+            if flight.is_computing() {
+                changed.await;
                 continue;
             }
-            // Each request takes a permit of its own caller: one that waits for its caller's share delays no other caller.
             let permit = tokio::select! {
-                () = made => continue,
-                permit = self.permits.admit(caller.clone()) => permit?,
+                () = changed => continue,
+                permit = self.permits.admit(caller) => permit?,
             };
-            // Another request may have begun meanwhile, with a permit of its own.
-            let Ok(mut running) = slot.running.try_lock() else { continue };
-            let (value, bytes) = make(Flight { slot: &slot, permit, running: &mut running }).await?;
-            let value: Anything = Arc::new(value);
-            let weight = u32::try_from(bytes).unwrap_or(u32::MAX);
-            let _ = slot.result.set((value.clone(), weight));
-            slot.made.notify_waiters();
-            // Its weight is known only now.
-            self.kept.insert(key, slot.clone());
-            break value;
-        };
-        result.downcast::<T>().map_err(|_| Problem::internal("one key for two kinds of results"))
+            // Another request may have begun meanwhile.
+            let Some(turn) = Turn::begin(&waiter) else { continue };
+            let work = prepare().await?;
+            let results = self.results.clone();
+            let done =
+                begin(permit, turn.cancelled.clone(), move |cancelled| turn.end(work(cancelled), &results));
+            return done.await.map_err(ended_early)?;
+        }
     }
 
     /// Computes for one caller alone. The work checks the token now and then: whether that one has departed.
@@ -122,14 +130,14 @@ impl Computed {
         caller: &Caller,
         work: impl FnOnce(&CancellationToken) -> T + Send + 'static,
     ) -> Result<T, Problem> {
+        let permit = self.permit(caller).await?;
         let cancelled = CancellationToken::new();
         let _departure = cancelled.clone().drop_guard();
-        let done = self.start(caller.clone(), cancelled, work).await;
-        done.map_err(ended_early)?
+        begin(permit, cancelled, work).await.map_err(ended_early)
     }
 
     /// A permit to compute, for work that runs elsewhere.
-    pub async fn permit(&self, caller: &Caller) -> Result<crate::db::Permit, Problem> {
+    pub async fn permit(&self, caller: &Caller) -> Result<Permit, Problem> {
         self.permits.admit(caller).await.map_err(Problem::from)
     }
 
@@ -138,21 +146,9 @@ impl Computed {
         self.permits.in_use()
     }
 
-    /// Takes a permit, and begins.
-    fn start<T: Send + 'static>(
-        &self,
-        caller: Caller,
-        cancelled: CancellationToken,
-        work: impl FnOnce(&CancellationToken) -> T + Send + 'static,
-    ) -> JoinHandle<Result<T, Problem>> {
-        let permits = self.permits.clone();
-        tokio::spawn(async move {
-            let permit = tokio::select! {
-                () = cancelled.cancelled() => return Err(departed()),
-                permit = permits.admit(caller) => permit?,
-            };
-            begin(permit, cancelled, work).await.map_err(ended_early)
-        })
+    /// How often the queue was full, and how often a caller's share of it was used up.
+    pub fn refused(&self) -> (u64, u64) {
+        self.permits.refused()
     }
 }
 
@@ -173,72 +169,93 @@ fn ended_early(error: JoinError) -> Problem {
     Problem::internal(format!("a computation ended early: {error}"))
 }
 
-/// One of those who wait for a slot's result.
-struct Waiter(Arc<Slot>);
+/// One of those who wait for a flight.
+struct Waiter {
+    flights: Flights,
+    key: String,
+    flight: Arc<Flight>,
+}
 
 impl Waiter {
-    fn join(slot: Arc<Slot>) -> Self {
-        slot.waiting().callers += 1;
-        Self(slot)
+    fn join(flights: &Flights, key: String) -> Self {
+        let flight = {
+            let mut all = lock(flights);
+            let flight = all.entry(key.clone()).or_default().clone();
+            // Under the lock of all: it does not go in between.
+            flight.state().waiting += 1;
+            flight
+        };
+        Self { flights: flights.clone(), key, flight }
     }
 }
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        let mut waiting = self.0.waiting();
-        waiting.callers = waiting.callers.saturating_sub(1);
-        if waiting.callers == 0
-            && let Some(computation) = waiting.computation.take()
-        {
-            computation.cancel();
+        let mut all = lock(&self.flights);
+        let mut state = self.flight.state();
+        state.waiting = state.waiting.saturating_sub(1);
+        match &state.computation {
+            Some(computation) if state.waiting == 0 => computation.cancel(),
+            None if state.waiting == 0 => drop(all.remove(&self.key)),
+            _ => {}
         }
     }
 }
 
-/// The turn of the caller who makes a result that others may wait for too.
-pub struct Flight<'s> {
-    slot: &'s Slot,
-    permit: Permit,
-    running: &'s mut Option<Running>,
+/// The computation of a flight, from its preparation on. It goes on when the request that began it departs, as long as others wait.
+struct Turn {
+    flights: Flights,
+    key: String,
+    flight: Arc<Flight>,
+    cancelled: CancellationToken,
 }
 
-impl Flight<'_> {
-    /// As [`Computed::work`], for all who wait: goes on when the caller that began it departs, and is cancelled with the last one.
-    pub async fn work<T: Send + 'static>(
-        self,
-        work: impl FnOnce(&CancellationToken) -> T + Send + 'static,
-    ) -> Result<T, Problem> {
-        let Self { slot, permit, running } = self;
-        if let Some(left) = running.as_mut() {
-            let ended = (&mut left.done).await;
-            let cancelled = left.cancelled.is_cancelled();
-            *running = None;
-            if let (false, Ok(done)) = (cancelled, ended)
-                && let Ok(done) = done.downcast::<T>()
-            {
-                return Ok(*done);
-            }
-        }
+impl Turn {
+    /// `None`: one is under way, or was and has succeeded.
+    fn begin(waiter: &Waiter) -> Option<Self> {
+        let Waiter { flights, key, flight } = waiter;
         let cancelled = CancellationToken::new();
-        slot.waiting().computation = Some(cancelled.clone());
-        let boxed = move |token: &CancellationToken| Box::new(work(token)) as Box<dyn Any + Send>;
-        let done = begin(permit, cancelled.clone(), boxed);
-        let ended = (&mut running.insert(Running { done, cancelled }).done).await;
-        *running = None;
-        let done = ended.map_err(ended_early)?.downcast::<T>();
-        done.map(|done| *done).map_err(|_| Problem::internal("one computation of two kinds"))
+        let mut state = flight.state();
+        if state.computation.is_some() || flight.result.get().is_some() {
+            return None;
+        }
+        state.computation = Some(cancelled.clone());
+        drop(state);
+        flight.changed.notify_waiters();
+        Some(Self { flights: flights.clone(), key: key.clone(), flight: flight.clone(), cancelled })
+    }
+
+    /// Leaves the result for all who wait, and for later requests. What was cancelled may not be whole.
+    fn end<T: Send + Sync + 'static>(
+        self,
+        made: Result<(T, usize), Problem>,
+        results: &Cache<String, (Anything, u32)>,
+    ) -> Result<Arc<T>, Problem> {
+        let (value, bytes) = made?;
+        let value = Arc::new(value);
+        if !self.cancelled.is_cancelled() {
+            let _ = self.flight.result.set(value.clone());
+            results.insert(self.key.clone(), (value.clone(), u32::try_from(bytes).unwrap_or(u32::MAX)));
+        }
+        Ok(value)
     }
 }
 
-impl Slot {
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.flight.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut all = lock(&self.flights);
+        let mut state = self.flight.state();
+        state.computation = None;
+        if state.waiting == 0 {
+            all.remove(&self.key);
+        }
+        drop(state);
+        self.flight.changed.notify_waiters();
     }
 }
 
-/// The caller is gone; the answer is not read.
-fn departed() -> Problem {
-    Problem::new(Code::Unavailable).retry_after(1)
+fn lock(flights: &Flights) -> MutexGuard<'_, HashMap<String, Arc<Flight>>> {
+    flights.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use super::*;
+use crate::http::Code;
 
 fn caller(name: &str) -> Caller {
     Caller::named(name)
@@ -47,9 +48,9 @@ async fn simultaneous_requests_share_one_computation() {
     let (computed, made) = (Computed::default(), AtomicUsize::new(0));
     let caller = caller("a");
     let get = || {
-        computed.get(&caller, "k".to_owned(), async |flight| {
+        computed.get(&caller, "k".to_owned(), async || {
             made.fetch_add(1, Ordering::Relaxed);
-            Ok((flight.work(|_| 42).await?, 8))
+            Ok(|_: &CancellationToken| Ok((42, 8)))
         })
     };
     for answer in join_all((0..8).map(|_| get())).await {
@@ -61,10 +62,30 @@ async fn simultaneous_requests_share_one_computation() {
 #[tokio::test]
 async fn what_failed_is_tried_again() {
     let (computed, caller) = (Computed::default(), caller("a"));
-    let failed = computed.get::<u8>(&caller, "k".to_owned(), async |_| Err(Problem::not_found())).await;
-    assert_eq!(failed.unwrap_err().code, Code::NotFound);
-    let made = computed.get::<u8>(&caller, "k".to_owned(), async |_| Ok((1, 1))).await;
-    assert_eq!(*made.unwrap(), 1);
+    let get = |made: Result<u8, Problem>| {
+        let work = async move || Ok(move |_: &CancellationToken| made.map(|value| (value, 1)));
+        computed.get(&caller, "k".to_owned(), work)
+    };
+    assert_eq!(get(Err(Problem::not_found())).await.unwrap_err().code, Code::NotFound);
+    assert_eq!(*get(Ok(1)).await.unwrap(), 1);
+    assert_eq!(*get(Err(Problem::not_found())).await.unwrap(), 1, "it is cached");
+}
+
+#[tokio::test]
+async fn keys_whose_computation_failed_leave_nothing_behind() {
+    let (computed, caller) = (Computed::default(), caller("a"));
+    type Work = fn(&CancellationToken) -> Result<(u8, usize), Problem>;
+    for n in 0..1_000 {
+        let key = format!("{n}");
+        let unprepared = async || Err::<Work, _>(Problem::not_found());
+        assert!(computed.get(&caller, key.clone(), unprepared).await.is_err());
+        let failing: Work = |_| Err(Problem::not_found());
+        assert!(computed.get(&caller, key, async || Ok(failing)).await.is_err());
+    }
+    let kept: Work = |_| Ok((1, 1));
+    computed.get(&caller, "k".to_owned(), async || Ok(kept)).await.unwrap();
+    computed.results.run_pending_tasks();
+    assert_eq!((computed.results.entry_count(), lock(&computed.flights).len()), (1, 0));
 }
 
 #[tokio::test]
@@ -107,8 +128,11 @@ async fn a_shared_computation_goes_on_until_the_last_who_waits_departs() {
     let (a, b) = (caller("a"), caller("b"));
     let get = |who| {
         let work = endless.clone();
-        computed.get(who, "k".to_owned(), async move |flight| {
-            Ok((flight.work(move |cancelled| work.run(cancelled)).await?, 1))
+        computed.get(who, "k".to_owned(), async move || {
+            Ok(move |cancelled: &CancellationToken| {
+                work.run(cancelled);
+                Ok(((), 1))
+            })
         })
     };
     let mut first = Box::pin(get(&a));
@@ -116,33 +140,57 @@ async fn a_shared_computation_goes_on_until_the_last_who_waits_departs() {
     assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
     until("it has begun", || endless.counts() == (1, 0)).await;
     drop(first);
-    assert!((&mut second).now_or_never().is_none(), "it takes over");
+    assert!((&mut second).now_or_never().is_none(), "it waits on");
     assert_eq!(endless.counts(), (1, 0), "the same computation, not cancelled");
+    assert_eq!(computed.in_use(), (1, 1, 0), "its permit is the computation's");
     drop(second);
     until("it has ended", || endless.counts() == (1, 1)).await;
+    until("nothing is left", || computed.in_use() == (0, 0, 0) && lock(&computed.flights).is_empty()).await;
 }
 
 #[tokio::test]
-async fn who_takes_over_gets_the_result_of_the_computation_begun_by_another() {
+async fn a_request_that_comes_while_a_cancelled_computation_ends_begins_another() {
+    let computed = Computed::default();
+    let (a, b) = (caller("a"), caller("b"));
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let mut first = Box::pin(computed.get(&a, "k".to_owned(), async move || {
+        Ok(move |_: &CancellationToken| {
+            let _ = held.recv();
+            Ok((1, 1))
+        })
+    }));
+    assert!((&mut first).now_or_never().is_none());
+    drop(first);
+    let mut second =
+        Box::pin(computed.get(&b, "k".to_owned(), async || Ok(|_: &CancellationToken| Ok((2, 1)))));
+    assert!((&mut second).now_or_never().is_none());
+    assert_eq!(computed.in_use(), (1, 1, 0), "it waits without a permit");
+    release.send(()).unwrap();
+    assert_eq!(*second.await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn those_who_wait_get_the_result_of_a_computation_whose_caller_departed() {
     let computed = Computed::default();
     let (a, b) = (caller("a"), caller("b"));
     let (release, held) = std::sync::mpsc::channel::<()>();
     let made = Arc::new(AtomicUsize::new(0));
     let count = made.clone();
-    let mut first = Box::pin(computed.get(&a, "k".to_owned(), async move |flight| {
-        let work = move |_: &CancellationToken| {
+    let mut first = Box::pin(computed.get(&a, "k".to_owned(), async move || {
+        Ok(move |_: &CancellationToken| {
             let _ = held.recv();
-            count.fetch_add(1, Ordering::SeqCst)
-        };
-        Ok((flight.work(work).await?, 1))
+            Ok((count.fetch_add(1, Ordering::SeqCst), 1))
+        })
     }));
     assert!((&mut first).now_or_never().is_none());
     let again = made.clone();
-    let mut second = Box::pin(computed.get(&b, "k".to_owned(), async move |flight| {
-        Ok((flight.work(move |_| again.fetch_add(1, Ordering::SeqCst)).await?, 1))
+    let mut second = Box::pin(computed.get(&b, "k".to_owned(), async move || {
+        Ok(move |_: &CancellationToken| Ok((again.fetch_add(1, Ordering::SeqCst), 1)))
     }));
     assert!((&mut second).now_or_never().is_none());
     drop(first);
+    assert!((&mut second).now_or_never().is_none());
+    assert_eq!(computed.in_use(), (1, 1, 0), "who waits holds no permit");
     release.send(()).unwrap();
     assert_eq!(*second.await.unwrap(), 0);
     assert_eq!(made.load(Ordering::SeqCst), 1);

@@ -133,7 +133,7 @@ impl Gauges {
         );
     }
 
-    fn read(&self, db: &Db, answers: (u64, u64, u64), tokens: (u64, u64), bodies: (u64, u64)) {
+    fn read(&self, db: &Db, answers: (u64, u64, u64), tokens: (u64, u64), bodies: (u64, u64), shares: u64) {
         let (open, idle, waiting) = db.pool_status();
         let gauge = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         let long = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
@@ -144,7 +144,7 @@ impl Gauges {
         self.answer_bytes.set(long(answers.2));
         self.listening.set(db.changes().is_trusted().into());
         self.replica.set(db.replica().is_some_and(|replica| replica.lag(db.changes()).is_some()).into());
-        let (reads, transactions, shares) = db.refused();
+        let (reads, transactions, _) = db.refused();
         read_off(&self.refused_reads, reads);
         read_off(&self.refused_transactions, transactions);
         read_off(&self.refused_shares, shares);
@@ -221,15 +221,17 @@ impl Metrics {
         Handle { registry, labels, requests, durations }
     }
 
-    /// The exposition format of all metrics. `answers`: found, not found, bytes; `tokens`: found, not found; `bodies`: bytes, refused.
+    /// The exposition format of all metrics. `answers`: found, not found, bytes; `tokens`: found, not found; `bodies`: bytes, refused;
+    /// `shares`: refused, of whatever.
     pub fn render(
         &self,
         db: &Db,
         answers: (u64, u64, u64),
         tokens: (u64, u64),
         bodies: (u64, u64),
+        shares: u64,
     ) -> String {
-        self.gauges.read(db, answers, tokens, bodies);
+        self.gauges.read(db, answers, tokens, bodies, shares);
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);

@@ -52,7 +52,8 @@ async fn monthly_report(
     // Long where earlier months are counted: others must not wait behind it on a shared connection.
     let read = access.read(async move |conn| read(&mut &*conn, month, &question).await).await?;
     let conditions = access.conditions.clone();
-    state.offload().run(move || reply(&compose(read, month, today), month, format, &conditions)).await?
+    let work = move || reply(&compose(read, month, today), month, format, &conditions);
+    state.offload().run(access.caller(), work).await?
 }
 
 fn reply(

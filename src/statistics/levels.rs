@@ -218,7 +218,10 @@ pub async fn service_levels(
 ) -> Result<Reply, Problem> {
     let counted = Counted::of(&access, params.filter.query()).await?;
     let (conditions, format) = (access.conditions.clone(), params.format);
-    state.offload().run_if_large(counted.bytes(), move || counted.reply(&conditions, format)).await?
+    state
+        .offload()
+        .run_if_large(access.caller(), counted.bytes(), move || counted.reply(&conditions, format))
+        .await?
 }
 
 /// Everything that the statistic is worked out from: for many groups that takes a worker too long.

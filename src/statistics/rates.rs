@@ -148,7 +148,8 @@ async fn dossier_rates(
     let query = params.filter.query(access.now())?;
     let counted = Counted::of(&access, query, metrics).await?;
     let (conditions, format) = (access.conditions.clone(), params.format);
-    state.offload().run_if_large(counted.bytes(), move || counted.reply(&conditions, format)).await?
+    let (bytes, work) = (counted.bytes(), move || counted.reply(&conditions, format));
+    state.offload().run_if_large(access.caller(), bytes, work).await?
 }
 
 /// Everything that rates are worked out from: for many groups that takes a worker too long.

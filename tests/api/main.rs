@@ -16,6 +16,7 @@ mod caches;
 mod clients;
 mod compose;
 mod contract;
+mod departures;
 mod dependencies;
 mod description;
 mod documents;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 use ict_index::auth::oidc::{MfaRule, Oidc, OidcSettings, SignIn};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rcgen::KeyPair;
@@ -339,6 +339,24 @@ async fn keys_are_read_by_one_for_all_and_again_when_they_rotate() {
     service.clock.set(service.clock.now() + chrono::Duration::seconds(600));
     me(&service, &token(&new)).await.expect(200);
     me(&service, &token(&old)).await.expect(401);
+}
+
+#[actix_web::test]
+#[allow(clippy::await_holding_lock, reason = "what keeps the provider from answering")]
+async fn known_keys_are_not_waited_for_while_they_are_read_again() {
+    let (service, provider, key) = linked().await;
+    me(&service, &key.sign(&provider.access(&service))).await.expect(200);
+    service.clock.set(service.clock.now() + chrono::Duration::seconds(700));
+    let claims = provider.access(&service);
+    let mut header = Header::new(Algorithm::ES256);
+    header.kid = Some("invented".into());
+    let (known, unknown) = (key.sign(&claims), key.sign_as(&header, &claims));
+    let stalled = provider.answers.lock().unwrap();
+    match select(Box::pin(me(&service, &unknown)), Box::pin(me(&service, &known))).await {
+        Either::Left(_) => panic!("a known key waits for the provider"),
+        Either::Right((answer, _)) => drop(answer.expect(200)),
+    }
+    drop(stalled);
 }
 
 #[actix_web::test]

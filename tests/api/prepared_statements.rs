@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use ict_index::db::{Caller, Conn, Db, DbSettings, MOST_PREPARED, Reader, sql};
-use ict_index::http::Problem;
+use ict_index::http::{Code, Problem};
 use tokio::sync::Barrier;
 
-use crate::support::{TestService, until};
+use crate::support::{TestService, admin, until};
 
 /// What each pooled connection holds: its process, statements that it keeps prepared, and bytes of its memory.
 async fn backends(db: &Db, connections: usize) -> BTreeMap<i32, (i64, i64)> {
@@ -172,4 +172,26 @@ async fn connections_are_replaced_when_they_are_old_and_work_goes_on() {
         read.map_err(|problem| format!("{problem:?}")).unwrap()
     })
     .await;
+}
+
+#[actix_web::test]
+async fn a_shared_connection_that_is_full_serves_no_longer_although_no_other_can_be_had() {
+    let service = TestService::start().await;
+    let database = service.url().rsplit_once('/').unwrap().1.to_owned();
+    let read = async |n: i32| -> Result<i32, Problem> {
+        let (caller, text) = (Caller::system(), format!("select {n} as value"));
+        let work = async |conn: &mut Reader<'_>| Ok(sql(text.clone()).value(conn).await?);
+        service.state.db().fetch(&caller, work).await
+    };
+    read(0).await.unwrap();
+    admin(&format!("alter database {database} allow_connections false")).await;
+    let mut refused = None;
+    for n in 0..2 * i32::try_from(MOST_PREPARED).unwrap() {
+        for _ in 0..4 {
+            refused = refused.or(read(n).await.err());
+        }
+    }
+    assert_eq!(refused.expect("it goes on without a bound").code, Code::Unavailable);
+    admin(&format!("alter database {database} allow_connections true")).await;
+    until("another one is open", async || read(0).await.is_ok()).await;
 }

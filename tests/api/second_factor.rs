@@ -528,7 +528,8 @@ async fn a_code_that_was_right_before_a_reset_opens_nothing() {
         async move |conn: &mut Conn| attempt(conn, Credential::Password, "coordinator", &origin, now).await;
     let password = db.transaction(counted).await.unwrap();
     let claim = Claim { user: &known, password, address: &address };
-    let factor = at_login(&service.state, claim, Some(&right), Actor::system(now)).await.unwrap();
+    let factor = at_login(db, service.state.second_factor(), claim, Some(&right), Actor::system(now));
+    let factor = factor.await.unwrap();
     // What a login does when the reset has come between.
     let reset = async move |conn: &mut Conn| {
         second_factor::reset::reset(conn, "coordinator", &Actor::system(now)).await

@@ -9,10 +9,9 @@ use crate::accounts::login_throttle::{self, Attempt, Credential, Origin};
 use crate::accounts::model::Credentials;
 use crate::audit::{self, Event};
 use crate::auth::{Actor, SecondFactor};
-use crate::db::{Conn, QueryResult};
+use crate::db::{Conn, Db, QueryResult};
 use crate::http::client_address::ClientAddress;
 use crate::http::{self, Problem};
-use crate::state::State;
 
 /// A code that is right unless it was used before; [`Proof::spend`] decides.
 #[derive(Clone, Debug)]
@@ -98,15 +97,15 @@ enum Shown {
 
 /// After the password was right: `SECOND_FACTOR_REQUIRED` for a user with a factor who sends no code, `INVALID_SECOND_FACTOR` for a wrong one.
 pub async fn at_login(
-    state: &State,
+    db: &Db,
+    second_factor: &SecondFactor,
     claim: Claim<'_>,
     code: Option<&str>,
     actor: Actor,
 ) -> Result<LoginFactor, Problem> {
     let Claim { user, password, address } = claim;
     let (id, now) = (user.id, actor.now);
-    let row = state
-        .db()
+    let row = db
         .transaction(async move |conn: &mut Conn| {
             password.succeeded(conn).await?;
             Ok::<_, Problem>(model::find(conn, id).await?)
@@ -121,8 +120,8 @@ pub async fn at_login(
     let counted = async move |conn: &mut Conn| {
         login_throttle::attempt(conn, Credential::SecondFactor, &name, &origin, now).await
     };
-    let attempt = state.db().transaction(counted).await?;
-    let proof = Proof::of(state.second_factor(), &row, id, code, now)?.ok_or_else(|| refused(&actor))?;
+    let attempt = db.transaction(counted).await?;
+    let proof = Proof::of(second_factor, &row, id, code, now)?.ok_or_else(|| refused(&actor))?;
     let (epoch, username) = (user.epoch, user.username.clone());
     Ok(LoginFactor { shown: Shown::Code { proof, attempt, user: id, epoch, username, actor } })
 }

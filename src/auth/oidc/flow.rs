@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use super::jwt::{Kind, Verified};
 use super::provider::Metadata;
 use super::{Oidc, Refusal, SignIn, fetch};
+use crate::db::Caller;
 
 /// A login at the provider takes at most this long.
 const LOGIN_SECONDS: i64 = 600;
@@ -52,9 +53,14 @@ fn s256(text: &str) -> String {
 
 impl Oidc {
     /// Where the user goes, for the client that holds what `challenge` is the hash of.
-    pub async fn begin(&self, challenge: &str, now: DateTime<Utc>) -> Result<String, Refusal> {
+    pub async fn begin(
+        &self,
+        caller: &Caller,
+        challenge: &str,
+        now: DateTime<Utc>,
+    ) -> Result<String, Refusal> {
         let sign_in = self.sign_in().ok_or(Refusal::Invalid("not configured"))?;
-        let metadata = self.provider.metadata(now).await.map_err(Refusal::Unavailable)?;
+        let metadata = self.provider.metadata(caller, now).await?;
         let remembered = Remembered {
             nonce: random(),
             verifier: random(),
@@ -98,15 +104,19 @@ impl Oidc {
     }
 
     /// Who has logged in: exchanges the code for an ID token.
-    pub async fn finish(&self, login: Returned, code: &str, now: DateTime<Utc>) -> Result<Verified, Refusal> {
+    pub async fn finish(
+        &self,
+        caller: &Caller,
+        login: Returned,
+        code: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Verified, Refusal> {
         let sign_in = self.sign_in().ok_or(Refusal::Invalid("not configured"))?;
-        let Ok(_permit) = self.exchanges.try_acquire() else {
-            return Err(Refusal::Unavailable("too many logins at once".into()));
-        };
+        let _permit = self.exchanges.try_admit(caller)?;
         let Remembered { nonce, verifier, .. } = login.0;
-        let metadata = self.provider.metadata(now).await.map_err(Refusal::Unavailable)?;
+        let metadata = self.provider.metadata(caller, now).await?;
         let id_token = self.exchange(sign_in, &metadata, code, &verifier).await?;
-        self.verify(&id_token, &sign_in.client_id, Kind::Id { nonce: &nonce }, now).await
+        self.verify(caller, &id_token, &sign_in.client_id, Kind::Id { nonce: &nonce }, now).await
     }
 
     async fn exchange(

@@ -9,17 +9,19 @@ mod provider;
 mod settings;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
 
 pub use self::fetch::{client as http_client, is_allowed as is_allowed_url};
 pub use self::flow::Returned;
 pub use self::jwt::Verified;
 use self::jwt::{Expected, Kind};
-use self::provider::{Key, Provider};
+use self::provider::Provider;
 pub use self::settings::{MfaRule, OidcSettings, SignIn};
 use super::KeyRing;
+use crate::db::{AdmissionControl, Caller, Limits, Refused};
+use crate::http::{Code, Problem};
 
-const MOST_EXCHANGES: usize = 16;
+/// Codes that are exchanged at the same time.
+const EXCHANGES: Limits = Limits { permits: 16, per_free: 2, queue: 0 };
 
 /// The identity provider, as this service uses it.
 pub struct Oidc {
@@ -27,8 +29,7 @@ pub struct Oidc {
     provider: Provider,
     /// Seals what a login remembers while the user is at the provider.
     keys: KeyRing,
-    /// Codes that are exchanged at the same time; the rest are refused at once.
-    exchanges: Semaphore,
+    exchanges: AdmissionControl,
 }
 
 /// Why an identity was not established.
@@ -38,12 +39,20 @@ pub enum Refusal {
     Invalid(&'static str),
     /// The provider does not answer.
     Unavailable(String),
+    /// Too many wait for it.
+    Overloaded(Refused),
+}
+
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        Self::Overloaded(refused)
+    }
 }
 
 impl Oidc {
     pub fn new(settings: OidcSettings, keys: KeyRing) -> Result<Self, String> {
         let provider = Provider::new(&settings)?;
-        Ok(Self { settings, provider, keys, exchanges: Semaphore::new(MOST_EXCHANGES) })
+        Ok(Self { settings, provider, keys, exchanges: AdmissionControl::new(EXCHANGES) })
     }
 
     /// Whether the provider's access tokens are accepted.
@@ -55,22 +64,33 @@ impl Oidc {
         self.settings.sign_in.as_ref()
     }
 
+    /// How often a caller's share was used up.
+    pub fn refused_shares(&self) -> u64 {
+        self.exchanges.refused().1 + self.provider.refused_shares()
+    }
+
     /// Whether the token can only be another issuer's: this service signs with HS256 alone, and the provider never may.
     pub fn is_foreign(token: &str) -> bool {
         jwt::has_foreign_algorithm(token)
     }
 
     /// Whose access token it is.
-    pub async fn access_token(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Refusal> {
+    pub async fn access_token(
+        &self,
+        caller: &Caller,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Verified, Refusal> {
         let Some(audience) = &self.settings.audience else {
             return Err(Refusal::Invalid("no audience is set"));
         };
         let kind = Kind::Access { parties: &self.settings.authorized_parties };
-        self.verify(token, audience, kind, now).await
+        self.verify(caller, token, audience, kind, now).await
     }
 
     async fn verify(
         &self,
+        caller: &Caller,
         token: &str,
         audience: &str,
         kind: Kind<'_>,
@@ -78,11 +98,7 @@ impl Oidc {
     ) -> Result<Verified, Refusal> {
         let header = jwt::header(token).ok_or(Refusal::Invalid("header"))?;
         let kid = header.kid.as_deref().ok_or(Refusal::Invalid("no kid"))?;
-        let key = match self.provider.key(kid, now).await {
-            Key::Known(key) => key,
-            Key::Unknown => return Err(Refusal::Invalid("unknown kid")),
-            Key::Unavailable(cause) => return Err(Refusal::Unavailable(cause)),
-        };
+        let key = self.provider.key(caller, kid, now).await?.ok_or(Refusal::Invalid("unknown kid"))?;
         let expected = Expected {
             issuer: &self.settings.issuer,
             audience,
@@ -100,9 +116,20 @@ impl Refusal {
         let cause = match self {
             Self::Invalid(cause) => *cause,
             Self::Unavailable(cause) => cause.as_str(),
+            // Counted instead.
+            Self::Overloaded(_) => return,
         };
         // What callers bring is theirs to be wrong; that the provider is gone is the operator's.
         let level = if matches!(self, Self::Invalid(_)) { log::Level::Info } else { log::Level::Warn };
         log::log!(target: "oidc", level, cause, request_id; "an identity was not established");
+    }
+
+    /// 401 with this code, or 503.
+    pub fn into_problem(self, invalid: Code) -> Problem {
+        match self {
+            Self::Invalid(_) => Problem::unauthenticated(invalid),
+            Self::Unavailable(_) => Problem::new(Code::Unavailable).retry_after(30),
+            Self::Overloaded(refused) => refused.into(),
+        }
     }
 }

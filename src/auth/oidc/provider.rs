@@ -7,20 +7,25 @@ use chrono::{DateTime, Duration, Utc};
 use jsonwebtoken::jwk::{Jwk, JwkSet};
 use reqwest::{Client, StatusCode};
 use serde::Deserialize;
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
-use super::fetch;
 use super::settings::OidcSettings;
+use super::{Refusal, fetch};
+use crate::db::{AdmissionControl, Caller, Limits};
 
 /// Keys are read anew when they are older, so that a key that was withdrawn ends.
 const FRESH_SECONDS: i64 = 600;
-/// While the provider does not answer, keys are used for so long.
+/// While they are being read, and while the provider does not answer, known keys are used for so long.
 const STALE_SECONDS: i64 = 3_600;
 /// Reads of the keys are at least so far apart.
 const INTERVAL_SECONDS: i64 = 30;
 const MOST_KEYS: usize = 64;
-/// Requests that wait for one read; the rest are refused at once.
-const MOST_WAITING: usize = 64;
+/// Requests that wait for one read of keys that they cannot do without.
+const WAITING: Limits = Limits { permits: 64, per_free: 2, queue: 0 };
+/// How long a request that could do with what is known waits for what it begins to read.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// What discovery says (OpenID Connect Discovery, 3), as far as it is used.
 #[derive(Clone, Debug, Deserialize)]
@@ -40,20 +45,15 @@ struct Snapshot {
     read_at: DateTime<Utc>,
 }
 
-/// What became of the search for a key.
-pub enum Key {
-    Known(Box<Jwk>),
-    Unknown,
-    Unavailable(String),
-}
-
+/// Cheap to clone; clones share what was read.
+#[derive(Clone)]
 pub struct Provider {
-    issuer: String,
+    issuer: Arc<str>,
     pub client: Client,
-    snapshot: RwLock<Option<Arc<Snapshot>>>,
+    snapshot: Arc<RwLock<Option<Arc<Snapshot>>>>,
     /// When the provider was last queried, and the outcome. Locked during a query.
     last: Arc<Mutex<Last>>,
-    waiting: Semaphore,
+    waiting: AdmissionControl,
 }
 
 #[derive(Default)]
@@ -62,39 +62,58 @@ struct Last {
     failure: Option<String>,
 }
 
+impl Last {
+    fn is_recent(&self, now: DateTime<Utc>) -> bool {
+        self.queried_at.is_some_and(|queried| now - queried < Duration::seconds(INTERVAL_SECONDS))
+    }
+}
+
 impl Provider {
     pub fn new(settings: &OidcSettings) -> Result<Self, String> {
         Ok(Self {
-            issuer: settings.issuer.clone(),
+            issuer: settings.issuer.as_str().into(),
             client: fetch::client(settings.ca_file.as_deref())?,
-            snapshot: RwLock::default(),
+            snapshot: Arc::default(),
             last: Arc::default(),
-            waiting: Semaphore::new(MOST_WAITING),
+            waiting: AdmissionControl::new(WAITING),
         })
     }
 
-    /// The key of this id; an id that is not known makes the keys be read anew.
-    pub async fn key(&self, kid: &str, now: DateTime<Utc>) -> Key {
-        if let Some(key) = self.held(now, FRESH_SECONDS).and_then(|held| find(&held, kid)) {
-            return Key::Known(key);
+    pub fn refused_shares(&self) -> u64 {
+        self.waiting.refused().1
+    }
+
+    /// The key of this id. One that is not known makes the keys be read anew; a known one is good while they are read.
+    pub async fn key(
+        &self,
+        caller: &Caller,
+        kid: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Box<Jwk>>, Refusal> {
+        let known = |seconds| self.held(now, seconds).and_then(|held| find(&held, kid));
+        if let Some(key) = known(FRESH_SECONDS) {
+            return Ok(Some(key));
         }
-        let refreshed = self.refresh(now, |held| find(held, kid).is_some()).await;
-        match (self.held(now, STALE_SECONDS), refreshed) {
-            (Some(held), _) => find(&held, kid).map_or(Key::Unknown, Key::Known),
-            (None, Ok(())) => Key::Unavailable("no keys".into()),
-            (None, Err(cause)) => Key::Unavailable(cause),
+        if known(STALE_SECONDS).is_some() {
+            self.renew(now).await;
+            return Ok(known(STALE_SECONDS));
+        }
+        let refreshed = self.refresh(caller, now, |held| find(held, kid).is_some()).await;
+        match self.held(now, STALE_SECONDS) {
+            Some(held) => Ok(find(&held, kid)),
+            None => Err(refreshed.err().unwrap_or_else(|| Refusal::Unavailable("no keys".into()))),
         }
     }
 
-    pub async fn metadata(&self, now: DateTime<Utc>) -> Result<Metadata, String> {
-        if let Some(held) = self.held(now, FRESH_SECONDS) {
-            return Ok(held.metadata.clone());
+    pub async fn metadata(&self, caller: &Caller, now: DateTime<Utc>) -> Result<Metadata, Refusal> {
+        if self.held(now, STALE_SECONDS).is_none() {
+            self.refresh(caller, now, |_| true).await?;
+        } else if self.held(now, FRESH_SECONDS).is_none() {
+            self.renew(now).await;
         }
-        let refreshed = self.refresh(now, |_| true).await;
-        match self.held(now, STALE_SECONDS) {
-            Some(held) => Ok(held.metadata.clone()),
-            None => Err(refreshed.err().unwrap_or_else(|| "no discovery document".into())),
-        }
+        let held = self.held(now, STALE_SECONDS);
+        held.map(|held| held.metadata.clone())
+            .ok_or_else(|| Refusal::Unavailable("no discovery document".into()))
     }
 
     fn held(&self, now: DateTime<Utc>, seconds: i64) -> Option<Arc<Snapshot>> {
@@ -102,31 +121,60 @@ impl Provider {
         snapshot.filter(|held| now - held.read_at < Duration::seconds(seconds))
     }
 
+    /// Begins to replace what is old and still good. The request that begins gives the provider a moment, so that a key that was withdrawn
+    /// ends at once; all others go on with what is there.
+    #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
+    async fn renew(&self, now: DateTime<Utc>) {
+        let Ok(last) = self.last.clone().try_lock_owned() else { return };
+        if last.is_recent(now) || self.held(now, FRESH_SECONDS).is_some() {
+            return;
+        }
+        let _ = timeout(PATIENCE, self.begin_query(last, now)).await;
+    }
+
     /// Queries the provider, unless another request has meanwhile or the last query was a moment ago.
-    async fn refresh(&self, now: DateTime<Utc>, suffices: impl Fn(&Snapshot) -> bool) -> Result<(), String> {
-        let Ok(_permit) = self.waiting.try_acquire() else { return Err("too many wait for the keys".into()) };
-        let mut last = self.last.lock().await;
+    async fn refresh(
+        &self,
+        caller: &Caller,
+        now: DateTime<Utc>,
+        suffices: impl Fn(&Snapshot) -> bool,
+    ) -> Result<(), Refusal> {
+        let _permit = self.waiting.try_admit(caller)?;
+        let last = self.last.clone().lock_owned().await;
         if self.held(now, FRESH_SECONDS).is_some_and(|held| suffices(&held)) {
             return Ok(());
         }
-        if last.queried_at.is_some_and(|queried| now - queried < Duration::seconds(INTERVAL_SECONDS)) {
-            return last.failure.clone().map_or(Ok(()), Err);
-        }
-        last.queried_at = Some(now);
-        last.failure = Some("the request before was interrupted".into());
-        let read = self.read(now).await;
-        last.failure = read.as_ref().err().cloned();
-        let snapshot = read.inspect_err(|cause| {
-            log::warn!(target: "oidc", cause = cause.as_str(); "the identity provider's keys were not read");
-        })?;
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
-        Ok(())
+        let outcome = match last.is_recent(now) {
+            true => last.failure.clone().map_or(Ok(()), Err),
+            false => self.begin_query(last, now).await.unwrap_or_else(|error| Err(error.to_string())),
+        };
+        outcome.map_err(Refusal::Unavailable)
+    }
+
+    /// In a task of its own: others wait for it when the request that began it departs.
+    fn begin_query(
+        &self,
+        mut last: OwnedMutexGuard<Last>,
+        now: DateTime<Utc>,
+    ) -> JoinHandle<Result<(), String>> {
+        let provider = self.clone();
+        tokio::spawn(async move {
+            last.queried_at = Some(now);
+            last.failure = Some("the request before was interrupted".into());
+            let read = provider.read(now).await;
+            last.failure = read.as_ref().err().cloned();
+            let snapshot = read.inspect_err(|cause| {
+                log::warn!(target: "oidc", cause = cause.as_str(); "the identity provider's keys were not read");
+            })?;
+            *provider.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
+            Ok(())
+        })
     }
 
     async fn read(&self, now: DateTime<Utc>) -> Result<Snapshot, String> {
         let url = format!("{}/.well-known/openid-configuration", self.issuer.trim_end_matches('/'));
         let metadata: Metadata = self.get(&url).await?;
-        if metadata.issuer != self.issuer {
+        if *metadata.issuer != *self.issuer {
             return Err("discovery names another issuer".into());
         }
         let urls = [&metadata.authorization_endpoint, &metadata.token_endpoint, &metadata.jwks_uri];

@@ -70,7 +70,7 @@ async fn get_framework(
         let framework = model::read(row.definition)?;
         Reply::resource(&conditions, &tag, || FrameworkDetail::of(framework, row.indicators, row.version))
     };
-    state.offload().run(work).await?
+    state.offload().run(access.caller(), work).await?
 }
 
 /// Add a framework

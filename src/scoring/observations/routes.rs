@@ -79,7 +79,7 @@ async fn get_observations(
     let conditions = access.conditions.clone();
     // Up to 50,000 rows: written on a thread of the blocking pool.
     let written = move || Reply::collection(&conditions, format, &whole, &whole.rows);
-    Ok(state.offload().run(written).await??.tagged(&tag))
+    Ok(state.offload().run(access.caller(), written).await??.tagged(&tag))
 }
 
 /// What the caller sees of a set.

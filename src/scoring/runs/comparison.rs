@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -13,7 +14,6 @@ use super::model::RunRow;
 use super::wire::{IndexRun, units_asked};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::http::computed::Flight;
 use crate::http::csv::{CsvRow, Format};
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{ListParams, Listing, Msg, Page, PageInfo, PathOf, Problem, Reply};
@@ -201,22 +201,21 @@ impl Runs<'_> {
         earlier: Arc<Kept>,
         later: Arc<Kept>,
     ) -> Result<Arc<Comparison>, Problem> {
-        let make = async |flight: Flight<'_>| {
+        let prepare = async || {
             within(scores_to_compare(&earlier.run, &later.run)).map_err(too_much)?;
             self.access.release_permit();
-            let done = flight.work(move |token| {
-                let departed = || token.is_cancelled();
-                let mut done = compare(&earlier.run, &later.run, Cancellation::when(&departed))?;
+            Ok(move |token: &CancellationToken| {
+                let is_cancelled = || token.is_cancelled();
+                let compared = compare(&earlier.run, &later.run, Cancellation::when(&is_cancelled));
+                let mut done = compared.map_err(departed)?;
                 let place = |node: &str| later.run.tree.index_of(node);
                 // Within a node they stay in the order of the units.
                 done.changes.sort_by_cached_key(|change| place(&change.node));
-                Ok(done)
-            });
-            let done = done.await?.map_err(departed)?;
-            let weight = done.changes.len() * 600;
-            Ok((done, weight))
+                let weight = done.changes.len() * 600;
+                Ok((done, weight))
+            })
         };
-        self.state.computed().get(self.access.caller(), key, make).await
+        self.state.computed().get(self.access.caller(), key, prepare).await
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::faults::refused;
@@ -11,7 +12,6 @@ use super::model::{self, InputRow, RunRow, WholeRow};
 use super::rules::{Computation, compute};
 use crate::auth::Access;
 use crate::http::Problem;
-use crate::http::computed::Flight;
 use crate::scoring::frameworks;
 use crate::scoring::observations::model::set_of;
 use crate::state::State;
@@ -62,18 +62,20 @@ async fn computed<P>(
     id: Uuid,
 ) -> Result<(Option<RunRow>, Arc<Kept>), Problem> {
     let mut read = None;
-    let make = async |flight: Flight<'_>| {
+    let prepare = async || {
         let scope = access.scope();
         // Long results would keep others waiting on a shared connection.
         let whole = access.read(async move |conn| Ok(model::whole(conn, id, &scope).await?)).await?;
         let WholeRow { run, input } = whole.ok_or_else(Problem::not_found)?;
         read = Some(run);
         access.release_permit();
-        let kept = flight.work(move |_| kept_of(input)).await??;
-        let weight = kept.weight();
-        Ok((kept, weight))
+        Ok(move |_: &CancellationToken| {
+            let kept = kept_of(input)?;
+            let weight = kept.weight();
+            Ok((kept, weight))
+        })
     };
-    let run = state.computed().get(access.caller(), key(id), make).await?;
+    let run = state.computed().get(access.caller(), key(id), prepare).await?;
     Ok((read, run))
 }
 

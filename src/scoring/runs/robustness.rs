@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{get, web};
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -13,7 +14,6 @@ use super::model::RunRow;
 use super::redaction;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::http::computed::Flight;
 use crate::http::listing::{AnyOf, invalid};
 use crate::http::{EntityTag, Listing, Msg, PathOf, Problem, Reply};
 use crate::scoring::engine::fixed::Fixed;
@@ -217,29 +217,28 @@ impl Results<'_> {
     async fn intervals(&self, options: &Options) -> Result<Arc<Vec<RankInterval>>, Problem> {
         let (run, options) = (self.run.clone(), options.clone());
         let key = format!("intervals/{}/{options:?}", self.id);
-        let make = async |flight: Flight<'_>| {
-            let done = flight.work(move |token| {
+        let prepare = async || {
+            Ok(move |token: &CancellationToken| {
                 let departed = || token.is_cancelled();
-                rank_intervals(&run.run, &options, Cancellation::when(&departed))
-            });
-            let done = done.await?.map_err(refused)?;
-            let weight = done.len() * 200;
-            Ok((done, weight))
+                let done = rank_intervals(&run.run, &options, Cancellation::when(&departed));
+                let done = done.map_err(refused)?;
+                let weight = done.len() * 200;
+                Ok((done, weight))
+            })
         };
-        self.state.computed().get(self.access.caller(), key, make).await
+        self.state.computed().get(self.access.caller(), key, prepare).await
     }
 
     async fn left_out(&self) -> Result<Arc<Vec<LeftOut>>, Problem> {
         let run = self.run.clone();
-        let make = async |flight: Flight<'_>| {
-            let done = flight.work(move |token| {
+        let prepare = async || {
+            Ok(move |token: &CancellationToken| {
                 let departed = || token.is_cancelled();
-                leave_one_out(&run.run, Cancellation::when(&departed))
-            });
-            let done = done.await?.map_err(refused)?;
-            let weight = done.iter().map(|out| 100 + out.moved.len() * 120).sum();
-            Ok((done, weight))
+                let done = leave_one_out(&run.run, Cancellation::when(&departed)).map_err(refused)?;
+                let weight = done.iter().map(|out| 100 + out.moved.len() * 120).sum();
+                Ok((done, weight))
+            })
         };
-        self.state.computed().get(self.access.caller(), format!("left_out/{}", self.id), make).await
+        self.state.computed().get(self.access.caller(), format!("left_out/{}", self.id), prepare).await
     }
 }

@@ -52,6 +52,35 @@ async fn bodies_beyond_the_budget_are_rejected_and_ordinary_requests_go_on() {
 }
 
 #[actix_web::test]
+async fn bodies_without_a_login_are_charged_to_the_address_they_come_from() {
+    let service = TestService::start().await;
+    let service =
+        service.beside_with_memory(Memory { bodies_mib: 96, ..Memory::default() }).await.owning(service);
+    let segment = || stream::once(async { vec![b' '; 64 * 1024] }).chain(stream::pending());
+    let login = |address: &str| service.call("POST", "auth/login").sent_from(address);
+    let stalled = || {
+        let call = login("10.0.0.1").header("Content-Type", "application/json");
+        Box::pin(call.header("Transfer-Encoding", "chunked").send_stream(segment()))
+    };
+    // Half of a quarter of the budget, in first segments of 64 KiB.
+    let mut held: Vec<_> = (0..192).map(|_| stalled()).collect();
+    until("the share is used up", async || {
+        for body in &mut held {
+            assert!(poll!(body).is_pending(), "it waits for the rest of its body");
+        }
+        service.state.bodies().counts().0 >= 12 << 20
+    })
+    .await;
+    let refused = stalled().await.expect_problem(503, "UNAVAILABLE");
+    assert!(refused.text().contains("địa chỉ"), "{}", refused.text());
+    let credentials = json!({"username": "monitor", "password": PASSWORD});
+    login("10.0.0.1").json(&credentials).header("Content-Length", "60").send().await.expect(503);
+    login("10.0.0.2").json(&credentials).header("Content-Length", "60").send().await.expect(200);
+    let metrics = service.get("/metrics").send().await.expect(200).text();
+    assert!(metrics.contains("ict_index_refused_shares_total 2\n"), "{metrics}");
+}
+
+#[actix_web::test]
 async fn one_caller_alone_cannot_hold_the_budget() {
     let service = TestService::start().await;
     let service =
