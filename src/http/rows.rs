@@ -70,7 +70,8 @@ impl<T: DeserializeOwned + Check + Send + 'static> FromRequest for Upload<T> {
                 let (payload, limits) = (payload.take(), limits_of(request));
                 Box::pin(async move {
                     let (claim, offload) = limits?;
-                    Ok(Self::Rows(RowStream::new(format, payload, claim, offload).begun().await?))
+                    let stream = RowStream::new(format, payload, claim, offload);
+                    Ok(Self::Rows(stream.begun().await?))
                 })
             }
             Ok(None) => {
