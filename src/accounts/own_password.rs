@@ -28,7 +28,7 @@ pub struct PasswordChange {
 }
 
 impl Check for PasswordChange {
-    /// Needs the account: see [`PasswordChange::check_new`].
+    /// Needs the account: see `PasswordChange::check_new`.
     fn check(&self, _: &mut Violations) {}
 }
 
