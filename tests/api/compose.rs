@@ -102,9 +102,9 @@ fn the_metrics_are_on_no_published_port_and_the_clusters_proxy_is_believed() {
 
 #[test]
 fn the_first_account_is_made_by_a_service_that_runs_what_it_is_given() {
+    let command = Regex::new(r"(?m)^# .*run --rm ([a-z-]+) user add --help").unwrap();
     for file in [SMALL, CLUSTER] {
         let text = fs::read_to_string(file).unwrap();
-        let command = Regex::new(r"(?m)^# .*run --rm ([a-z-]+) user add --help").unwrap();
         let name =
             command.captures(&text).unwrap_or_else(|| panic!("{file} names the command"))[1].to_owned();
         let service = Service::of(file, &name);
@@ -115,9 +115,9 @@ fn the_first_account_is_made_by_a_service_that_runs_what_it_is_given() {
 
 #[test]
 fn every_secret_that_a_compose_file_reads_is_made_by_the_command_that_it_names() {
+    let command = Regex::new(r"(?m)^# +scripts/make-secrets\.sh(.*)$").unwrap();
     for (file, depth) in [(SMALL, "./secrets/"), (CLUSTER, "../../secrets/")] {
         let text = fs::read_to_string(file).unwrap();
-        let command = Regex::new(r"(?m)^# +scripts/make-secrets\.sh(.*)$").unwrap();
         let arguments = command.captures(&text).unwrap()[1].trim().to_owned();
         let place = std::env::temp_dir().join(format!("compose-{}", Uuid::now_v7()));
         fs::create_dir_all(place.join("scripts")).unwrap();
