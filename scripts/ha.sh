@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make ha`: tests/ha/run.py with the debug build, or with the binary that SERVICE names. Arguments go to it. Needs root.
+# `make ha`: tests/ha/run.py with the release build, whose times are promised, or with the binary that SERVICE names. Arguments go to it. Needs root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=scripts/common.sh
@@ -35,7 +35,7 @@ if ((${#missing[@]})); then
   trap - EXIT
 fi
 if [[ -z ${SERVICE:-} ]]; then
-  guarded cargo build --locked --bin ict-index
-  export SERVICE=${CARGO_TARGET_DIR:-target}/debug/ict-index
+  guarded cargo build --release --locked --bin ict-index
+  export SERVICE=${CARGO_TARGET_DIR:-target}/release/ict-index
 fi
 guarded python3 -B tests/ha/run.py "$@"

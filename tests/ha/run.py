@@ -2,7 +2,7 @@
 """`make ha`: two instances behind HAProxy on three nodes of PostgreSQL that Patroni leads; what breaks is broken under writers, and their
 ledger compared (docs/high-availability.md). Needs root: each node has a network namespace and small disks of its own.
 
-SERVICE=... names the binary (target/debug/ict-index).
+SERVICE=... names the binary (target/release/ict-index).
 """
 
 import argparse
@@ -104,7 +104,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if os.geteuid() != 0:
         sys.exit("error: network namespaces and small disks take root")
-    binary = Path(os.environ.get("SERVICE") or BUILT / "debug" / "ict-index").resolve()
+    binary = Path(os.environ.get("SERVICE") or BUILT / "release" / "ict-index").resolve()
     if not binary.exists():
         sys.exit(f"error: {binary} is missing: cargo build")
     began, rows = time.monotonic(), []
