@@ -240,8 +240,12 @@ pub struct TaskPatch {
 }
 
 impl Check for TaskPatch {
-    /// The rules are those of a whole task: checked when the patch has been applied.
-    fn check(&self, _: &mut Violations) {}
+    /// The other rules are those of a whole task: checked when the patch has been applied.
+    fn check(&self, faults: &mut Violations) {
+        if let Patch::Value(day) = self.due_date {
+            faults.day("/due_date", day);
+        }
+    }
 }
 
 impl TaskPatch {

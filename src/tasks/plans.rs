@@ -232,8 +232,10 @@ pub struct PlanPatch {
 }
 
 impl Check for PlanPatch {
-    /// The rules are those of a whole plan: checked when the patch has been applied.
-    fn check(&self, _: &mut Violations) {}
+    /// The other rules are those of a whole plan: checked when the patch has been applied.
+    fn check(&self, faults: &mut Violations) {
+        faults.day("/issued_on", self.issued_on);
+    }
 }
 
 impl PlanPatch {

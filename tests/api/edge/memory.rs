@@ -32,7 +32,7 @@ async fn bodies_beyond_the_budget_are_rejected_and_ordinary_requests_go_on() {
     })
     .await;
     let refused = endless(batch(&vnpt), 40).await.expect_problem(503, "UNAVAILABLE");
-    assert_eq!(refused.header("retry-after"), "2");
+    assert_eq!(refused.header("retry-after"), "1");
     assert_eq!(service.state.bodies().counts(), (126 << 20, 1), "what was refused holds nothing");
 
     let login = json!({"username": "monitor", "password": PASSWORD});
@@ -55,7 +55,7 @@ async fn bodies_beyond_the_budget_are_rejected_and_ordinary_requests_go_on() {
 async fn bodies_without_a_login_are_charged_to_the_address_they_come_from() {
     let service = TestService::start().await;
     let service =
-        service.beside_with_memory(Memory { bodies_mib: 96, ..Memory::default() }).await.owning(service);
+        service.beside_with_memory(Memory { bodies_mib: 176, ..Memory::default() }).await.owning(service);
     let segment = || stream::once(async { vec![b' '; 64 * 1024] }).chain(stream::pending());
     let login = |address: &str| service.call("POST", "auth/login").sent_from(address);
     let stalled = || {
@@ -63,12 +63,12 @@ async fn bodies_without_a_login_are_charged_to_the_address_they_come_from() {
         Box::pin(call.header("Transfer-Encoding", "chunked").send_stream(segment()))
     };
     // Half of a quarter of the budget, in first segments of 64 KiB.
-    let mut held: Vec<_> = (0..192).map(|_| stalled()).collect();
+    let mut held: Vec<_> = (0..352).map(|_| stalled()).collect();
     until("the share is used up", async || {
         for body in &mut held {
             assert!(poll!(body).is_pending(), "it waits for the rest of its body");
         }
-        service.state.bodies().counts().0 >= 12 << 20
+        service.state.bodies().counts().0 >= 22 << 20
     })
     .await;
     let refused = stalled().await.expect_problem(503, "UNAVAILABLE");
