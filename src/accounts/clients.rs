@@ -9,7 +9,7 @@ use super::rules::{Opaque, SECRET_OVERLAP_SECONDS};
 use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadClients, WriteClients};
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::optional_json::OptionalJson;
 use crate::http::{Code, EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::ClientId;

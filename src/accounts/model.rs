@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::session_model::revoke_sessions;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
 
@@ -187,8 +187,8 @@ pub async fn list_users(
     conn: &mut Conn,
     query: UserQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<UserRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<UserRow>> {
     let mut list = List::new(USER, USERS);
     list.filter_some(
         "position({} in lower(u.username || ' ' || u.display_name)) > 0",

@@ -11,7 +11,7 @@ use super::session_model::{self, SessionRow};
 use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Identity};
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{Code, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply};
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::rules::{IDLE_SECONDS, MOST_SESSIONS, SESSION_SECONDS};
 use crate::auth::ACCESS_TOKEN_SECONDS;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, sql};
 
 /// Opens a session and its first refresh token; `None` when the account has changed since its credentials were read.
@@ -190,14 +190,14 @@ pub async fn list(
     user: Uuid,
     now: DateTime<Utc>,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<SessionRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<SessionRow>> {
     let mut list = List::new(
         "s.id, s.created_at as started_at, t.renewed_at, s.expires_at",
         "sessions s cross join lateral (select max(issued_at) as renewed_at from refresh_tokens where session_id = s.id) t",
     );
     list.filter("s.user_id = {}", user);
-    list.only("s.revoked_at is null");
+    list.filter_raw("s.revoked_at is null");
     list.filter("s.expires_at > {}", now);
     list.filter("t.renewed_at > {}", now - Duration::seconds(IDLE_SECONDS));
     list.page(conn, order, window).await

@@ -9,7 +9,7 @@ use super::user_wire::{NewUser, User, UserFilter, UserPatch};
 use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadUsers, WriteUsers};
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::{EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::Username;
 use crate::state::State;

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::auth::Actor;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::values::fold;
@@ -216,8 +216,8 @@ pub async fn list(
     conn: &mut Conn,
     query: AgencyQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<AgencyRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<AgencyRow>> {
     let mut list = List::new(COLUMNS, FROM);
     if let Some(q) = &query.q {
         list.search("a.name_search", q);
@@ -251,8 +251,8 @@ pub async fn groups(
     conn: &mut Conn,
     on: NaiveDate,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<GroupRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<GroupRow>> {
     let mut list = List::new(
         "g.code, g.name, g.kinds, g.members",
         "(select g.code, g.name, g.kinds, coalesce((select array_agg(a.code order by a.name collate \"vi-x-icu\") from agencies a, days d \

@@ -9,7 +9,7 @@ use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadAgencies, WriteAgencies};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::{
     Code, EntityTag, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
 };

@@ -41,7 +41,7 @@ pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, 
     }
     let pending = state
         .db()
-        .fetch_always(async |conn: &mut Reader<'_>| Ok::<_, Problem>(migrations::pending(conn).await?))
+        .read_shared_always(async |conn: &mut Reader<'_>| Ok::<_, Problem>(migrations::pending(conn).await?))
         .await;
     match pending {
         Ok(pending) if pending.is_empty() => {

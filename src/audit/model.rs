@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::auth::Actor;
 use crate::db::copy::literal;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, Sql, sql};
 use crate::http::csv::FORMULA;
 
@@ -146,8 +146,8 @@ pub async fn list(
     conn: &mut Conn,
     query: EventQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<EventRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<EventRow>> {
     let mut list =
         List::new("id, at, actor, request_id, action, entity, entity_key, before, after", "audit_events");
     list.filter_some("entity = any({})", query.entity);

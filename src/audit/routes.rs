@@ -12,7 +12,7 @@ use super::model::{self, EventQuery, EventRow};
 use crate::auth::Access;
 use crate::auth::permission::ReadAudit;
 use crate::clock::end_of_business_day;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::listing::AnyOf;
 use crate::http::{ListParams, Listing, Page, Problem, Reply};

@@ -74,7 +74,7 @@ pub async fn open_events(
     .bind(from)
     .bind(until)
     .bind(most)
-    .planned_each_time()
+    .custom_plan()
     .rows(conn)
     .await
 }
@@ -168,7 +168,7 @@ pub async fn strays(conn: &mut Conn, before: DateTime<Utc>, most: i64) -> QueryR
     ))
     .bind(before)
     .bind(most)
-    .planned_each_time()
+    .custom_plan()
     .rows(conn)
     .await
 }
@@ -187,7 +187,7 @@ pub async fn later_than(
     .bind(after)
     .bind(open_only)
     .bind(most)
-    .planned_each_time()
+    .custom_plan()
     .rows(conn)
     .await
 }

@@ -17,7 +17,7 @@ use super::permission::Asks;
 use super::repeat::Repeat;
 use super::{Actor, Identity, Permission, Principal, Scope};
 use crate::clock::business_day;
-use crate::db::{Caller, Conn, Db, Permit, Reader, Sight};
+use crate::db::{Caller, Conn, Db, Permit, Reader, RlsContext};
 use crate::http::idempotency::Repeatable;
 use crate::http::request::RequestId;
 use crate::http::{Code, Preconditions, Problem, Reply};
@@ -35,7 +35,7 @@ pub struct Access<P> {
 struct Gate {
     db: Db,
     /// Whose work it is, for the database's wall.
-    sight: Sight,
+    ctx: RlsContext,
     now: DateTime<Utc>,
     request_id: RequestId,
     repeat: Option<Repeat>,
@@ -99,7 +99,7 @@ impl<P: Asks> Access<P> {
             conditions: Preconditions::of(request)?,
             gate: Gate {
                 db: state.db().clone(),
-                sight: Sight::of(principal.scope.ids()),
+                ctx: RlsContext::of(principal.scope.ids()),
                 now: state.clock().now(),
                 request_id,
                 repeat: Repeat::of(request)?,
@@ -150,8 +150,8 @@ impl<P> Access<P> {
     }
 
     /// The same caller before a database that shows every agency: for work whose rules say themselves what is the caller's.
-    pub fn beyond_the_wall(mut self) -> Self {
-        self.gate.sight = Sight::all();
+    pub fn bypass_rls(mut self) -> Self {
+        self.gate.ctx = RlsContext::all();
         self
     }
 
@@ -175,25 +175,25 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.admitted()?.read_seeing(self.gate.sight.clone(), work).await
+        self.gate.admitted()?.read_as(self.gate.ctx.clone(), work).await
     }
 
     /// Reads that need no common snapshot, over a connection that others read from at the same time. May be run twice: when
     /// a connection had ended, or the standby could not answer. It is nobody's: what agencies own, it does not show; what
     /// statistics count of all of them, the views `reported_…` do.
-    pub async fn fetch<T, F>(&self, work: F) -> Result<T, Problem>
+    pub async fn read_shared<T, F>(&self, work: F) -> Result<T, Problem>
     where
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
     {
-        self.gate.db.fetch(&self.gate.caller, work).await
+        self.gate.db.read_shared(&self.gate.caller, work).await
     }
 
     /// As [`Access::fetch`], for statistics: from the standby, where there is one and it has every known change.
-    pub async fn fetch_figures<T, F>(&self, work: F) -> Result<T, Problem>
+    pub async fn read_statistics<T, F>(&self, work: F) -> Result<T, Problem>
     where
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
     {
-        let (answer, lag) = self.gate.db.fetch_figures(&self.gate.caller, work).await?;
+        let (answer, lag) = self.gate.db.read_statistics(&self.gate.caller, work).await?;
         if let Some(told) = &self.gate.lag {
             told.0.set(lag);
         }
@@ -202,7 +202,7 @@ impl<P> Access<P> {
 
     /// Where rows wait for the transaction that takes them over.
     pub fn staging(&self) -> crate::db::copy::Staging {
-        self.gate.db.staging().seeing(self.gate.sight.clone()).charged_to(&self.gate.caller)
+        self.gate.db.staging().seeing(self.gate.ctx.clone()).charged_to(&self.gate.caller)
     }
 
     /// One transaction: committed when it answers `Ok`.
@@ -214,7 +214,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.admitted()?.transaction_seeing(self.gate.sight.clone(), work).await
+        self.gate.admitted()?.transaction_as(self.gate.ctx.clone(), work).await
     }
 
     /// As [`Access::transaction`]; a dry run answers the same by the same way and is rolled back.
@@ -232,7 +232,7 @@ impl<P> Access<P> {
         let db = self.gate.admitted()?;
         // An error is what rolls back, so the answer travels as one.
         let undone = db
-            .transaction_seeing::<(), Undone<T>, _>(self.gate.sight.clone(), async move |conn: &mut Conn| {
+            .transaction_as::<(), Undone<T>, _>(self.gate.ctx.clone(), async move |conn: &mut Conn| {
                 match work(conn).await {
                     Ok(answer) => Err(Undone::Answer(answer)),
                     Err(problem) => Err(Undone::Problem(problem)),
@@ -249,16 +249,16 @@ impl<P> Access<P> {
     /// The stored answer to a repeated `POST` with this body: for handlers that count or compute something before [`Access::post`], which a
     /// repetition must not do again.
     pub async fn replay(&self, body_digest: &[u8]) -> Result<Option<Reply>, Problem> {
-        let Some((repeatable, sight)) = self.repeatable(body_digest) else { return Ok(None) };
+        let Some((repeatable, ctx)) = self.repeatable(body_digest) else { return Ok(None) };
         let work = async move |conn: &mut Conn| repeatable.stored(conn).await;
-        self.gate.admitted()?.read_seeing(sight, work).await
+        self.gate.admitted()?.read_as(ctx, work).await
     }
 
-    /// What a request with an `Idempotency-Key` is known by, and the sight that shows its answer.
-    fn repeatable(&self, body_digest: &[u8]) -> Option<(Repeatable, Sight)> {
+    /// What a request with an `Idempotency-Key` is known by, and the ctx that shows its answer.
+    fn repeatable(&self, body_digest: &[u8]) -> Option<(Repeatable, RlsContext)> {
         let repeat = self.gate.repeat.as_ref()?;
         let repeatable = repeat.with_body(&self.principal, body_digest, self.gate.now);
-        Some((repeatable, self.gate.sight.clone().as_caller(self.principal.name_ref())))
+        Some((repeatable, self.gate.ctx.clone().as_caller(self.principal.name_ref())))
     }
 
     /// One transaction for a `POST` with this body: with an `Idempotency-Key`, the effect and its answer happen once.
@@ -269,11 +269,11 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        let Some((repeatable, sight)) = self.repeatable(body_digest) else {
+        let Some((repeatable, ctx)) = self.repeatable(body_digest) else {
             return self.transaction(work).await;
         };
         let db = self.gate.admitted()?;
-        db.transaction_seeing::<Reply, Problem, _>(sight, async move |conn: &mut Conn| {
+        db.transaction_as::<Reply, Problem, _>(ctx, async move |conn: &mut Conn| {
             if let Some(reply) = repeatable.replay(conn).await? {
                 return Ok(reply);
             }

@@ -52,7 +52,7 @@ pub async fn authenticate(request: &HttpRequest, state: &State) -> Result<Arc<Pr
     let caller = Caller::named(format!("token:{}", claims.sub));
     let found = state
         .db()
-        .fetch(&caller, async |conn: &mut Reader<'_>| {
+        .read_shared(&caller, async |conn: &mut Reader<'_>| {
             Ok::<_, Problem>(model::principal(conn, &claims, state.second_factor().policy(), now).await?)
         })
         .await?;
@@ -86,7 +86,7 @@ async fn external(
     let caller = Caller::named(format!("token:{subject}"));
     let found = state
         .db()
-        .fetch(&caller, async |conn: &mut Reader<'_>| {
+        .read_shared(&caller, async |conn: &mut Reader<'_>| {
             Ok::<_, Problem>(model::external(conn, subject, policy).await?)
         })
         .await?;

@@ -1,7 +1,7 @@
 //! Why `serve` does not start, or does not go on: everything that is wrong, at once.
 
 use crate::config::{Config, Environment, database_url};
-use crate::db::safety::{Inspection, Schema};
+use crate::db::durability::{Inspection, Schema};
 use crate::db::{Db, DbSettings, Fault};
 
 /// What the database was found to be.
@@ -90,7 +90,7 @@ fn judge(found: Inspection, unsafe_allowed: bool) -> Verdict {
         )
     }));
     if !unsafe_allowed {
-        refusal.lasting.extend(found.dangers.iter().map(|setting| {
+        refusal.lasting.extend(found.unsafe_settings.iter().map(|setting| {
             format!(
                 "the database runs with {setting}: what it acknowledges may be lost or wrong; change that, \
                  or set DATABASE_UNSAFE=allow where nothing will be missed"
@@ -140,7 +140,7 @@ mod tests {
         let ready = |unsafe_allowed| {
             let (dangers, meanings) =
                 (vec!["fsync=off".into()], vec!["standard_conforming_strings=off".into()]);
-            match judge(Inspection { dangers, meanings, schema: Schema::Ready }, unsafe_allowed) {
+            match judge(Inspection { unsafe_settings: dangers, meanings, schema: Schema::Ready }, unsafe_allowed) {
                 Verdict::Refused(refusal) => refusal.all(),
                 other => panic!("{other:?}"),
             }

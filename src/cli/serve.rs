@@ -18,7 +18,7 @@ use crate::auth::oidc::Oidc;
 use crate::auth::{KeyRing, Passwords, SecondFactor, TokenKeys};
 use crate::clock::Clock;
 use crate::config::{Config, Environment, SecondFactorSettings};
-use crate::db::{Conn, Db, Sight, migrations};
+use crate::db::{Conn, Db, RlsContext, migrations};
 use crate::http::Problem;
 use crate::state::{Authentication, State};
 
@@ -225,7 +225,7 @@ async fn forget_old(state: &State) {
     let now = state.clock().now();
     let done = state
         .db()
-        .read_seeing(Sight::system(), async move |conn: &mut Conn| {
+        .read_as(RlsContext::system(), async move |conn: &mut Conn| {
             crate::http::idempotency::forget_old(conn, now).await?;
             crate::accounts::login_throttle::purge_expired(conn, now).await?;
             crate::accounts::session_model::forget_old(conn, now).await?;

@@ -18,8 +18,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
 use super::Fault;
-use super::address::Address;
-use super::fault::describe;
+use super::url::Address;
+use super::error::describe;
 use super::leader::{Leader, Target, Term};
 use super::settings::Setup;
 

@@ -28,7 +28,7 @@ use super::copied_out::hand_on;
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
-use super::{Conn, DbSettings, Fault, Sight};
+use super::{Conn, DbSettings, Fault, RlsContext};
 
 /// How long a delivery waits for a free table, and how often it asks.
 const CLAIM_WAIT: Duration = Duration::from_secs(3);
@@ -53,7 +53,7 @@ pub fn literal(text: &str) -> String {
 #[derive(Clone)]
 pub struct Staging {
     inner: Arc<Inner>,
-    sight: Sight,
+    ctx: RlsContext,
     charged: Charged,
 }
 
@@ -83,12 +83,12 @@ impl Staging {
         let inner =
             Inner { primary, connecting, setup, max_age, idle, exports, deliveries, runtime, statements };
         let charged = Caller::system().into();
-        Self { inner: Arc::new(inner), sight: Sight::default(), charged }
+        Self { inner: Arc::new(inner), ctx: RlsContext::default(), charged }
     }
 
-    /// The same, for work of this sight.
-    pub fn seeing(self, sight: Sight) -> Self {
-        Self { sight, ..self }
+    /// The same, for work of this ctx.
+    pub fn seeing(self, ctx: RlsContext) -> Self {
+        Self { ctx, ..self }
     }
 
     /// The same, with permits charged to this caller.
@@ -130,12 +130,12 @@ impl Staging {
     /// The answer of a `copy … to stdout`, in pieces of some tens of kilobytes, as fast as they are taken. The statement is
     /// whole when this answers; what fails later ends the pieces with an error.
     pub async fn copy_out(&self, text: String) -> Result<CopiedOut, Fault> {
-        let (home, sight) = (self.inner.clone(), self.sight.said_by("set"));
+        let (home, ctx) = (self.inner.clone(), self.ctx.set_sql("set"));
         let permit = home.exports.try_admit(self.charged.clone())?;
         self.spawn(async move {
             let client = home.connection().await?;
             // Said each time: these connections are everybody's.
-            client.batch_execute(&sight).await?;
+            client.batch_execute(&ctx).await?;
             let rows = client.copy_out(&text).await?;
             home.statements.fetch_add(1, Ordering::Relaxed);
             let (sender, copied) = CopiedOut::channel();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::admission::Caller;
-use super::shared::{Reader, Use};
+use super::shared::{Reader, Lease};
 use super::{Db, Fault};
 
 /// How often figures are asked for at most while changes come in between.
@@ -12,24 +12,24 @@ const MOST_ASKED: u32 = 3;
 impl Db {
     /// Reads over a connection that others read from at the same time. Stays on this thread and borrows what it likes;
     /// is asked again, once, when the connection had ended. [`Fault::Overloaded`] when too much is under way.
-    pub async fn fetch<T, E, F>(&self, caller: &Caller, work: F) -> Result<T, E>
+    pub async fn read_shared<T, E, F>(&self, caller: &Caller, work: F) -> Result<T, E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        self.fetch_on(self.inner.primary.line_if_free(caller).await?, work).await
+        self.read_on(self.inner.primary.try_acquire(caller).await?, work).await
     }
 
     /// As [`Db::fetch`], however much is under way: for what tells whether this instance can serve.
-    pub async fn fetch_always<T, E, F>(&self, work: F) -> Result<T, E>
+    pub async fn read_shared_always<T, E, F>(&self, work: F) -> Result<T, E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        self.fetch_on(self.inner.primary.line_always().await?, work).await
+        self.read_on(self.inner.primary.line_always().await?, work).await
     }
 
-    async fn fetch_on<T, E, F>(&self, line: Use, work: F) -> Result<T, E>
+    async fn read_on<T, E, F>(&self, line: Lease, work: F) -> Result<T, E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
@@ -54,7 +54,7 @@ impl Db {
     /// As [`Db::fetch`], for several statements that belong together: asked again when a change was committed between them. From
     /// the standby when that has everything this instance knows of; answers its lag then. What the standby cannot answer, the
     /// primary is asked.
-    pub async fn fetch_figures<T, E, F>(&self, caller: &Caller, work: F) -> Result<(T, Option<Duration>), E>
+    pub async fn read_statistics<T, E, F>(&self, caller: &Caller, work: F) -> Result<(T, Option<Duration>), E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
@@ -62,27 +62,27 @@ impl Db {
         let changes = &self.inner.changes;
         for _ in 1..MOST_ASKED {
             let generation = changes.figures_heard_of();
-            let answer = self.fetch_figures_once(caller, &work).await?;
+            let answer = self.read_statistics_once(caller, &work).await?;
             if changes.figures_heard_of() == generation {
                 return Ok(answer);
             }
         }
-        self.fetch_figures_once(caller, &work).await
+        self.read_statistics_once(caller, &work).await
     }
 
-    async fn fetch_figures_once<T, E, F>(&self, caller: &Caller, work: &F) -> Result<(T, Option<Duration>), E>
+    async fn read_statistics_once<T, E, F>(&self, caller: &Caller, work: &F) -> Result<(T, Option<Duration>), E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         if let Some(replica) = &self.inner.replica
             && let Some(lag) = replica.lag(&self.inner.changes)
-            && let Ok(line) = replica.server().line_if_free(caller).await
+            && let Ok(line) = replica.server().try_acquire(caller).await
             && let Ok(answer) = work(&mut line.reader()).await
         {
             line.over();
             return Ok((answer, Some(lag)));
         }
-        Ok((self.fetch(caller, work).await?, None))
+        Ok((self.read_shared(caller, work).await?, None))
     }
 }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
-use super::changes::Changes;
-use super::fault::describe;
+use super::generations::Generations;
+use super::error::describe;
 use super::leader::Target;
 use super::settings::Setup;
-use super::shared::Server;
+use super::shared::SharedPool;
 use super::{Fault, connect};
 
 const CONNECTING: Duration = Duration::from_millis(900);
@@ -31,7 +31,7 @@ const REPLAYED: &str = "select to_hex(timeline_id) || ':' || pg_last_wal_replay_
 
 /// A standby, and how far it was seen to be.
 pub struct Replica {
-    server: Server,
+    server: SharedPool,
     seen: Arc<Seen>,
 }
 
@@ -64,16 +64,16 @@ impl Mark {
 }
 
 impl Replica {
-    pub(super) fn new(server: Server) -> Self {
+    pub(super) fn new(server: SharedPool) -> Self {
         Self { server, seen: Arc::default() }
     }
 
-    pub(super) fn server(&self) -> &Server {
+    pub(super) fn server(&self) -> &SharedPool {
         &self.server
     }
 
     /// How far behind it is at the most; `None` when the primary is to be asked instead.
-    pub fn lag(&self, changes: &Changes) -> Option<Duration> {
+    pub fn lag(&self, changes: &Generations) -> Option<Duration> {
         let mark = *self.seen.at.lock().unwrap_or_else(PoisonError::into_inner);
         // Who does not hear of changes cannot know that the standby has them.
         let lag = mark.and_then(|mark| mark.lag(changes.figures(), Instant::now()));
@@ -85,7 +85,7 @@ impl Replica {
     pub(super) fn follow(
         &self,
         primary: Target,
-        changes: Changes,
+        changes: Generations,
     ) -> impl Future<Output = ()> + Send + use<> {
         let (standby, seen) = (self.server.target().clone(), self.seen.clone());
         async move {
@@ -108,7 +108,7 @@ impl Seen {
         &self,
         primary: &Target,
         standby: &Target,
-        changes: &Changes,
+        changes: &Generations,
     ) -> Result<std::convert::Infallible, Fault> {
         let setup = Setup::application();
         let primary = connect::open(primary, &setup, CONNECTING, None, |_| ()).await?.client;

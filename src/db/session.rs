@@ -11,42 +11,42 @@ use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
 
-use super::changes::{Changes, Place, Told, Watch};
+use super::generations::{Generations, TransactionState, PendingChanges, ChangeTracker};
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
-use super::{Conn, Fault, Sight, connect};
+use super::{Conn, Fault, RlsContext, connect};
 
 /// A pooled connection.
 pub(super) struct Session {
     pub conn: Conn,
     /// What its settings say outside transactions; `None`: not known.
-    said: Option<Sight>,
+    said: Option<RlsContext>,
     statements: Arc<AtomicU64>,
     lifetime: Lifetime,
 }
 
 impl Session {
-    /// What follows is work of this sight.
-    pub async fn say(&mut self, sight: &Sight) -> QueryResult<()> {
-        if self.said.as_ref() == Some(sight) {
+    /// What follows is work of this ctx.
+    pub async fn say(&mut self, ctx: &RlsContext) -> QueryResult<()> {
+        if self.said.as_ref() == Some(ctx) {
             return Ok(());
         }
         self.said = None;
-        self.conn.batch_execute(&sight.said_by("set")).await?;
+        self.conn.batch_execute(&ctx.set_sql("set")).await?;
         // Part of the way in, as BEGIN is: not counted among the statements of the work.
         self.statements.fetch_sub(1, Ordering::Relaxed);
-        self.said = Some(sight.clone());
+        self.said = Some(ctx.clone());
         Ok(())
     }
 
-    /// Begins a transaction of this sight, in one round trip.
-    pub async fn begin(&mut self, sight: &Sight) -> QueryResult<()> {
-        if self.said.as_ref() == Some(sight) {
+    /// Begins a transaction of this ctx, in one round trip.
+    pub async fn begin(&mut self, ctx: &RlsContext) -> QueryResult<()> {
+        if self.said.as_ref() == Some(ctx) {
             return AnsiTransactionManager::begin_transaction(&mut self.conn).await;
         }
         // Said inside, it ends with the transaction, however that ends.
-        let begin = format!("begin; {}", sight.said_by("set local"));
+        let begin = format!("begin; {}", ctx.set_sql("set local"));
         AnsiTransactionManager::begin_transaction_sql(&mut self.conn, &begin).await
     }
 
@@ -74,7 +74,7 @@ pub(super) struct Sessions {
     pub connecting: Duration,
     pub max_age: Duration,
     pub statements: Arc<AtomicU64>,
-    pub changes: Changes,
+    pub changes: Generations,
 }
 
 impl Manager for Sessions {
@@ -82,13 +82,13 @@ impl Manager for Sessions {
     type Error = Cause;
 
     async fn create(&self) -> Result<Session, Cause> {
-        let told = Told::default();
+        let told = PendingChanges::default();
         let lifetime = Lifetime::within(self.max_age);
-        let watch = Watch {
+        let watch = ChangeTracker {
             statements: self.statements.clone(),
             told: told.clone(),
             changes: self.changes.clone(),
-            place: Place::Outside,
+            state: TransactionState::Outside,
             lifetime: lifetime.clone(),
         };
         let hear = move |message| told.hear(&message);
@@ -96,7 +96,7 @@ impl Manager for Sessions {
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| Cause(e.to_string()))?;
         conn.set_instrumentation(watch);
         // The setup has set an empty RLS context: no caller's work.
-        Ok(Session { conn, said: Some(Sight::default()), statements: self.statements.clone(), lifetime })
+        Ok(Session { conn, said: Some(RlsContext::default()), statements: self.statements.clone(), lifetime })
     }
 
     /// Sends the server nothing: a dead connection shows at its first use anyway and is answered 503.

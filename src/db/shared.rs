@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::{AdmissionControl, Caller, Limits, Permit};
-use super::changes::Watch;
+use super::generations::ChangeTracker;
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
@@ -32,7 +32,7 @@ const READS: Limits = Limits { permits: 256, per_free: 2, queue: 0 };
 const BACK_OFF: Duration = Duration::from_millis(200);
 
 /// How to reach one server.
-pub(super) struct Server {
+pub(super) struct SharedPool {
     id: u64,
     target: Target,
     setup: Setup,
@@ -45,7 +45,7 @@ pub(super) struct Server {
     open: watch::Sender<()>,
 }
 
-impl Server {
+impl SharedPool {
     pub fn new(
         target: Target,
         setup: &Setup,
@@ -72,7 +72,7 @@ impl Server {
     }
 
     /// A use of a connection of this thread, unless the thread, or the caller on it, has as much under way as is good.
-    pub async fn line_if_free(&self, caller: &Caller) -> Result<Use, Fault> {
+    pub async fn try_acquire(&self, caller: &Caller) -> Result<Lease, Fault> {
         let permit = of_thread(self.id).admission.try_admit(caller).map_err(|refused| {
             let fault = Fault::from(refused);
             let counter = match fault {
@@ -82,7 +82,7 @@ impl Server {
             counter.fetch_add(1, Ordering::Relaxed);
             fault
         })?;
-        Ok(Use::of(self.line().await?, Some(permit)))
+        Ok(Lease::of(self.acquire().await?, Some(permit)))
     }
 
     /// How often there was too much under way, and how often of one caller.
@@ -90,29 +90,29 @@ impl Server {
         (self.refused.load(Ordering::Relaxed), self.shares_refused.load(Ordering::Relaxed))
     }
 
-    /// As [`Server::line_if_free`], however much is under way.
-    pub async fn line_always(&self) -> Result<Use, Fault> {
-        Ok(Use::of(self.line().await?, None))
+    /// As [`SharedPool::line_if_free`], however much is under way.
+    pub async fn line_always(&self) -> Result<Lease, Fault> {
+        Ok(Lease::of(self.acquire().await?, None))
     }
 
     /// A connection of this thread, opened if need be.
-    async fn line(&self) -> Result<Arc<Line>, Fault> {
+    async fn acquire(&self) -> Result<Arc<SharedConnection>, Fault> {
         let own = of_thread(self.id);
         let slots = &own.slots;
         let Some(slot) = slots.iter().min_by_key(|slot| slot.in_use()) else {
             return Err(Fault::Internal("no connection to choose".into()));
         };
-        if let Some(line) = slot.line() {
+        if let Some(line) = slot.acquire() {
             let replaced = if line.lifetime.is_over() { self.replace_in(slot).await } else { None };
             return Ok(replaced.unwrap_or(line));
         }
         // Another one may do: the server was out of connections, say.
-        self.open_in(slot).await.or_else(|fault| slots.iter().find_map(Slot::line).ok_or(fault))
+        self.open_in(slot).await.or_else(|fault| slots.iter().find_map(Slot::acquire).ok_or(fault))
     }
 
     /// Opens another connection for one that has served long enough. One caller waits for it; the others, and all when it cannot be
     /// had, go on with the old one while it is not full; it ends with its last use.
-    async fn replace_in(&self, slot: &Slot) -> Option<Arc<Line>> {
+    async fn replace_in(&self, slot: &Slot) -> Option<Arc<SharedConnection>> {
         let _one = slot.opening.try_lock().ok()?;
         if slot.is_backing_off() {
             return None;
@@ -121,9 +121,9 @@ impl Server {
     }
 
     /// Opens one connection, however many ask for it.
-    async fn open_in(&self, slot: &Slot) -> Result<Arc<Line>, Fault> {
+    async fn open_in(&self, slot: &Slot) -> Result<Arc<SharedConnection>, Fault> {
         let _one = slot.opening.lock().await;
-        if let Some(line) = slot.line() {
+        if let Some(line) = slot.acquire() {
             return Ok(line);
         }
         if slot.is_backing_off() {
@@ -133,7 +133,7 @@ impl Server {
     }
 
     /// Called with the slot's lock held.
-    async fn open_locked(&self, slot: &Slot) -> Result<Arc<Line>, Fault> {
+    async fn open_locked(&self, slot: &Slot) -> Result<Arc<SharedConnection>, Fault> {
         match self.open().await {
             Ok(line) => {
                 let line = Arc::new(line);
@@ -148,19 +148,19 @@ impl Server {
         }
     }
 
-    async fn open(&self) -> Result<Line, Fault> {
+    async fn open(&self) -> Result<SharedConnection, Fault> {
         let unavailable = |error: &dyn std::fmt::Display| Fault::Unavailable(error.to_string());
         let until = Some(self.open.subscribe());
         let opened = connect::open(&self.target, &self.setup, self.connecting, until, |_| ()).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| unavailable(&e))?;
         let lifetime = Lifetime::within(self.max_age);
-        conn.set_instrumentation(Watch::of_reads(self.statements.clone(), lifetime.clone()));
+        conn.set_instrumentation(ChangeTracker::of_reads(self.statements.clone(), lifetime.clone()));
         let statements = self.statements.clone();
-        Ok(Line { conn, ended: opened.ended, in_use: AtomicUsize::new(0), lifetime, statements })
+        Ok(SharedConnection { conn, ended: opened.ended, in_use: AtomicUsize::new(0), lifetime, statements })
     }
 }
 
-struct Line {
+struct SharedConnection {
     conn: Conn,
     ended: CancellationToken,
     /// Pieces of work that go on.
@@ -169,7 +169,7 @@ struct Line {
     statements: Arc<AtomicU64>,
 }
 
-impl Line {
+impl SharedConnection {
     /// Answers when the server has done with all that was sent before: statements are answered in their order.
     async fn drained(&self) {
         let _ = SimpleAsyncConnection::batch_execute(&mut &self.conn, "").await;
@@ -180,19 +180,19 @@ impl Line {
 
 /// One piece of work's hold on a connection. Dropped before it is over, the hold lasts until the server has done with what was sent: a
 /// caller that departs does not get room for more by it.
-pub(super) struct Use {
+pub(super) struct Lease {
     held: Arc<Held>,
     is_over: bool,
 }
 
 struct Held {
-    line: Arc<Line>,
+    line: Arc<SharedConnection>,
     /// Held for its drop.
     _permit: Option<Permit>,
 }
 
-impl Use {
-    fn of(line: Arc<Line>, permit: Option<Permit>) -> Self {
+impl Lease {
+    fn of(line: Arc<SharedConnection>, permit: Option<Permit>) -> Self {
         line.in_use.fetch_add(1, Ordering::Relaxed);
         Self { held: Arc::new(Held { line, _permit: permit }), is_over: false }
     }
@@ -211,7 +211,7 @@ impl Use {
     }
 }
 
-impl Drop for Use {
+impl Drop for Lease {
     fn drop(&mut self) {
         if !self.is_over
             && !self.has_ended()
@@ -231,18 +231,18 @@ impl Drop for Held {
 
 #[derive(Default)]
 struct Slot {
-    line: RefCell<Option<Arc<Line>>>,
+    line: RefCell<Option<Arc<SharedConnection>>>,
     opening: tokio::sync::Mutex<()>,
     refused: Cell<Option<Instant>>,
 }
 
 impl Slot {
     /// The connection, unless it has ended or is full.
-    fn line(&self) -> Option<Arc<Line>> {
+    fn acquire(&self) -> Option<Arc<SharedConnection>> {
         self.open_line().filter(|line| !line.lifetime.is_full())
     }
 
-    fn open_line(&self) -> Option<Arc<Line>> {
+    fn open_line(&self) -> Option<Arc<SharedConnection>> {
         self.line.borrow().clone().filter(|line| !line.ended.is_cancelled())
     }
 

@@ -121,7 +121,7 @@ pub fn sql(text: impl Into<Cow<'static, str>>) -> Sql {
 impl Sql {
     /// A statement made of others: each `{}` of the frame stands for the next part. Their values are bound one behind the other, and
     /// the numbers of their placeholders go on counting.
-    pub fn of_parts(frame: &str, parts: impl IntoIterator<Item = Self>) -> Self {
+    pub fn compose(frame: &str, parts: impl IntoIterator<Item = Self>) -> Self {
         let mut pieces = frame.split("{}");
         let mut whole = sql(pieces.next().unwrap_or_default().to_owned());
         for (part, after) in parts.into_iter().zip(pieces) {
@@ -148,7 +148,7 @@ impl Sql {
     /// Has the statement planned for its values each time, instead of keeping it prepared: for those that read much or little
     /// by their values (years of partitions, arrays of any length). Prepared, they get one plan for all values after a few
     /// runs, made without knowing any.
-    pub fn planned_each_time(mut self) -> Self {
+    pub fn custom_plan(mut self) -> Self {
         self.caching = Caching::Unprepared;
         self
     }
@@ -158,7 +158,7 @@ impl Sql {
     }
 
     /// Binds a value and answers its placeholder, for statements put together at run time.
-    pub fn place<T>(&mut self, value: T) -> String
+    pub fn bind_inline<T>(&mut self, value: T) -> String
     where
         T: Bindable + ToSql<T::St, Pg>,
         Pg: HasSqlType<T::St>,
@@ -306,8 +306,8 @@ mod tests {
     #[test]
     fn placeholders_of_parts_count_on() {
         let first = sql("select $1, $2, $1").bind(1_i32).bind(2_i32);
-        let second = sql("select $1 from t where x = $12 and y ~ '^a$'").bind(3_i32).planned_each_time();
-        let whole = Sql::of_parts("with a as ({}) ({}) order by 1", [first, second]);
+        let second = sql("select $1 from t where x = $12 and y ~ '^a$'").bind(3_i32).custom_plan();
+        let whole = Sql::compose("with a as ({}) ({}) order by 1", [first, second]);
         assert_eq!(
             whole.text,
             "with a as (select $1, $2, $1) (select $3 from t where x = $14 and y ~ '^a$') order by 1"

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::csv::Format;
 use super::{Code, Msg, Problem, dates, serde_text};
-use crate::db::list::{Order, Slice, SortKey, Window};
+use crate::db::keyset::{Order, PageRows, SortKey, PageRequest};
 use crate::values::{hex, invisible_character, nfc};
 
 const DEFAULT_LIMIT: i64 = 50;
@@ -154,13 +154,13 @@ impl<F> Listing<F> {
     }
 
     /// The window into a list in this `order`.
-    pub fn window(&self, order: &[Order]) -> Result<Window, Problem> {
+    pub fn window(&self, order: &[Order]) -> Result<PageRequest, Problem> {
         let after = self.after(order.len())?;
         let fits = after.iter().flatten().zip(order).all(|(value, order)| order.key.fits(value));
         if !fits {
             return Err(Problem::new(Code::InvalidCursor));
         }
-        Ok(Window { limit: self.limit, after, count: self.count })
+        Ok(PageRequest { limit: self.limit, after, count: self.count })
     }
 
     fn after(&self, keys: usize) -> Result<Option<Vec<String>>, Problem> {
@@ -177,7 +177,7 @@ impl<F> Listing<F> {
     }
 
     /// The answer for rows read from the database.
-    pub fn page<R, T>(&self, slice: Slice<R>, into: impl FnMut(R) -> T) -> Page<T> {
+    pub fn page<R, T>(&self, slice: PageRows<R>, into: impl FnMut(R) -> T) -> Page<T> {
         Page {
             items: slice.rows.into_iter().map(into).collect(),
             page: PageInfo {

@@ -4,7 +4,7 @@ use bigdecimal::BigDecimal;
 use serde::Serialize;
 
 use crate::auth::Actor;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, Sql, sql};
 use crate::values::fold;
 
@@ -154,8 +154,8 @@ pub async fn list(
     conn: &mut Conn,
     query: IndicatorQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<IndicatorRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<IndicatorRow>> {
     let mut list = List::new(COLUMNS, "indicators i");
     if let Some(q) = &query.q {
         list.search("i.name_search", q);

@@ -4,7 +4,7 @@ use bigdecimal::BigDecimal;
 use serde::Serialize;
 
 use crate::auth::Actor;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, Reader, reserve_key, sql};
 
 row! {
@@ -45,8 +45,8 @@ pub async fn list(
     years: Option<Vec<i32>>,
     nodes: Option<Vec<String>>,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<ResultRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<ResultRow>> {
     let mut list = List::new(COLUMNS, FROM);
     list.filter_some("r.index_year = any({})", years);
     list.filter_some("r.node = any({})", nodes);

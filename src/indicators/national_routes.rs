@@ -10,7 +10,7 @@ use crate::audit::{self, Event};
 use crate::auth::permission::{ReadNationalResults, WriteNationalResults};
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::listing::AnyOf;
 use crate::http::one_or_many::{CheckAt, Listed, OneOrMany};

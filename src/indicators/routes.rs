@@ -10,7 +10,7 @@ use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadIndicators, WriteIndicators};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::IndicatorCode;
 use crate::values::fold;

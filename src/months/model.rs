@@ -5,8 +5,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::auth::{Actor, Scope};
-use crate::db::list::{List, Order, Slice, SortKey, Window};
-use crate::db::{Conn, PATIENTLY, QueryResult, sql};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
 use crate::values::Month;
 
 /// Whether the month's figures are locked.
@@ -94,8 +94,8 @@ pub async fn list(
     scope: &Scope,
     query: MonthQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<MonthRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<MonthRow>> {
     let mut list = List::new(
         COLUMNS,
         months_from!(
@@ -123,7 +123,7 @@ pub async fn find(conn: &mut Conn, scope: &Scope, month: Month) -> QueryResult<M
 
 /// Waits for all who write into the month, and keeps further ones out until the transaction ends.
 pub async fn lock(conn: &mut Conn, month: Month) -> QueryResult<()> {
-    sql(format!("select {PATIENTLY}, pg_advisory_xact_lock(3320, $1)"))
+    sql(format!("select {LONG_LOCK_TIMEOUT}, pg_advisory_xact_lock(3320, $1)"))
         .bind(month.number())
         .run(conn)
         .await?;

@@ -12,7 +12,7 @@ use crate::audit::{self, Event};
 use crate::auth::permission::{CloseMonths, ReadMonths};
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::listing::AnyOf;
 use crate::http::{

@@ -6,7 +6,7 @@ use crate::accounts::rules::SECRET_OVERLAP_SECONDS;
 use crate::agencies::model::{self as agencies, AgencyQuery};
 use crate::audit::{self, Event};
 use crate::auth::{Actor, ClientScope, Role};
-use crate::db::list::{Order, Window};
+use crate::db::keyset::{Order, PageRequest};
 use crate::db::{Conn, QueryResult, sql};
 use crate::http::Problem;
 use uuid::Uuid;
@@ -37,7 +37,7 @@ pub async fn people(conn: &mut Conn, hash: &str, actor: &Actor) -> Result<usize,
         });
     }
     let by_code = [Order { key: agencies::CODE, descending: false }];
-    let all = Window { limit: 1000, after: None, count: false };
+    let all = PageRequest { limit: 1000, after: None, count: false };
     for agency in agencies::list(conn, AgencyQuery::default(), &by_code, all).await?.rows {
         users.push(UserWrite {
             username: format!("officer.{}", agency.code.to_lowercase()),

@@ -16,13 +16,13 @@ use chrono::{DateTime, Utc};
 
 use crate::accounts::rules::{Opaque, hash_of};
 use crate::auth::{Actor, Passwords};
-use crate::db::{Caller, Conn, Db, Sight};
+use crate::db::{Caller, Conn, Db, RlsContext};
 use crate::http::Problem;
 
 /// Loads what is missing of plan 332/KH-UBND; answers what there is in one line.
 pub async fn plan(db: &Db, now: DateTime<Utc>) -> Result<String, Problem> {
     let actor = Actor::system(now);
-    db.transaction_seeing(Sight::all(), async move |conn: &mut Conn| {
+    db.transaction_as(RlsContext::all(), async move |conn: &mut Conn| {
         let agencies = agencies::load(conn, &actor).await?;
         let indicators = indicators::load(conn, &actor).await?;
         let targets = targets::load(conn, &actor).await?;
@@ -47,7 +47,7 @@ pub async fn demo(
     let added = demo_accounts(db, passwords, &password, now).await?;
     let renewed = if given { renew_passwords(db, passwords, &password, now).await? } else { 0 };
     let actor = Actor::system(now);
-    db.transaction_seeing(Sight::all(), async move |conn: &mut Conn| {
+    db.transaction_as(RlsContext::all(), async move |conn: &mut Conn| {
         demo_services::load(conn, &actor).await?;
         demo_submissions::load(conn, &actor).await?;
         demo_tasks::load(conn, &actor).await?;
@@ -73,7 +73,7 @@ pub async fn demo_accounts(
     let hash =
         passwords.hash(&Caller::system(), password).await.map_err(|_| Problem::internal("cannot hash"))?;
     let secret = hash_of(password);
-    db.transaction_seeing(Sight::all(), async move |conn: &mut Conn| {
+    db.transaction_as(RlsContext::all(), async move |conn: &mut Conn| {
         let people = accounts::people(conn, &hash, &actor).await?;
         Ok::<_, Problem>(people + accounts::machines(conn, &secret, &actor).await?)
     })
@@ -95,5 +95,5 @@ async fn renew_passwords(
     let hash = passwords.hash(&Caller::system(), password).await?;
     let (secret, actor) = (hash_of(password), Actor::system(now));
     let renew = async move |conn: &mut Conn| accounts::renew(conn, hash, secret, &actor).await;
-    db.transaction_seeing(Sight::all(), renew).await
+    db.transaction_as(RlsContext::all(), renew).await
 }

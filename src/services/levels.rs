@@ -7,7 +7,7 @@ use super::model;
 use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadServices, WriteServices};
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::{Code, EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::ServiceCode;
 

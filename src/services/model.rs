@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::dossiers::rollups::{self, Move};
 use super::rules::SINCE_EVER;
 use crate::auth::Actor;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, Sql, sql};
 use crate::ids::{AgencyId, ServiceId};
 use crate::values::fold;
@@ -192,8 +192,8 @@ pub async fn list(
     query: ServiceQuery,
     today: NaiveDate,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<ServiceRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<ServiceRow>> {
     let mut list = List::new(COLUMNS, FROM);
     list.with("days(day)", "select {}::date", today);
     if let Some(q) = &query.q {
@@ -233,8 +233,8 @@ pub async fn levels(
     conn: &mut Conn,
     code: String,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Option<Slice<LevelRow>>> {
+    window: PageRequest,
+) -> QueryResult<Option<PageRows<LevelRow>>> {
     let id: Option<Id> = sql("select id from services where code = $1").bind(code).maybe(conn).await?;
     let Some(Id { id }) = id else { return Ok(None) };
     let mut list = List::new("v.level, v.effective_from, v.decision", "service_levels v");

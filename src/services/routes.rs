@@ -14,7 +14,7 @@ use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadServices, WriteServices};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::{
     Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
 };

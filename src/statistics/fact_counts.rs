@@ -82,7 +82,7 @@ pub fn statement(query: &RateQuery) -> Sql {
         Some(_) => text(query.group_by, "facts", &format!("{},", as_of("$2", "$3", "$6"))),
     };
     let statement = sql(text)
-        .planned_each_time()
+        .custom_plan()
         .bind((!by_month).then(|| query.last_day()))
         .bind(query.period.first_day())
         .bind(query.last_day())

@@ -155,7 +155,7 @@ pub async fn count(conn: &mut Reader<'_>, query: &LevelQuery) -> QueryResult<Vec
 fn bound(text: String, query: &LevelQuery, spans: Vec<(NaiveDate, NaiveDate)>) -> Sql {
     let (first, last): (Vec<_>, Vec<_>) = spans.into_iter().unzip();
     sql(text)
-        .planned_each_time()
+        .custom_plan()
         .bind(first)
         .bind(last)
         .bind(query.agencies.clone())

@@ -236,7 +236,7 @@ struct Counted {
 impl Counted {
     async fn of(access: &Access<ReadStatistics>, query: LevelQuery) -> Result<Self, Problem> {
         let (agencies, rows, aims) = access
-            .fetch_figures(async |conn| {
+            .read_statistics(async |conn| {
                 let (mut first, mut second, mut third) = (*conn, *conn, *conn);
                 Ok(try_join!(
                     level_counts::agencies(&mut first, &query),

@@ -175,7 +175,7 @@ impl Counted {
             access.read(async move |conn| Ok(rates_at_once::ask(&mut &*conn, &query, ids).await?)).await?
         } else {
             let work = async |conn: &mut Reader<'_>| Ok(rates_at_once::ask(conn, &query, ids.clone()).await?);
-            access.fetch_figures(work).await?
+            access.read_statistics(work).await?
         };
         let coverage = Coverage::of(found.expected, asked.as_deref())?;
         Ok(Self { period, at, coverage, metrics, groups: found.groups, aims: found.aims })

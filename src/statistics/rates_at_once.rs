@@ -54,7 +54,7 @@ pub struct Found {
 pub async fn ask(conn: &mut Reader<'_>, query: &RateQuery, ids: Vec<String>) -> QueryResult<Found> {
     let aims = targets::statement(query.period.year(), ids);
     let parts = [rate_counts::expected(query), aims, rate_counts::counted(query)];
-    let rows: Vec<Told> = Sql::of_parts(FRAME, parts).rows(conn).await?;
+    let rows: Vec<Told> = Sql::compose(FRAME, parts).rows(conn).await?;
     let (mut expected, mut aims, mut tallies) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         match row.part {

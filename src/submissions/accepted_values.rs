@@ -11,7 +11,7 @@ use super::stored_values::{self, AcceptedQuery, AcceptedRow};
 use super::values::SubmittedValue;
 use crate::auth::permission::ReadIndicatorValues;
 use crate::auth::{Access, Identity};
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::listing::AnyOf;
 use crate::http::{ListParams, Listing, Page, Problem, Reply};

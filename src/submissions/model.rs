@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::rules::{Action, Outcome, Standing, State};
 use crate::auth::{Actor, Scope};
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::months;
@@ -212,8 +212,8 @@ pub async fn list(
     scope: &Scope,
     query: SubmissionQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<SubmissionRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<SubmissionRow>> {
     let mut list = List::new(COLUMNS, FROM);
     list.filter_some("s.agency_id = any({})", scope.ids());
     list.filter_some("a.code = any({})", query.agencies);
@@ -246,8 +246,8 @@ pub async fn transitions(
     conn: &mut Conn,
     submission: Uuid,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<TransitionRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<TransitionRow>> {
     let mut list = List::new(
         "t.id, t.action, t.from_state, t.to_state, t.revision, t.reason, t.actor, t.at",
         "submission_transitions t",

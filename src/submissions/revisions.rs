@@ -15,7 +15,7 @@ use super::values::SubmittedValue;
 use super::warnings::{self, Change};
 use crate::auth::Access;
 use crate::auth::permission::ReadSubmissions;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::listing::{from_pairs, pairs};
 use crate::http::{EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply};

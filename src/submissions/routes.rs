@@ -13,7 +13,7 @@ use super::{accepted_values, creation, revisions, transitions, values};
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
 use crate::auth::{Access, Identity, Role};
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::listing::AnyOf;
 use crate::http::{Code, EntityTag, ListParams, Listing, Msg, Page, PathOf, Problem, Reply};

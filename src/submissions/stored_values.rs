@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::figures::{Definition, Figure};
 use super::warnings::Earlier;
 use crate::auth::Scope;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::values::{Month, Period};
@@ -158,8 +158,8 @@ pub async fn revisions(
     conn: &mut Conn,
     submission: Uuid,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<RevisionRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<RevisionRow>> {
     let mut list = List::new(REVISION, REVISIONS);
     list.filter("r.submission_id = {}", submission);
     list.page(conn, order, window).await
@@ -219,8 +219,8 @@ pub async fn accepted(
     scope: &Scope,
     query: AcceptedQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<AcceptedRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<AcceptedRow>> {
     let mut list = List::new(
         "v.indicator_code as indicator, a.code as agency, s.month, i.unit, v.numerator, v.denominator, v.value, v.note, s.id as submission, v.revision",
         "submissions s join agencies a on a.id = s.agency_id \

@@ -16,7 +16,7 @@ use crate::audit::{self, Event};
 use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{
     Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,

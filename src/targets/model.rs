@@ -6,7 +6,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::auth::Actor;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, reserve_key, sql};
 use crate::ids::AgencyId;
 
@@ -123,8 +123,8 @@ pub async fn list(
     conn: &mut Conn,
     query: TargetQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<TargetRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<TargetRow>> {
     let mut list = List::new(COLUMNS, FROM);
     list.filter_some("t.subject = any({})", query.subjects);
     list.filter_some("t.code = any({})", query.codes);

@@ -10,7 +10,7 @@ use crate::audit::{self, Event};
 use crate::auth::permission::{ReadTargets, WriteTargets};
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::one_or_many::OneOrMany;
 use crate::http::{
     Code, EntityTag, ListParams, Listing, Page, Preconditions, Problem, Reply, ValidJson, Violations,

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::auth::Actor;
-use crate::db::list::{List, Order, SortKey};
+use crate::db::keyset::{List, Order, SortKey};
 use crate::db::{Bindable, Conn, QueryResult, Sql, sql};
 use crate::values::fold;
 
@@ -180,7 +180,7 @@ pub async fn matching(conn: &mut Conn, query: TaskQuery, order: &[Order]) -> Que
         let (first, last): (Vec<_>, Vec<_>) = quarters.into_iter().unzip();
         list.with("first_days(day, n)", "select * from unnest({}) with ordinality", first);
         list.with("last_days(day, n)", "select * from unnest({}) with ordinality", last);
-        list.only(
+        list.filter_raw(
             "exists (select 1 from first_days f join last_days l using (n) \
              where coalesce(t.range_from, t.due_date) <= l.day and coalesce(t.range_to, t.due_date) >= f.day)",
         );

@@ -11,7 +11,7 @@ use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadPlans, WritePlans};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::listing::AnyOf;
 use crate::http::{

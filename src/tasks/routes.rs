@@ -13,7 +13,7 @@ use super::wire::{self, Task, TaskLine, Viewer};
 use super::{editing, plans, transitions, updates};
 use crate::auth::Access;
 use crate::auth::permission::ReadTasks;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::Format;
 use crate::http::listing::AnyOf;
 use crate::http::{ListParams, Listing, Page, PathOf, Problem, Reply};

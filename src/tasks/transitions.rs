@@ -14,7 +14,7 @@ use super::wire::{Task, Viewer};
 use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadTaskUpdates, ReviewTasks};
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{
     Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,

@@ -76,7 +76,7 @@ async fn an_abandoned_read_over_a_shared_connection_is_its_callers_until_the_ser
     let mut holder = saying(&service, "select pg_advisory_lock(42)").await;
     let (db, caller) = (service.state.db(), Caller::named("user:hog"));
     let read = || {
-        db.fetch(&caller, async |conn: &mut Reader<'_>| {
+        db.read_shared(&caller, async |conn: &mut Reader<'_>| {
             let waits = "select pg_advisory_xact_lock_shared(42) is null as value";
             Ok::<bool, Problem>(sql(waits).value(conn).await?)
         })

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use futures::{StreamExt, stream};
-use ict_index::db::{Conn, Sight, sql};
+use ict_index::db::{Conn, RlsContext, sql};
 use ict_index::http::Problem;
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ async fn number(service: &TestService, statement: &'static str) -> i64 {
     service
         .state
         .db()
-        .read_seeing(Sight::all(), work)
+        .read_as(RlsContext::all(), work)
         .await
         .map_err(|problem| format!("{problem:?}"))
         .unwrap()

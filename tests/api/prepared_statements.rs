@@ -97,7 +97,7 @@ async fn composed_texts_that_are_each_used_often_are_bounded_on_pooled_and_share
             let text = format!("select {n} as value");
             let shared = text.clone();
             let read: Result<i32, Problem> = db
-                .fetch(&Caller::system(), async |conn: &mut Reader<'_>| {
+                .read_shared(&Caller::system(), async |conn: &mut Reader<'_>| {
                     Ok(sql(shared.clone()).value(conn).await?)
                 })
                 .await;
@@ -107,7 +107,7 @@ async fn composed_texts_that_are_each_used_often_are_bounded_on_pooled_and_share
         }
         if n % 100 == 99 {
             let prepared: Result<i64, Problem> = db
-                .fetch(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?))
+                .read_shared(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?))
                 .await;
             let prepared = prepared.map_err(|problem| format!("{problem:?}")).unwrap();
             assert!(prepared <= i64::from(MOST_PREPARED), "{prepared} on a shared connection");
@@ -156,7 +156,7 @@ async fn connections_are_replaced_when_they_are_old_and_work_goes_on() {
     };
     let shared = async || {
         let read: Result<i32, Problem> =
-            db.fetch(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(pid).value(conn).await?)).await;
+            db.read_shared(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(pid).value(conn).await?)).await;
         read.map_err(|problem| format!("{problem:?}")).unwrap()
     };
     let (first_pooled, first_shared) = (pooled().await, shared().await);
@@ -181,7 +181,7 @@ async fn a_shared_connection_that_is_full_serves_no_longer_although_no_other_can
     let read = async |n: i32| -> Result<i32, Problem> {
         let (caller, text) = (Caller::system(), format!("select {n} as value"));
         let work = async |conn: &mut Reader<'_>| Ok(sql(text.clone()).value(conn).await?);
-        service.state.db().fetch(&caller, work).await
+        service.state.db().read_shared(&caller, work).await
     };
     read(0).await.unwrap();
     admin(&format!("alter database {database} allow_connections false")).await;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use diesel_async::{AsyncConnection, AsyncPgConnection};
-use ict_index::db::safety::Schema;
+use ict_index::db::durability::Schema;
 use ict_index::db::{Db, DbSettings, migrations, sql};
 use uuid::Uuid;
 

@@ -1,6 +1,6 @@
 //! What a server, database or role sets changes nothing of what the service means by a statement or answers.
 
-use ict_index::db::{Caller, Conn, PINNED, REQUIRED, Reader, Sight, sql};
+use ict_index::db::{Caller, Conn, PINNED, REQUIRED, Reader, RlsContext, sql};
 use ict_index::http::Problem;
 use uuid::Uuid;
 
@@ -140,7 +140,7 @@ fn pinned() -> (Vec<String>, Vec<String>) {
 async fn otherwise(service: &TestService) -> Vec<String> {
     let db = service.state.db();
     let shared: Result<Vec<String>, Problem> = db
-        .fetch(&Caller::system(), async |conn: &mut Reader<'_>| {
+        .read_shared(&Caller::system(), async |conn: &mut Reader<'_>| {
             let (names, values) = pinned();
             Ok(sql(OTHERWISE).bind(names).bind(values).values(conn).await?)
         })
@@ -164,7 +164,7 @@ async fn otherwise(service: &TestService) -> Vec<String> {
 async fn copying(service: &TestService) -> String {
     let statement = "copy (select name || '=' || setting from pg_settings where name in \
         ('standard_conforming_strings', 'row_security', 'search_path', 'DateStyle', 'session_replication_role') order by name) to stdout";
-    let staging = service.state.db().staging().seeing(Sight::default());
+    let staging = service.state.db().staging().seeing(RlsContext::default());
     let mut pieces = staging.copy_out(statement.to_owned()).await.unwrap();
     let mut text = Vec::new();
     while let Some(piece) = pieces.next().await {
@@ -233,7 +233,7 @@ async fn settings_of_the_login_reach_no_connection_and_show_nothing_foreign() {
     let shared: Result<i64, Problem> = other
         .state
         .db()
-        .fetch(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?))
+        .read_shared(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?))
         .await;
     let pooled =
         other.state.db().read(async move |conn: &mut Conn| Ok::<i64, Problem>(sql(count).value(conn).await?));

@@ -58,7 +58,7 @@ async fn shared_reads_of_one_caller_leave_room_to_others() {
     let mut reads: Vec<_> = (0..256)
         .map(|_| {
             let never = async |_: &mut Reader<'_>| pending::<Result<(), Problem>>().await;
-            Box::pin(service.state.db().fetch(&caller, never))
+            Box::pin(service.state.db().read_shared(&caller, never))
         })
         .collect();
     reads.retain_mut(|read| read.now_or_never().is_none());

@@ -22,7 +22,7 @@ use futures::{FutureExt, Stream, StreamExt};
 use ict_index::app;
 use ict_index::auth::{KeyRing, PasswordCost, Passwords, SecondFactor, SecondFactorPolicy, TokenKeys};
 use ict_index::clock::Clock;
-use ict_index::db::changes::Kind;
+use ict_index::db::generations::Kind;
 use ict_index::db::{Conn, Db, DbSettings, Sql, migrations, sql};
 use ict_index::http::Problem;
 use ict_index::seed;

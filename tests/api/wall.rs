@@ -4,8 +4,8 @@ mod forgetful;
 mod roles;
 
 use ict_index::auth::Scope;
-use ict_index::db::list::{Order, SortKey, Window};
-use ict_index::db::{Conn, Sight, safety, sql};
+use ict_index::db::keyset::{Order, SortKey, PageRequest};
+use ict_index::db::{Conn, RlsContext, durability, sql};
 use ict_index::http::Problem;
 use ict_index::services::dossiers::model as dossiers;
 use ict_index::submissions::{model as submissions, stored_values};
@@ -18,8 +18,8 @@ use crate::support::TestService;
 
 const FOREIGN: &str = "SO-TTTT";
 
-/// A world with submissions, reports, decisions and counts of two agencies; answers a foreign submission and the sight of SO-YT.
-async fn world() -> (World, Uuid, Sight) {
+/// A world with submissions, reports, decisions and counts of two agencies; answers a foreign submission and the ctx of SO-YT.
+async fn world() -> (World, Uuid, RlsContext) {
     let world = World::of(TestService::start().await).await;
     let mut foreign = Uuid::nil();
     for agency in ["SO-YT", FOREIGN] {
@@ -27,16 +27,16 @@ async fn world() -> (World, Uuid, Sight) {
             foreign = world.submission(agency, state).await.parse().unwrap();
         }
     }
-    let id = read(&world.service, Sight::default(), async |conn: &mut Conn| {
+    let id = read(&world.service, RlsContext::default(), async |conn: &mut Conn| {
         Ok::<_, Problem>(
             sql("select id as value from agencies where code = 'SO-YT'").value::<i32>(conn).await?,
         )
     })
     .await;
-    (world, foreign, Sight::of(Some(vec![id])))
+    (world, foreign, RlsContext::of(Some(vec![id])))
 }
 
-async fn read<T, F>(service: &TestService, sight: Sight, work: F) -> T
+async fn read<T, F>(service: &TestService, ctx: RlsContext, work: F) -> T
 where
     T: Send + 'static,
     for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, Problem>
@@ -44,12 +44,12 @@ where
         + Send
         + 'static,
 {
-    let answer = service.state.db().read_seeing(sight, work).await;
+    let answer = service.state.db().read_as(ctx, work).await;
     answer.map_err(|problem| format!("{problem:?}")).unwrap()
 }
 
-fn by(key: SortKey) -> ([Order; 1], Window) {
-    ([Order { key, descending: false }], Window { limit: 1_000, after: None, count: true })
+fn by(key: SortKey) -> ([Order; 1], PageRequest) {
+    ([Order { key, descending: false }], PageRequest { limit: 1_000, after: None, count: true })
 }
 
 /// What the service's own statements answer to somebody of SO-YT when they are told that everything is in scope.
@@ -101,23 +101,23 @@ async fn without_the_services_filters_nothing_foreign_shows() {
 #[actix_web::test]
 async fn the_tables_themselves_show_their_own_alone() {
     let (world, _, own) = world().await;
-    let tables: Vec<String> = read(&world.service, Sight::default(), async |conn: &mut Conn| {
+    let tables: Vec<String> = read(&world.service, RlsContext::default(), async |conn: &mut Conn| {
         let walled = "select relname::text as value from pg_class where relnamespace = 'public'::regnamespace and relrowsecurity order by 1";
         Ok::<_, Problem>(sql(walled).values(conn).await?)
     })
     .await;
     assert!(tables.len() >= 13, "{tables:?}");
-    let rows = async |table: &str, sight: &Sight| -> Vec<String> {
+    let rows = async |table: &str, ctx: &RlsContext| -> Vec<String> {
         let text = format!("select t::text as value from {table} t");
-        read(&world.service, sight.clone(), async move |conn: &mut Conn| {
+        read(&world.service, ctx.clone(), async move |conn: &mut Conn| {
             Ok::<_, Problem>(sql(text).values(conn).await?)
         })
         .await
     };
     let mut held = 0;
     for table in tables.iter().map(String::as_str) {
-        assert_eq!(rows(table, &Sight::default()).await, [] as [String; 0], "{table} shows rows to nobody");
-        let (all, own) = (rows(table, &Sight::all()).await, rows(table, &own).await);
+        assert_eq!(rows(table, &RlsContext::default()).await, [] as [String; 0], "{table} shows rows to nobody");
+        let (all, own) = (rows(table, &RlsContext::all()).await, rows(table, &own).await);
         let foreign = format!("CANARY-{FOREIGN}");
         held += all.iter().filter(|row| row.contains(&foreign)).count();
         assert!(!own.iter().any(|row| row.contains(&foreign)), "{table}: {own:?}");
@@ -133,7 +133,7 @@ async fn a_shared_connection_shows_nothing_of_agencies() {
     let count = async |table: &str| -> i64 {
         let text = format!("select count(*) as value from {table}");
         let caller = ict_index::db::Caller::system();
-        let answer = world.service.state.db().fetch(&caller, async |conn: &mut ict_index::db::Reader<'_>| {
+        let answer = world.service.state.db().read_shared(&caller, async |conn: &mut ict_index::db::Reader<'_>| {
             Ok::<_, Problem>(sql(text.clone()).value(conn).await?)
         });
         answer.await.map_err(|problem| format!("{problem:?}")).unwrap()
@@ -150,9 +150,9 @@ async fn a_shared_connection_shows_nothing_of_agencies() {
 async fn nothing_foreign_is_written() {
     let (world, foreign, own) = world().await;
     let run = async |text: &str| -> Result<usize, String> {
-        let (text, sight) = (text.replace("$id", &foreign.to_string()), own.clone());
+        let (text, ctx) = (text.replace("$id", &foreign.to_string()), own.clone());
         let work = async move |conn: &mut Conn| Ok::<_, Problem>(sql(text).run(conn).await?);
-        world.service.state.db().transaction_seeing(sight, work).await.map_err(|p| format!("{p:?}"))
+        world.service.state.db().transaction_as(ctx, work).await.map_err(|p| format!("{p:?}"))
     };
     for text in [
         "update submissions set decision_reason = 'x' where id = '$id'",
@@ -188,27 +188,27 @@ async fn nothing_foreign_is_written() {
 #[actix_web::test]
 async fn what_was_said_for_one_is_not_left_for_the_next() {
     let (world, _, own) = world().await;
-    let seen = async |sight: Sight| -> i64 {
-        read(&world.service, sight, async |conn: &mut Conn| {
+    let seen = async |ctx: RlsContext| -> i64 {
+        read(&world.service, ctx, async |conn: &mut Conn| {
             Ok::<_, Problem>(sql("select count(*) as value from submissions").value(conn).await?)
         })
         .await
     };
-    let (all, few) = (seen(Sight::all()).await, seen(own.clone()).await);
+    let (all, few) = (seen(RlsContext::all()).await, seen(own.clone()).await);
     assert!(all > few && few > 0);
     // In turns over the few connections of the pool, transactions that fail in between.
     for _ in 0..8 {
         assert_eq!(
-            (seen(Sight::default()).await, seen(own.clone()).await, seen(Sight::all()).await),
+            (seen(RlsContext::default()).await, seen(own.clone()).await, seen(RlsContext::all()).await),
             (0, few, all)
         );
         let failing = async |conn: &mut Conn| Ok::<_, Problem>(sql("select 1 / 0").run(conn).await?);
-        let failed = world.service.state.db().transaction_seeing(Sight::all(), failing);
+        let failed = world.service.state.db().transaction_as(RlsContext::all(), failing);
         assert!(failed.await.is_err());
         let within = async |conn: &mut Conn| {
             Ok::<_, Problem>(sql("select count(*) as value from submissions").value::<i64>(conn).await?)
         };
-        let within = world.service.state.db().transaction_seeing(own.clone(), within);
+        let within = world.service.state.db().transaction_as(own.clone(), within);
         assert_eq!(within.await.map_err(|p| format!("{p:?}")), Ok(few));
     }
 }
@@ -216,7 +216,7 @@ async fn what_was_said_for_one_is_not_left_for_the_next() {
 #[actix_web::test]
 async fn the_service_knows_whether_the_wall_holds_for_it() {
     let walled = async |service: &TestService| {
-        read(service, Sight::default(), async |conn: &mut Conn| Ok(safety::is_walled(conn).await?)).await
+        read(service, RlsContext::default(), async |conn: &mut Conn| Ok(durability::is_walled(conn).await?)).await
     };
     assert!(walled(&TestService::start().await).await);
     assert!(!walled(&TestService::start_without_wall().await).await);
@@ -225,7 +225,7 @@ async fn the_service_knows_whether_the_wall_holds_for_it() {
 /// What holds for every handler: work beyond the wall is named here, with its reason there.
 #[test]
 fn few_go_beyond_the_wall() {
-    const WAYS: [&str; 3] = ["beyond_the_wall()", "Sight::all()", "Sight::system()"];
+    const WAYS: [&str; 3] = ["beyond_the_wall()", "RlsContext::all()", "RlsContext::system()"];
     let count = |text: &str| WAYS.iter().map(|way| text.matches(way).count()).sum::<usize>();
     let all = sources().into_iter().map(|(path, text)| (path.display().to_string(), count(&text)));
     let mut found: Vec<(String, usize)> = all.filter(|(_, ways)| *ways > 0).collect();
@@ -233,7 +233,7 @@ fn few_go_beyond_the_wall() {
     let known = [
         ("src/auth/access.rs", 1),
         ("src/cli/serve.rs", 1),
-        ("src/db/sight.rs", 1),
+        ("src/db/ctx.rs", 1),
         ("src/seed/mod.rs", 4),
         ("src/services/dossiers/routes.rs", 1),
     ];

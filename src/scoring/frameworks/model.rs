@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::auth::Actor;
 use crate::db::json::{from_json, to_json};
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::scoring::engine::framework::{Framework, Node};
 
@@ -49,8 +49,8 @@ pub async fn list(
     conn: &mut Conn,
     query: FrameworkQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<FrameworkRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<FrameworkRow>> {
     let mut list = List::new(COLUMNS, "frameworks f");
     list.filter_some("f.unit_type = any({})", query.unit_types);
     list.filter_some("f.status = any({})", query.statuses);

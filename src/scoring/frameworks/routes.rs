@@ -8,7 +8,7 @@ use super::wire::{FrameworkDetail, FrameworkFilter, FrameworkSummary};
 use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadFrameworks, WriteFrameworks};
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::problem::ProblemBody;
 use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::FrameworkCode;

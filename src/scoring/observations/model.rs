@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::rules::{Changes, Set};
 use crate::auth::Actor;
 use crate::db::json::{from_json, to_json};
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::values::hex;
 
@@ -62,8 +62,8 @@ pub async fn revisions(
     framework: String,
     year: i32,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<RevisionRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<RevisionRow>> {
     let mut list = List::new(REVISION, REVISIONS);
     list.filter("o.framework_code = {}", framework);
     list.filter("o.data_year = {}", year);

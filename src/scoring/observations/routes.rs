@@ -18,7 +18,7 @@ use crate::agencies::model as agencies;
 use crate::auth::permission::{ReadObservations, WriteObservations};
 use crate::auth::{Access, Identity, Scope};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::csv::Format;
 use crate::http::{EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::FrameworkCode;
@@ -67,15 +67,15 @@ async fn get_observations(
     let (filter, format) = (query.filter, query.format);
     let (framework, revision) = (code.clone(), filter.revision);
     let head = access
-        .fetch(async |conn| Ok(model::head(conn, &framework, year, revision).await?))
+        .read_shared(async |conn| Ok(model::head(conn, &framework, year, revision).await?))
         .await?
         .ok_or_else(Problem::not_found)?;
-    let sight = Sight::of(&access);
-    let tag = tag_of(&head, &filter, format, &sight);
+    let ctx = RlsContext::of(&access);
+    let tag = tag_of(&head, &filter, format, &ctx);
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
-    let whole = access.read(async move |conn| view(conn, code, year, head, &filter, sight).await).await?;
+    let whole = access.read(async move |conn| view(conn, code, year, head, &filter, ctx).await).await?;
     let conditions = access.conditions.clone();
     // Up to 50,000 rows: written on a thread of the blocking pool.
     let written = move || Reply::collection(&conditions, format, &whole, &whole.rows);
@@ -83,14 +83,14 @@ async fn get_observations(
 }
 
 /// What the caller sees of a set.
-struct Sight {
+struct RlsContext {
     /// Units that are agencies outside of it are hidden, and what they reported; what was said of all of them, too.
     scope: Scope,
     /// Notes and reasons: words of people for people.
     words: bool,
 }
 
-impl Sight {
+impl RlsContext {
     fn of<P>(access: &Access<P>) -> Self {
         Self { scope: access.scope(), words: matches!(access.identity(), Identity::User { .. }) }
     }
@@ -107,11 +107,11 @@ impl Sight {
     }
 }
 
-fn tag_of(head: &RevisionRow, filter: &ObservationFilter, format: Format, sight: &Sight) -> EntityTag {
+fn tag_of(head: &RevisionRow, filter: &ObservationFilter, format: Format, ctx: &RlsContext) -> EntityTag {
     let mut parts = filter.parts();
     parts.extend((format == Format::Csv).then(|| "csv".to_owned()));
-    parts.extend((!sight.words).then(|| "no words".to_owned()));
-    parts.extend(sight.scope.ids().map(|ids| format!("{ids:?}")));
+    parts.extend((!ctx.words).then(|| "no words".to_owned()));
+    parts.extend(ctx.scope.ids().map(|ids| format!("{ids:?}")));
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if parts.is_empty() {
         EntityTag::of_version(head.revision)
@@ -126,19 +126,19 @@ async fn view(
     data_year: i32,
     head: RevisionRow,
     filter: &ObservationFilter,
-    sight: Sight,
+    ctx: RlsContext,
 ) -> Result<Observations, Problem> {
     let stored = model::revision(conn, &framework, data_year, head.revision).await?;
     let mut set = stored.ok_or_else(Problem::not_found)?.set()?;
     let selection = filter.selection();
     set.rows.retain(|row| selection.keeps(row));
     set.units.retain(|unit| selection.keeps_unit(&unit.code));
-    sight.narrow(conn, &framework, &mut set).await?;
+    ctx.narrow(conn, &framework, &mut set).await?;
     let Set { mut rows, units } = set;
-    if !sight.words {
+    if !ctx.words {
         rows.iter_mut().for_each(|row| row.note = None);
     }
-    let reason = head.reason.filter(|_| sight.scope == Scope::All && sight.words);
+    let reason = head.reason.filter(|_| ctx.scope == Scope::All && ctx.words);
     let RevisionRow { revision, recorded_at, recorded_by, .. } = head;
     Ok(Observations { framework, data_year, revision, reason, recorded_at, recorded_by, units, rows })
 }
@@ -262,8 +262,8 @@ async fn list_revisions(
             Ok(model::revisions(conn, code, year, &order, window).await?)
         })
         .await?;
-    let sight = Sight::of(&access);
-    let sees_all = sight.words && sight.scope == Scope::All;
+    let ctx = RlsContext::of(&access);
+    let sees_all = ctx.words && ctx.scope == Scope::All;
     let page = list.page(slice, |row: RevisionRow| ObservationRevision::of(row, sees_all));
     Reply::page(&access.conditions, list.format, &page)
 }

@@ -233,8 +233,8 @@ fn withhold(
 }
 
 /// The one order there is.
-const NODE_AND_UNIT: crate::db::list::Order = crate::db::list::Order {
-    key: crate::db::list::SortKey { name: "node,unit", expr: "", pg_type: "text" },
+const NODE_AND_UNIT: crate::db::keyset::Order = crate::db::keyset::Order {
+    key: crate::db::keyset::SortKey { name: "node,unit", expr: "", pg_type: "text" },
     descending: false,
 };
 

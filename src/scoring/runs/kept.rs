@@ -38,7 +38,7 @@ pub async fn row_of<P>(access: &Access<P>, id: Uuid) -> Result<RunRow, Problem> 
 
 pub async fn rows_of<P>(access: &Access<P>, ids: Vec<Uuid>) -> Result<Vec<RunRow>, Problem> {
     let scope = access.scope();
-    access.fetch(async |conn| Ok(model::find(conn, ids.clone(), &scope).await?)).await
+    access.read_shared(async |conn| Ok(model::find(conn, ids.clone(), &scope).await?)).await
 }
 
 /// The run of the path, computed: its row and its inputs are read together where it is not kept.

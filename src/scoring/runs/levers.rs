@@ -15,7 +15,7 @@ use super::redaction;
 use super::units::unit_of;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::{PathOf, Problem, Reply};
 use crate::scoring::disclosure::Withheld;
 use crate::scoring::engine::levers::Lever;

@@ -9,7 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::auth::{Actor, Scope};
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::scoring::visible_units::VisibleUnits;
 
@@ -98,8 +98,8 @@ pub async fn list(
     conn: &mut impl Connected,
     query: RunQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<RunRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<RunRow>> {
     let mut list = List::new(COLUMNS, FROM);
     list.filter_some("r.framework_code = any({})", query.frameworks);
     list.filter_some("r.data_year = any({})", query.data_years);

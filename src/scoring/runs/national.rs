@@ -174,7 +174,7 @@ async fn beside(
     // Of others the ranks, and nothing of indicators.
     let hidden_nodes = if row.explains(unit) { vec![] } else { redaction::leaf_like(&run.tree) };
     let (before, mut rows) = access
-        .fetch(async |conn| {
+        .read_shared(async |conn| {
             let before = model::of_year(conn, &row.framework, row.index_year - 1).await?.map(|run| run.id);
             Ok((before, score_model::beside(conn, row, before, unit, hidden_nodes.clone()).await?))
         })

@@ -16,7 +16,7 @@ use crate::audit::{self, Event};
 use crate::auth::permission::{ReadStatistics, WriteIndexRuns};
 use crate::auth::{Access, Actor, Scope};
 use crate::db::Conn;
-use crate::db::list::Order;
+use crate::db::keyset::Order;
 use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
 use crate::scoring::engine::hash::ENGINE_VERSION;
 use crate::scoring::engine::outcome::ScoreItem;
@@ -171,7 +171,7 @@ async fn list_runs(access: Access<ReadStatistics>, list: Listing<RunFilter>) -> 
     let window = list.window(&order)?;
     list.filter.query()?;
     let slice = access
-        .fetch(async |conn| Ok(model::list(conn, list.filter.query()?, &order, window.clone()).await?))
+        .read_shared(async |conn| Ok(model::list(conn, list.filter.query()?, &order, window.clone()).await?))
         .await?;
     let scope = access.scope();
     Reply::page(&access.conditions, list.format, &list.page(slice, |row| IndexRun::of(row, &scope)))

@@ -4,7 +4,7 @@ use bigdecimal::BigDecimal;
 use uuid::Uuid;
 
 use super::model::RunRow;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::scoring::engine::outcome::ScoreItem;
 
@@ -100,21 +100,21 @@ pub async fn scores(
     (run, leaves): (&RunRow, Vec<String>),
     query: ScoreQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<ScoreRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<ScoreRow>> {
     let mut list = match run.own.clone() {
         None => List::new(SCORES, "index_run_scores s"),
         Some(own) => {
             let mut list = List::new(SEEN, "index_run_scores s");
             list.with("shown", SHOWN, own);
             list.with("leaves", LEAVES, leaves);
-            list.only(NO_HIDDEN_LEAF);
+            list.filter_raw(NO_HIDDEN_LEAF);
             list
         }
     };
     list.filter("s.run_id = {}", run.id);
     if query.root_only && query.nodes.is_none() {
-        list.only("s.position = 0");
+        list.filter_raw("s.position = 0");
     }
     list.filter_some("s.unit = any({})", query.units);
     list.filter_some("s.node = any({})", query.nodes);

@@ -9,7 +9,7 @@ use super::score_model as model;
 use super::wire::{IndexScore, ScoreFilter};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::db::list::{Order, SortKey};
+use crate::db::keyset::{Order, SortKey};
 use crate::http::{ListParams, Listing, Page, PathOf, Problem, Reply};
 use crate::state::State;
 
@@ -75,7 +75,7 @@ async fn page(
     let leaves = run.as_ref().map(|run| redaction::leaf_like(&run.run.tree)).unwrap_or_default();
     let query = list.filter.query(root_only);
     let slice = access
-        .fetch(async |conn| {
+        .read_shared(async |conn| {
             let run = (&row, leaves.clone());
             Ok(model::scores(conn, run, query.clone(), &order, window.clone()).await?)
         })

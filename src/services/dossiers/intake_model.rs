@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::model::{HAS_SOURCE, Reach};
 use super::rules::{Known, NamedAgency, Reporter};
 use crate::agencies::rules::Validity;
-use crate::db::{Conn, PATIENTLY, QueryResult, sql};
+use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
 use crate::ids::{AgencyId, ServiceId};
 use crate::values::Month;
 
@@ -56,7 +56,7 @@ pub async fn known(conn: &mut Conn, source: &str, reach: &Reach) -> QueryResult<
 /// And gives the transaction room: the statements of a batch sort and hash all its rows.
 pub async fn lock(conn: &mut Conn, source: &str, month: Month, agencies: Vec<i32>) -> QueryResult<()> {
     sql(format!(
-        "select {PATIENTLY}, case when shared then pg_advisory_xact_lock_shared(space, key) else pg_advisory_xact_lock(space, key) end, \
+        "select {LONG_LOCK_TIMEOUT}, case when shared then pg_advisory_xact_lock_shared(space, key) else pg_advisory_xact_lock(space, key) end, \
            set_config('work_mem', '64MB', true) \
          from (select * from ( \
            select 0 as turn, 3324 as space, 0 as key, true as shared \

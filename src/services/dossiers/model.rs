@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use crate::auth::Scope;
 use crate::db::copy::literal;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, Reader, sql};
 use crate::values::Period;
 
@@ -95,7 +95,7 @@ pub async fn batches_behind(conn: &mut Conn, period: Period, by_agency: bool) ->
         "select '' as agency, source, month, max(revision) as revision from dossier_batches where month between $1 and $2 \
          group by source, month order by 2, 3"
     };
-    sql(statement).planned_each_time().bind(period.first_day()).bind(period.last_day()).rows(conn).await
+    sql(statement).custom_plan().bind(period.first_day()).bind(period.last_day()).rows(conn).await
 }
 
 row! {
@@ -163,8 +163,8 @@ pub async fn list(
     query: &CountQuery,
     reach: &Reach,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<CountsRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<CountsRow>> {
     let mut list = List::new(
         "c.month, a.code as agency, s.code as service, \
          case c.channel when 1 then 'online' when 2 then 'in_person' else 'postal' end as channel, \
@@ -182,7 +182,7 @@ pub async fn list(
     list.filter_some("c.channel = any({})", query.channels.clone());
     if let Some((first, last)) = query.period {
         if let Some(year) = year_of(first, last) {
-            list.only(&year);
+            list.filter_raw(&year);
         }
         list.filter("c.month >= {}", first);
         list.filter("c.month <= {}", last);

@@ -25,7 +25,7 @@ pub async fn resolve(conn: &mut Conn, stage: &'static str) -> QueryResult<i32> {
     let text = format!(
         "update {stage} i set service_id = s.id, parked_code = null from services s where s.code = i.parked_code"
     );
-    sql(text).planned_each_time().run(conn).await.map(|rows| i32::try_from(rows).unwrap_or(i32::MAX))
+    sql(text).custom_plan().run(conn).await.map(|rows| i32::try_from(rows).unwrap_or(i32::MAX))
 }
 
 /// Makes the source's parked rows of the month what the stage holds; whether that changed anything.
@@ -44,7 +44,7 @@ pub async fn replace(conn: &mut Conn, stage: &'static str, source: &str, month: 
            where ({old}) is distinct from ({new}) returning 1) \
          select exists (select 1 from gone) or exists (select 1 from written) as value"
     );
-    sql(text).planned_each_time().bind(month.first_day()).bind(source.to_owned()).value(conn).await
+    sql(text).custom_plan().bind(month.first_day()).bind(source.to_owned()).value(conn).await
 }
 
 row! {
@@ -174,5 +174,5 @@ async fn restage(conn: &mut Conn, stage: &'static str, source: &str, month: Mont
            select row_number() over () - 1, agency_id, service_id, parked_code, channel, {COUNTS} from present) \
          select count(*) as rows, coalesce(sum(received), 0)::bigint as received, count(parked_code)::int as parked from present"
     );
-    sql(text).planned_each_time().bind(month.first_day()).bind(source.to_owned()).row(conn).await
+    sql(text).custom_plan().bind(month.first_day()).bind(source.to_owned()).row(conn).await
 }

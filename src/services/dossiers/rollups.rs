@@ -6,7 +6,7 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::db::{Conn, PATIENTLY, QueryResult, sql};
+use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
 use crate::ids::ServiceId;
 use crate::values::{Month, Period};
 
@@ -115,7 +115,7 @@ pub(super) fn periods_of(month: Month) -> [Period; 3] {
 
 /// No batch is under way until the transaction ends.
 pub async fn lock_levels(conn: &mut Conn) -> QueryResult<()> {
-    lock_levels_as(conn, PATIENTLY).await
+    lock_levels_as(conn, LONG_LOCK_TIMEOUT).await
 }
 
 /// As [`lock_levels`], as patient as the setting makes it.
@@ -164,7 +164,7 @@ pub async fn relevel(
     );
     let year = NaiveDate::from_ymd_opt(from.year(), 1, 1).unwrap_or(from);
     sql(text)
-        .planned_each_time()
+        .custom_plan()
         .bind(services.iter().map(|id| id.0).collect::<Vec<i32>>())
         .bind(year)
         .bind(from)
@@ -219,7 +219,7 @@ pub async fn differences(conn: &mut Conn, first: NaiveDate, last: NaiveDate) -> 
         "with {}, differing as ({agencies} union all {services}) select * from differing order by place",
         recounted()
     ))
-    .planned_each_time()
+    .custom_plan()
     .bind(first)
     .bind(last)
     .rows(conn)
@@ -237,7 +237,7 @@ pub async fn repair(conn: &mut Conn, first: NaiveDate, last: NaiveDate) -> Query
             .run(conn)
             .await?;
         sql(format!("with {} insert into {table} ({key}, {columns}) {}", recounted(), rollup.summed()))
-            .planned_each_time()
+            .custom_plan()
             .bind(first)
             .bind(last)
             .run(conn)

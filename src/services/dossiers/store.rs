@@ -45,7 +45,7 @@ pub async fn breaks(conn: &mut Conn, stage: &'static str, month: Month) -> Query
          from first f join agencies a on a.id = f.agency_id join services s on s.id = f.service_id \
          order by place, f.agency_id, f.service_id, f.channel"
     );
-    sql(text).planned_each_time().bind(month.previous().first_day()).rows(conn).await
+    sql(text).custom_plan().bind(month.previous().first_day()).rows(conn).await
 }
 
 row! {
@@ -90,7 +90,7 @@ pub async fn replace(
 ) -> QueryResult<Changes> {
     let periods = rollups::periods_of(revision.month);
     let changes: Changes = sql(replace_text(stage, revision.untouched))
-        .planned_each_time()
+        .custom_plan()
         .bind(revision.source.to_owned())
         .bind(revision.month.first_day())
         .bind(revision.number)

@@ -87,7 +87,7 @@ pub async fn progress(
         access.read(async move |conn| ask(&mut &*conn, &question).await).await?
     } else {
         // Not of the standby: nobody counts generations of submissions and tasks.
-        access.fetch(async |conn| ask(conn, &question).await).await?
+        access.read_shared(async |conn| ask(conn, &question).await).await?
     };
     let ProgressParams { scope, agency, status, .. } = params.filter;
     let wanted = Wanted { scope, agencies: agency.map(|any| any.0), statuses: status.map(|any| any.0) };

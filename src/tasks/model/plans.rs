@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::auth::Actor;
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, Sql, sql};
 use crate::ids::AgencyId;
 use crate::values::fold;
@@ -106,8 +106,8 @@ pub async fn list(
     conn: &mut Conn,
     query: PlanQuery,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<PlanRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<PlanRow>> {
     let mut list = List::new(COLUMNS, FROM);
     if let Some(q) = &query.q {
         list.search("p.title_search", q);

@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::auth::{Actor, Scope};
-use crate::db::list::{List, Order, Slice, SortKey, Window};
+use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
 use crate::db::{Conn, QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 
@@ -145,8 +145,8 @@ pub async fn updates(
     task: String,
     agencies: Option<Vec<String>>,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<UpdateRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<UpdateRow>> {
     let mut list = List::new(
         "u.id, a.code as agency, u.percent, u.narrative, u.evidence, u.completed_on, u.actor, u.at",
         "task_updates u join agencies a on a.id = u.agency_id",
@@ -276,8 +276,8 @@ pub async fn transitions(
     scope: &Scope,
     task: String,
     order: &[Order],
-    window: Window,
-) -> QueryResult<Slice<TransitionRow>> {
+    window: PageRequest,
+) -> QueryResult<PageRows<TransitionRow>> {
     let mut list = List::new(
         "h.id, a.code as agency, h.action, h.reason, h.due_date, h.actor, h.at",
         "task_transitions h left join agencies a on a.id = h.agency_id",

@@ -1,7 +1,7 @@
 //! The roles of the database: what each may do, and as whom the service works.
 
 use diesel_async::{AsyncConnection, AsyncPgConnection};
-use ict_index::db::{Conn, Db, DbSettings, Sight, migrations, safety, sql};
+use ict_index::db::{Conn, Db, DbSettings, RlsContext, migrations, durability, sql};
 use ict_index::http::Problem;
 use serde_json::json;
 use uuid::Uuid;
@@ -64,7 +64,7 @@ async fn a_login_of_its_own_is_enough_to_serve_and_one_past_the_wall_is_refused(
 #[actix_web::test]
 async fn every_table_was_thought_of() {
     let service = TestService::start().await;
-    let lines: Vec<String> = read(&service, Sight::default(), async |conn: &mut Conn| {
+    let lines: Vec<String> = read(&service, RlsContext::default(), async |conn: &mut Conn| {
         let text = "select concat_ws(',', c.relname, case when c.relrowsecurity then 'walled' else '-' end, \
              array_to_string(array(select p from unnest(array['select', 'insert', 'update', 'delete', 'truncate']) p \
                where has_table_privilege('ict_index_app', c.oid, p)), '|'), \
@@ -103,7 +103,7 @@ async fn an_ordinary_owner_needs_an_administrator_once() {
     let db = Db::new(&DbSettings::new(url.clone())).unwrap();
     let seen = async |conn: &mut Conn| {
         let statistics = "select (select count(*) from reported_submissions) = 0 as value";
-        Ok::<_, Problem>((safety::is_walled(conn).await?, sql(statistics).value::<bool>(conn).await?))
+        Ok::<_, Problem>((durability::is_walled(conn).await?, sql(statistics).value::<bool>(conn).await?))
     };
     assert_eq!(db.read(seen).await.map_err(|problem| format!("{problem:?}")), Ok((true, true)));
     drop(db);

@@ -13,7 +13,7 @@ use super::{APPLICATION, Connected, Fault, connect, migrations, sql};
 const CONNECTING: Duration = Duration::from_secs(2);
 
 /// `name=value` of each setting that breaks the promise that a 2xx is on disk.
-pub async fn dangers(conn: &mut impl Connected) -> QueryResult<Vec<String>> {
+pub async fn unsafe_settings(conn: &mut impl Connected) -> QueryResult<Vec<String>> {
     sql("select name || '=' || setting as value from pg_settings \
          where (name in ('fsync', 'full_page_writes', 'synchronous_commit') and setting = 'off') \
            or (name in ('zero_damaged_pages', 'ignore_checksum_failure') and setting = 'on') order by name")
@@ -51,7 +51,7 @@ pub async fn unguarded(conn: &mut impl Connected) -> QueryResult<Vec<String>> {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Inspection {
     /// `name=value` of settings that may lose what was acknowledged.
-    pub dangers: Vec<String>,
+    pub unsafe_settings: Vec<String>,
     /// `name=value` of settings of the server, database or role that change what a statement means.
     pub meanings: Vec<String>,
     pub schema: Schema,
@@ -101,7 +101,7 @@ pub(super) async fn inspect(target: &Target, setup: &Setup) -> Result<Inspection
         Err(fault) => return Err(fault),
         Ok(()) => schema(&mut conn).await?,
     };
-    Ok(Inspection { dangers: dangers(&mut conn).await?, meanings, schema })
+    Ok(Inspection { unsafe_settings: unsafe_settings(&mut conn).await?, meanings, schema })
 }
 
 /// Whether the migration that makes the application's role was applied. Any login may read this.

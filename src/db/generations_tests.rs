@@ -1,11 +1,11 @@
 use super::*;
 
-fn watch() -> Watch {
-    Watch {
+fn watch() -> ChangeTracker {
+    ChangeTracker {
         statements: Arc::default(),
-        told: Told::default(),
-        changes: Changes::default(),
-        place: Place::Outside,
+        told: PendingChanges::default(),
+        changes: Generations::default(),
+        state: TransactionState::Outside,
         lifetime: Lifetime::within(Duration::from_secs(60)),
     }
 }
@@ -13,15 +13,15 @@ fn watch() -> Watch {
 #[test]
 fn what_is_committed_counts_and_what_is_rolled_back_does_not() {
     let mut watch = watch();
-    let figures = |watch: &Watch| watch.changes.counter(Kind::Figures).load(Ordering::SeqCst);
-    watch.place = Place::Inside;
+    let figures = |watch: &ChangeTracker| watch.changes.counter(Kind::Figures).load(Ordering::SeqCst);
+    watch.state = TransactionState::Inside;
     watch.told.0.store(Kind::Figures.bit(), Ordering::SeqCst);
     watch.finished();
     assert_eq!(figures(&watch), 1, "not before the commit");
-    watch.place = Place::Committing;
+    watch.state = TransactionState::Committing;
     watch.finished();
-    assert_eq!((figures(&watch), watch.place), (2, Place::Outside));
-    watch.place = Place::RollingBack;
+    assert_eq!((figures(&watch), watch.state), (2, TransactionState::Outside));
+    watch.state = TransactionState::RollingBack;
     watch.told.0.store(Kind::Figures.bit(), Ordering::SeqCst);
     watch.finished();
     watch.finished();
@@ -33,7 +33,7 @@ fn what_is_committed_counts_and_what_is_rolled_back_does_not() {
 
 #[test]
 fn generations_are_told_only_while_somebody_listens() {
-    let changes = Changes::default();
+    let changes = Generations::default();
     assert_eq!(changes.figures(), None);
     changes.trust(Instant::now());
     assert_eq!(changes.figures(), Some(1));
@@ -46,7 +46,7 @@ fn generations_are_told_only_while_somebody_listens() {
 #[test]
 fn a_heartbeat_is_good_for_a_limited_time_and_for_what_was_committed_before_it() {
     let trusted = Duration::from_millis(20);
-    let changes = Changes::new(trusted);
+    let changes = Generations::new(trusted);
     let sent = changes.inner.began + trusted;
     assert!(!changes.has_heard(changes.inner.began), "no heartbeat yet");
     changes.trust(sent);

@@ -10,7 +10,7 @@ pub enum Fault {
     /// The row asked for is not there.
     NotFound,
     /// A named constraint refused the write.
-    Violated(Violated),
+    Violated(ConstraintViolation),
     /// The database cannot serve right now (gone, starting, full, too many connections, lock or statement timeout, serialisation): try again.
     Unavailable(String),
     /// More is asked already than can be answered in good time: try again. No fault, so nobody logs it; it is counted.
@@ -26,7 +26,7 @@ pub enum Fault {
 
 /// Which constraint refused a write.
 #[derive(Debug)]
-pub struct Violated {
+pub struct ConstraintViolation {
     pub constraint: String,
     pub kind: DatabaseErrorKind,
 }
@@ -45,7 +45,7 @@ impl From<Error> for Fault {
                 | DatabaseErrorKind::ForeignKeyViolation
                 | DatabaseErrorKind::CheckViolation
                 | DatabaseErrorKind::ExclusionViolation
-                | DatabaseErrorKind::NotNullViolation => Self::Violated(Violated {
+                | DatabaseErrorKind::NotNullViolation => Self::Violated(ConstraintViolation {
                     constraint: info.constraint_name().unwrap_or_default().to_owned(),
                     kind: *kind,
                 }),
@@ -66,7 +66,7 @@ impl From<tokio_postgres::Error> for Fault {
         let text = error.to_string();
         match error.code().map(tokio_postgres::error::SqlState::code) {
             Some(state) if state.starts_with("22") => Self::BadValue(state.to_owned()),
-            Some(state) if !is_passing(state) => Self::Internal(format!("{state}: {text}")),
+            Some(state) if !is_transient(state) => Self::Internal(format!("{state}: {text}")),
             Some(state) => Self::Unavailable(format!("{state}: {text}")),
             // No answer of the server at all: the connection is gone, or could not be made.
             None => Self::Unavailable(text),
@@ -79,7 +79,7 @@ fn by_sqlstate(error: &Error) -> Fault {
     let text = error.to_string();
     match sqlstate(error) {
         Some(state) if state.starts_with("22") => Fault::BadValue(state),
-        Some(state) if is_passing(&state) => Fault::Unavailable(format!("{state}: {text}")),
+        Some(state) if is_transient(&state) => Fault::Unavailable(format!("{state}: {text}")),
         Some(state) => Fault::Internal(format!("{state}: {text}")),
         None if is_connection_loss(&text) => Fault::Unavailable(text),
         None => Fault::Internal(text),
@@ -127,7 +127,7 @@ fn state_of_message(message: &str) -> Option<&'static str> {
     KNOWN.iter().find(|(text, _)| message.contains(text)).map(|(_, state)| *state)
 }
 
-fn is_passing(state: &str) -> bool {
+fn is_transient(state: &str) -> bool {
     // 08 connection, 40 rollback, 53 resources, 55P03 lock, 57 operator (shutdown, timeouts), 58 system, 25006 read-only standby
     ["08", "40", "53", "55P03", "57", "58", "25006"].iter().any(|class| state.starts_with(class))
 }
@@ -144,9 +144,9 @@ mod tests {
 
     #[test]
     fn timeouts_are_passing_and_syntax_errors_are_ours() {
-        assert!(is_passing("55P03"));
-        assert!(is_passing("57014"));
-        assert!(!is_passing("42601"));
+        assert!(is_transient("55P03"));
+        assert!(is_transient("57014"));
+        assert!(!is_transient("42601"));
         assert_eq!(state_of_message("canceling statement due to lock timeout"), Some("55P03"));
     }
 }

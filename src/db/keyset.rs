@@ -53,7 +53,7 @@ pub struct Order {
 
 /// Where a page begins and how long it is.
 #[derive(Clone, Debug)]
-pub struct Window {
+pub struct PageRequest {
     pub limit: i64,
     /// Values of the order's keys of the last row already seen.
     pub after: Option<Vec<String>>,
@@ -62,7 +62,7 @@ pub struct Window {
 
 /// One page as read from the database.
 #[derive(Debug)]
-pub struct Slice<R> {
+pub struct PageRows<R> {
     pub rows: Vec<R>,
     /// Key of the last row, when there are more behind it.
     pub next: Option<Vec<String>>,
@@ -90,7 +90,7 @@ impl List {
         T: Bindable + ToSql<T::St, Pg>,
         Pg: HasSqlType<T::St>,
     {
-        let place = self.statement.place(value);
+        let place = self.statement.bind_inline(value);
         self.conditions.push(condition.replace("{}", &place));
     }
 
@@ -111,12 +111,12 @@ impl List {
         T: Bindable + ToSql<T::St, Pg>,
         Pg: HasSqlType<T::St>,
     {
-        let place = self.statement.place(value);
+        let place = self.statement.bind_inline(value);
         self.with.push(format!("{name} as ({})", query.replace("{}", &place)));
     }
 
     /// Adds a condition without a value.
-    pub fn only(&mut self, condition: &str) {
+    pub fn filter_raw(&mut self, condition: &str) {
         self.conditions.push(condition.to_owned());
     }
 
@@ -135,8 +135,8 @@ impl List {
         mut self,
         conn: &mut impl Connected,
         order: &[Order],
-        window: Window,
-    ) -> QueryResult<Slice<R>>
+        window: PageRequest,
+    ) -> QueryResult<PageRows<R>>
     where
         R: QueryableByName<Pg> + Send + 'static,
     {
@@ -147,7 +147,7 @@ impl List {
             "null::bigint".to_owned()
         };
         if let Some(after) = &window.after {
-            let beyond = self.beyond(order, after);
+            let beyond = self.after_cursor(order, after);
             self.conditions.push(beyond);
         }
         let keys: Vec<_> = order.iter().map(|o| format!("({})::text", o.key.expr)).collect();
@@ -155,7 +155,7 @@ impl List {
             .iter()
             .map(|o| format!("{}{}", o.key.expr, if o.descending { " desc" } else { "" }))
             .collect();
-        let limit = self.statement.place(window.limit + 1);
+        let limit = self.statement.bind_inline(window.limit + 1);
         let text = format!(
             "{}select {}, array[{}] as page_key, {total} as page_total from {}{} order by {} limit {limit}",
             self.with_clause(),
@@ -191,11 +191,11 @@ impl List {
     }
 
     /// The condition "behind the cursor". One direction: a row comparison, which an index serves. Mixed: spelled out.
-    fn beyond(&mut self, order: &[Order], after: &[String]) -> String {
+    fn after_cursor(&mut self, order: &[Order], after: &[String]) -> String {
         let places: Vec<String> = order
             .iter()
             .zip(after)
-            .map(|(o, value)| format!("{}::{}", self.statement.place(value.clone()), o.key.pg_type))
+            .map(|(o, value)| format!("{}::{}", self.statement.bind_inline(value.clone()), o.key.pg_type))
             .collect();
         let descending = order.first().is_some_and(|o| o.descending);
         if order.iter().all(|o| o.descending == descending) {
@@ -236,10 +236,10 @@ impl<R: QueryableByName<Pg>> QueryableByName<Pg> for Keyed<R> {
     }
 }
 
-fn slice<R>(mut rows: Vec<Keyed<R>>, limit: usize) -> Slice<R> {
+fn slice<R>(mut rows: Vec<Keyed<R>>, limit: usize) -> PageRows<R> {
     let total = rows.first().and_then(|keyed| keyed.total);
     let more = rows.len() > limit;
     rows.truncate(limit);
     let next = if more { rows.last().map(|keyed| keyed.key.clone()) } else { None };
-    Slice { rows: rows.into_iter().map(|keyed| keyed.row).collect(), next, total }
+    PageRows { rows: rows.into_iter().map(|keyed| keyed.row).collect(), next, total }
 }

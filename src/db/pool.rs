@@ -14,17 +14,17 @@ use diesel_async::AsyncPgConnection;
 use tokio::runtime::Runtime;
 
 use super::admission::{AdmissionControl, Caller, Limits, Permit};
-use super::changes::Changes;
+use super::generations::Generations;
 use super::copy::Staging;
 use super::leader::Target;
 use super::replica::Replica;
-use super::safety::{self, Inspection};
+use super::durability::{self, Inspection};
 use super::session::Sessions;
 use super::settings::{DbSettings, Setup};
-use super::shared::Server;
-use super::waiting::Waited;
+use super::shared::SharedPool;
+use super::checkout::CheckoutQueue;
 use super::work::Work;
-use super::{Fault, Sight};
+use super::{Fault, RlsContext};
 
 /// Requests admitted for each pooled connection: one that is worked for, and five that wait before or behind it. At the usual few
 /// milliseconds a piece of work they wait a fraction of the time that they are ready to.
@@ -44,7 +44,7 @@ fn request_limits(connections: usize) -> Limits {
 const LEAST_CONNECTING: Duration = Duration::from_millis(900);
 /// Makes waiting for a lock worth longer than usual, until the transaction ends; stands in the statement that takes it. For work
 /// that comes seldom and takes long: batches, and what waits for them.
-pub const PATIENTLY: &str = "set_config('lock_timeout', '5s', true)";
+pub const LONG_LOCK_TIMEOUT: &str = "set_config('lock_timeout', '5s', true)";
 
 /// A connection inside one piece of work.
 pub type Conn = AsyncPgConnection;
@@ -58,12 +58,12 @@ pub struct Db {
 }
 
 pub(super) struct Inner {
-    pool: Waited,
+    pool: CheckoutQueue,
     requests: AdmissionControl,
     anonymous: AdmissionControl,
-    pub(super) primary: Server,
+    pub(super) primary: SharedPool,
     pub(super) replica: Option<Replica>,
-    pub(super) changes: Changes,
+    pub(super) changes: Generations,
     target: Target,
     setup: Setup,
     statements: Arc<AtomicU64>,
@@ -90,7 +90,7 @@ impl Db {
             .build()
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
-        let changes = Changes::new(Duration::from_millis(settings.changes_trusted_ms));
+        let changes = Generations::new(Duration::from_millis(settings.changes_trusted_ms));
         let (setup, target) = (Setup::of(settings), Target::new(&settings.url));
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
@@ -112,9 +112,9 @@ impl Db {
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
         let max_age = settings.max_connection_age;
         let server =
-            |target: &Target| Server::new(target.clone(), &setup, connecting, max_age, statements.clone());
+            |target: &Target| SharedPool::new(target.clone(), &setup, connecting, max_age, statements.clone());
         let inner = Inner {
-            pool: Waited::new(pool, settings.max_connections),
+            pool: CheckoutQueue::new(pool, settings.max_connections),
             requests: AdmissionControl::new(request_limits(settings.max_connections)),
             anonymous: AdmissionControl::new(ANONYMOUS),
             primary: server(&target),
@@ -151,11 +151,11 @@ impl Db {
     /// What a connection of its own finds the database and its login to be.
     pub async fn inspect(&self) -> Result<Inspection, Fault> {
         let (target, setup) = (self.inner.target.clone(), self.inner.setup.clone());
-        self.spawn(async move { safety::inspect(&target, &setup).await }).await
+        self.spawn(async move { durability::inspect(&target, &setup).await }).await
     }
 
     /// Generations of what is kept in memory.
-    pub fn changes(&self) -> &Changes {
+    pub fn changes(&self) -> &Generations {
         &self.inner.changes
     }
 
@@ -188,7 +188,7 @@ impl Db {
         Ok(self.inner.anonymous.admit(address).await?)
     }
 
-    /// As [`Db::transaction_seeing`], of nothing that an agency owns.
+    /// As [`Db::transaction_as`], of nothing that an agency owns.
     pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -198,11 +198,11 @@ impl Db {
             + Send
             + 'static,
     {
-        self.transaction_seeing(Sight::default(), work).await
+        self.transaction_as(RlsContext::default(), work).await
     }
 
     /// Runs `work` in one transaction: committed when it answers `Ok`, rolled back otherwise.
-    pub async fn transaction_seeing<T, E, F>(&self, sight: Sight, work: F) -> Result<T, E>
+    pub async fn transaction_as<T, E, F>(&self, ctx: RlsContext, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + From<diesel::result::Error> + Send + 'static,
@@ -214,14 +214,14 @@ impl Db {
         let pool = self.inner.pool.clone();
         self.spawn(async move {
             let mut session = pool.checkout().await?;
-            session.begin(&sight).await?;
+            session.begin(&ctx).await?;
             let worked = work(&mut session.conn).await;
             session.end(worked).await
         })
         .await
     }
 
-    /// As [`Db::read_seeing`], of nothing that an agency owns.
+    /// As [`Db::read_as`], of nothing that an agency owns.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -231,11 +231,11 @@ impl Db {
             + Send
             + 'static,
     {
-        self.read_seeing(Sight::default(), work).await
+        self.read_as(RlsContext::default(), work).await
     }
 
     /// Runs reads that need no common snapshot, without a transaction.
-    pub async fn read_seeing<T, E, F>(&self, sight: Sight, work: F) -> Result<T, E>
+    pub async fn read_as<T, E, F>(&self, ctx: RlsContext, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<Fault> + From<diesel::result::Error> + Send + 'static,
@@ -247,7 +247,7 @@ impl Db {
         let pool = self.inner.pool.clone();
         self.spawn(async move {
             let mut session = pool.checkout().await?;
-            session.say(&sight).await?;
+            session.say(&ctx).await?;
             work(&mut session.conn).await
         })
         .await

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use diesel::connection::{Instrumentation, InstrumentationEvent};
 use tokio_postgres::AsyncMessage;
 
-use super::fault::describe;
+use super::error::describe;
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
@@ -53,7 +53,7 @@ impl Kind {
 
 /// Generations of what is kept in memory, and whether they can be trusted. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Changes {
+pub struct Generations {
     inner: Arc<Inner>,
 }
 
@@ -69,13 +69,13 @@ struct Inner {
     listening: AtomicBool,
 }
 
-impl Default for Changes {
+impl Default for Generations {
     fn default() -> Self {
         Self::new(Duration::from_millis(TRUSTED_MS))
     }
 }
 
-impl Changes {
+impl Generations {
     pub(super) fn new(trusted: Duration) -> Self {
         let inner = Inner {
             figures: AtomicU64::new(1),
@@ -94,7 +94,7 @@ impl Changes {
         self.is_trusted().then_some(generation)
     }
 
-    /// Generation of the callers; `None` as in [`Changes::figures`].
+    /// Generation of the callers; `None` as in [`Generations::figures`].
     pub fn callers(&self) -> Option<u64> {
         let generation = self.counter(Kind::Callers).load(Ordering::SeqCst);
         self.is_trusted().then_some(generation)
@@ -127,7 +127,7 @@ impl Changes {
         }
     }
 
-    fn bump_bits(&self, bits: u8) {
+    fn bump_all(&self, bits: u8) {
         [Kind::Figures, Kind::Callers]
             .into_iter()
             .filter(|kind| bits & kind.bit() != 0)
@@ -150,7 +150,7 @@ impl Changes {
     fn hear(&self, message: &AsyncMessage) {
         if let AsyncMessage::Notification(told) = message {
             // A payload of a newer version's is better taken for everything than for nothing.
-            Kind::parse(told.payload()).map_or_else(|| self.bump_bits(u8::MAX), |kind| self.bump(kind));
+            Kind::parse(told.payload()).map_or_else(|| self.bump_all(u8::MAX), |kind| self.bump(kind));
         }
     }
 
@@ -185,7 +185,7 @@ impl Changes {
         let opened =
             connect::open(primary, &setup, CONNECTING, None, move |message| heard.hear(&message)).await?;
         // Who did not listen knows nothing of the time before.
-        self.bump_bits(u8::MAX);
+        self.bump_all(u8::MAX);
         loop {
             let asked = Instant::now();
             tokio::select! {
@@ -204,9 +204,9 @@ impl Changes {
 
 /// What the statements of one connection have changed and not committed yet: triggers tell it in notices.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Told(Arc<AtomicU8>);
+pub(super) struct PendingChanges(Arc<AtomicU8>);
 
-impl Told {
+impl PendingChanges {
     pub(super) fn hear(&self, message: &AsyncMessage) {
         if let AsyncMessage::Notice(notice) = message
             && notice.message() == CHANNEL
@@ -222,17 +222,17 @@ impl Told {
 }
 
 /// Sees every statement of a connection: counts them, and counts generations up when changes are committed.
-pub(super) struct Watch {
+pub(super) struct ChangeTracker {
     pub statements: Arc<AtomicU64>,
-    pub told: Told,
-    pub changes: Changes,
-    pub place: Place,
+    pub told: PendingChanges,
+    pub changes: Generations,
+    pub state: TransactionState,
     pub lifetime: Lifetime,
 }
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TransactionState {
     #[default]
     Outside,
     Inside,
@@ -240,30 +240,30 @@ pub(super) enum Place {
     RollingBack,
 }
 
-impl Watch {
+impl ChangeTracker {
     /// Of a connection that only reads.
     pub(super) fn of_reads(statements: Arc<AtomicU64>, lifetime: Lifetime) -> Self {
         Self {
             statements,
-            told: Told::default(),
-            changes: Changes::default(),
-            place: Place::Outside,
+            told: PendingChanges::default(),
+            changes: Generations::default(),
+            state: TransactionState::Outside,
             lifetime,
         }
     }
 
     /// A commit whose answer was lost counts as one: the caller cannot know better.
     fn finished(&mut self) {
-        match self.place {
-            Place::Inside => return,
-            Place::RollingBack => drop(self.told.take()),
-            Place::Outside | Place::Committing => self.changes.bump_bits(self.told.take()),
+        match self.state {
+            TransactionState::Inside => return,
+            TransactionState::RollingBack => drop(self.told.take()),
+            TransactionState::Outside | TransactionState::Committing => self.changes.bump_all(self.told.take()),
         }
-        self.place = Place::Outside;
+        self.state = TransactionState::Outside;
     }
 }
 
-impl Instrumentation for Watch {
+impl Instrumentation for ChangeTracker {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         // BEGIN, COMMIT and ROLLBACK are told both as what they are and as queries, and not counted.
         let (uncounted, place) = match event {
@@ -273,18 +273,18 @@ impl Instrumentation for Watch {
             }
             InstrumentationEvent::CacheQuery { .. } => return self.lifetime.statement_prepared(),
             InstrumentationEvent::FinishQuery { .. } => return self.finished(),
-            InstrumentationEvent::BeginTransaction { depth, .. } => (depth, Place::Inside),
-            InstrumentationEvent::CommitTransaction { depth, .. } => (depth, Place::Committing),
-            InstrumentationEvent::RollbackTransaction { depth, .. } => (depth, Place::RollingBack),
+            InstrumentationEvent::BeginTransaction { depth, .. } => (depth, TransactionState::Inside),
+            InstrumentationEvent::CommitTransaction { depth, .. } => (depth, TransactionState::Committing),
+            InstrumentationEvent::RollbackTransaction { depth, .. } => (depth, TransactionState::RollingBack),
             _ => return,
         };
         self.statements.fetch_sub(1, Ordering::Relaxed);
         if uncounted.get() == 1 {
-            self.place = place;
+            self.state = place;
         }
     }
 }
 
 #[cfg(test)]
-#[path = "changes_tests.rs"]
+#[path = "generations_tests.rs"]
 mod tests;

@@ -4,14 +4,14 @@ use super::copy::literal;
 
 /// What a piece of work may see and change of what agencies own. Nothing, unless somebody says otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sight {
+pub struct RlsContext {
     /// Value of `ict_index.scope`.
     scope: String,
     /// Value of `ict_index.caller`: whose repeated requests are answered.
     caller: String,
 }
 
-impl Sight {
+impl RlsContext {
     /// Of every agency.
     pub fn all() -> Self {
         Self { scope: "all".into(), caller: String::new() }
@@ -36,7 +36,7 @@ impl Sight {
 
     /// What says so, until the transaction ends (`set local`) or until something else is said (`set`). No query: a transaction
     /// may still choose its isolation after it.
-    pub(super) fn said_by(&self, set: &str) -> String {
+    pub(super) fn set_sql(&self, set: &str) -> String {
         let (scope, caller) = (literal(&self.scope), literal(&self.caller));
         format!("{set} ict_index.scope = {scope}; {set} ict_index.caller = {caller}")
     }
@@ -48,12 +48,12 @@ mod tests {
 
     #[test]
     fn nobody_sees_nothing_and_nothing_ends_the_text() {
-        let scope = |sight: Sight| sight.scope;
-        assert_eq!(scope(Sight::default()), "");
-        assert_eq!(scope(Sight::of(Some(vec![]))), "{}");
-        assert_eq!(scope(Sight::of(Some(vec![3, 14]))), "{3,14}");
-        assert_eq!(scope(Sight::of(None)), "all");
-        let text = Sight::all().as_caller("x'; select '").said_by("set local");
+        let scope = |ctx: RlsContext| ctx.scope;
+        assert_eq!(scope(RlsContext::default()), "");
+        assert_eq!(scope(RlsContext::of(Some(vec![]))), "{}");
+        assert_eq!(scope(RlsContext::of(Some(vec![3, 14]))), "{3,14}");
+        assert_eq!(scope(RlsContext::of(None)), "all");
+        let text = RlsContext::all().as_caller("x'; select '").set_sql("set local");
         assert!(text.ends_with("set local ict_index.caller = 'x''; select '''"), "{text}");
     }
 }

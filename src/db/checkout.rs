@@ -17,13 +17,13 @@ const LEAST_WAITING: usize = 144;
 
 /// The pool, and how many may wait for it.
 #[derive(Clone)]
-pub(super) struct Waited {
+pub(super) struct CheckoutQueue {
     pool: Pool<Sessions>,
     most: usize,
     refused: Arc<AtomicU64>,
 }
 
-impl Waited {
+impl CheckoutQueue {
     pub fn new(pool: Pool<Sessions>, connections: usize) -> Self {
         Self {
             pool,
