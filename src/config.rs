@@ -102,8 +102,13 @@ impl Config {
             faults.push(fault);
             None
         });
-        let answer_cache_mib =
-            number(env, "ANSWER_CACHE_MIB", crate::http::answers::DEFAULT_MIB, 0..=65_536, &mut faults);
+        let answer_cache_mib = number(
+            env,
+            "ANSWER_CACHE_MIB",
+            crate::http::response_cache::DEFAULT_MIB,
+            0..=65_536,
+            &mut faults,
+        );
         let body_memory_mib =
             number(env, "BODY_MEMORY_MIB", bodies::DEFAULT_MIB, bodies::LEAST_MIB..=65_536, &mut faults);
         faults.extend(env.get("RUST_LOG").and_then(log_filter_fault));

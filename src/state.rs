@@ -4,16 +4,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::auth::oidc::Oidc;
-use crate::auth::{KeyRing, Passwords, Permission, SecondFactor, Tokens};
+use crate::auth::{KeyRing, Passwords, Permission, SecondFactor, TokenCache};
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::http::answers::Answers;
 use crate::http::bodies::BodyMemory;
 use crate::http::client_address::{ClientAddress, TrustedProxies};
-use crate::http::computed::Computed;
-use crate::http::describe::Description;
+use crate::http::compute_cache::ComputeCache;
 use crate::http::metrics::Metrics;
 use crate::http::offload::Offload;
+use crate::http::openapi::Description;
+use crate::http::response_cache::ResponseCache;
 
 /// How callers prove who they are.
 #[derive(Clone)]
@@ -36,9 +36,9 @@ struct Inner {
     authentication: Authentication,
     metrics: Metrics,
     description: Description,
-    tokens: Tokens,
-    answers: Answers,
-    computed: Computed,
+    tokens: TokenCache,
+    answers: ResponseCache,
+    computed: ComputeCache,
     bodies: BodyMemory,
     offload: Offload,
     /// Paths whose answers the response cache keeps, and the permissions that their operations require.
@@ -57,7 +57,7 @@ impl State {
         clock: Clock,
         authentication: Authentication,
         description: Description,
-        answers: Answers,
+        answers: ResponseCache,
         bodies: BodyMemory,
     ) -> Self {
         let response_cached = response_cached(&description);
@@ -67,9 +67,9 @@ impl State {
             authentication,
             metrics: Metrics::default(),
             description,
-            tokens: Tokens::default(),
+            tokens: TokenCache::default(),
             answers,
-            computed: Computed::default(),
+            computed: ComputeCache::default(),
             bodies,
             offload: Offload::default(),
             response_cached,
@@ -131,18 +131,18 @@ impl State {
         self.inner.identity_provider.get()
     }
 
-    /// Tokens verified a moment ago.
-    pub fn tokens(&self) -> &Tokens {
+    /// TokenCache verified a moment ago.
+    pub fn tokens(&self) -> &TokenCache {
         &self.inner.tokens
     }
 
     /// Answers kept.
-    pub fn answers(&self) -> &Answers {
+    pub fn answers(&self) -> &ResponseCache {
         &self.inner.answers
     }
 
     /// What was computed from things that never change.
-    pub fn computed(&self) -> &Computed {
+    pub fn computed(&self) -> &ComputeCache {
         &self.inner.computed
     }
 

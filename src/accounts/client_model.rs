@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::rules::MOST_SECRETS;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, sql};
 
 row! {
@@ -157,6 +157,10 @@ pub async fn secrets(conn: &mut Conn, client_id: &str, now: DateTime<Utc>) -> Qu
 
 pub const CLIENT_ID: SortKey = SortKey { name: "client_id", expr: "client_id", pg_type: "text" };
 
-pub async fn list_clients(conn: &mut Conn, order: &[Order], window: PageRequest) -> QueryResult<PageRows<ClientRow>> {
+pub async fn list_clients(
+    conn: &mut Conn,
+    order: &[Order],
+    window: PageRequest,
+) -> QueryResult<PageRows<ClientRow>> {
     List::new(CLIENT, "clients").page(conn, order, window).await
 }

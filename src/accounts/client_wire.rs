@@ -8,7 +8,7 @@ use super::client_model::ClientRow;
 use super::rules::SECRET_OVERLAP_SECONDS;
 use crate::auth::ClientScope;
 use crate::http::csv::CsvRow;
-use crate::http::{Check, Code, Msg, Violations};
+use crate::http::{Check, Msg, ProblemCode, Violations};
 
 /// A machine client.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -76,14 +76,18 @@ impl Check for NewClient {
 fn check_scopes(faults: &mut Violations, scopes: &[ClientScope]) {
     if scopes.is_empty() {
         faults.add(
-            Code::Required,
+            ProblemCode::Required,
             "/scopes",
             Msg::fixed("Cần ít nhất một phạm vi.", "At least one scope is needed."),
         );
     }
     for (i, scope) in scopes.iter().enumerate() {
         if scopes.iter().take(i).any(|earlier| earlier == scope) {
-            faults.add(Code::DuplicateEntry, format!("/scopes/{i}"), Code::DuplicateEntry.title());
+            faults.add(
+                ProblemCode::DuplicateEntry,
+                format!("/scopes/{i}"),
+                ProblemCode::DuplicateEntry.title(),
+            );
         }
     }
 }
@@ -152,7 +156,7 @@ impl Check for SecretRotation {
     fn check(&self, faults: &mut Violations) {
         if self.overlap_seconds > SECRET_OVERLAP_SECONDS {
             let detail = Msg::fixed("Từ 0 đến 86400 giây.", "From 0 to 86400 seconds.");
-            faults.add(Code::NumberOutOfRange, "/overlap_seconds", detail);
+            faults.add(ProblemCode::NumberOutOfRange, "/overlap_seconds", detail);
         }
     }
 }

@@ -11,7 +11,9 @@ use crate::auth::Access;
 use crate::auth::permission::{ReadClients, WriteClients};
 use crate::db::keyset::Order;
 use crate::http::optional_json::OptionalJson;
-use crate::http::{Code, EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{
+    EntityTag, ListParams, ListQuery, NoFilter, Page, PathOf, Problem, ProblemCode, Reply, ValidJson,
+};
 use crate::ids::ClientId;
 
 /// List machine clients
@@ -24,7 +26,7 @@ use crate::ids::ClientId;
     security(("bearer" = ["clients:read"]))
 )]
 #[get("/clients")]
-pub async fn list_clients(access: Access<ReadClients>, list: Listing<NoFilter>) -> Result<Reply, Problem> {
+pub async fn list_clients(access: Access<ReadClients>, list: ListQuery<NoFilter>) -> Result<Reply, Problem> {
     let by_id = Order { key: model::CLIENT_ID, descending: false };
     let order = list.order(&[model::CLIENT_ID], &[by_id], by_id)?;
     let window = list.window(&order)?;
@@ -64,7 +66,7 @@ pub async fn create_client(
             let id = new.client_id;
             if !model::insert_client(conn, &id, new.name.trim(), names(&new.scopes), actor.now).await? {
                 let detail = msg!("Đã có ứng dụng `{id}`.", "There is a client `{id}` already.");
-                return Err(Problem::at(Code::AlreadyExists, "/client_id", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/client_id", detail));
             }
             let old_secret_valid_until =
                 model::add_secret(conn, &id, secret.hash, SECRET_OVERLAP_SECONDS, actor.now).await?;

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::rules::is_username;
 use crate::db::{Conn, Db, Fault, QueryResult, sql};
 use crate::http::client_address::ClientAddress;
-use crate::http::{Code, Problem};
+use crate::http::{Problem, ProblemCode};
 use crate::ids::is_code;
 use crate::values::hex;
 
@@ -102,7 +102,7 @@ pub async fn attempt(
     let counted = count(conn, &keys, account, origin, now).await?;
     if let Some(until) = counted.closed_until {
         let left = (until - now).num_seconds().max(1);
-        return Err(Problem::new(Code::TooManyRequests).retry_after(u64::try_from(left).unwrap_or(1)));
+        return Err(Problem::new(ProblemCode::TooManyRequests).retry_after(u64::try_from(left).unwrap_or(1)));
     }
     let others = if counted.known { vec![keys.known] } else { vec![keys.address, keys.account] };
     Ok(Attempt { account_and_origin: keys.account_and_origin, others })

@@ -2,16 +2,15 @@
 //!
 //! Others use [`model`] to make accounts when the service is set up.
 
-mod administrators;
 pub mod client_model;
 pub mod client_wire;
 pub mod clients;
+mod last_admin;
 pub mod login_throttle;
+pub mod me;
 pub mod model;
 mod new_password;
 pub mod oauth;
-pub mod own_password;
-pub mod own_sessions;
 pub mod refresh;
 pub mod routes;
 pub mod rules;

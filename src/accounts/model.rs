@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::session_model::revoke_sessions;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
 

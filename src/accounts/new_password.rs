@@ -3,7 +3,7 @@
 use super::rules::guessable_password;
 use crate::auth::Passwords;
 use crate::db::Caller;
-use crate::http::{Code, Problem};
+use crate::http::{Problem, ProblemCode};
 
 /// Its hash, unless it is guessable; `pointer` says where in the body it stands.
 pub(super) async fn hash_new(
@@ -14,5 +14,5 @@ pub(super) async fn hash_new(
     (username, name): (&str, &str),
 ) -> Result<String, Problem> {
     let hashed = passwords.hash_unless_guessable(caller, password, username, name).await?;
-    hashed.ok_or_else(|| Problem::at(Code::WeakPassword, pointer, guessable_password()))
+    hashed.ok_or_else(|| Problem::at(ProblemCode::WeakPassword, pointer, guessable_password()))
 }

@@ -17,7 +17,7 @@ use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
 use crate::db::Conn;
 use crate::http::Problem;
 use crate::http::json::{limits_of, read_body};
-use crate::http::listing::{from_pairs, pairs};
+use crate::http::list_query::{from_pairs, pairs};
 use crate::http::target::MOST_PARAMETERS;
 use crate::ids::is_code;
 use crate::state::State;
@@ -140,7 +140,7 @@ async fn form(request: &HttpRequest, payload: web::Payload) -> Result<TokenReque
     let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
     if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return Err(Problem::new(crate::http::Code::UnsupportedMediaType).into());
+        return Err(Problem::new(crate::http::ProblemCode::UnsupportedMediaType).into());
     }
     let (claim, offload) = limits_of(request)?;
     let body = read_body(payload.into_inner(), MOST_BYTES, claim).await?;
@@ -152,7 +152,7 @@ fn read_form(bytes: &[u8]) -> Result<TokenRequest, Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|_| bad("invalid_request", "the form is not UTF-8"))?;
     let malformed = |_| bad("invalid_request", "the form is malformed or names a parameter twice");
     if text.bytes().filter(|byte| *byte == b'&').count() >= MOST_PARAMETERS {
-        return Err(malformed(Problem::new(crate::http::Code::TooManyParameters)));
+        return Err(malformed(Problem::new(crate::http::ProblemCode::TooManyParameters)));
     }
     from_pairs(&pairs(text).map_err(malformed)?).map_err(malformed)
 }

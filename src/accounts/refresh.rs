@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 
 use super::rules::{MOST_LIVE_REFRESH_TOKENS, MOST_RENEWALS, Opaque, Renewal, hash_of, renewal};
 use super::session_model::{self, RefreshRow};
-use super::sessions::{Tokens, token_answer, tokens};
+use super::sessions::{TokenCache, token_answer, tokens};
 use crate::auth::{Public, Subject};
 use crate::db::Conn;
 use crate::http::request::RequestId;
-use crate::http::{Check, Code, Problem, ValidJson, Violations};
+use crate::http::{Check, Problem, ProblemCode, ValidJson, Violations};
 use crate::state::State;
 
 /// How long a session that renews too often has to wait.
@@ -40,7 +40,7 @@ impl Check for RefreshToken {
     tag = "auth",
     request_body = RefreshToken,
     responses(
-        (status = 200, description = "New tokens", body = Tokens),
+        (status = 200, description = "New tokens", body = TokenCache),
         (status = 401, description = "Invalid, used or expired", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Renewed too often; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
@@ -64,7 +64,7 @@ pub async fn refresh_tokens(
         .holding(permit)
         .transaction(async move |conn: &mut Conn| renew(conn, hash, next_hash, &request_id, now).await)
         .await?;
-    let subject = renewed.ok_or_else(|| Problem::unauthenticated(Code::InvalidRefreshToken))?;
+    let subject = renewed.ok_or_else(|| Problem::unauthenticated(ProblemCode::InvalidRefreshToken))?;
     let access_token = state.keys().sign(&subject, now).map_err(Problem::internal)?;
     Ok(token_answer(&tokens(access_token, next)))
 }
@@ -93,7 +93,7 @@ async fn renew(
     }
     let counts = session_model::count_tokens(conn, row.session_id, now).await?;
     if counts.recent >= MOST_RENEWALS {
-        return Err(Problem::new(Code::TooManyRequests).retry_after(RETRY_SECONDS));
+        return Err(Problem::new(ProblemCode::TooManyRequests).retry_after(RETRY_SECONDS));
     }
     // A first use takes one away before it adds one.
     if judged == Renewal::Again && counts.live >= MOST_LIVE_REFRESH_TOKENS {

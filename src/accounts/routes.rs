@@ -3,7 +3,7 @@
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::second_factor::{enrolment, reset, routes as second_factor};
-use super::{clients, oauth, own_password, own_sessions, refresh, sessions, sso, users};
+use super::{clients, me, oauth, refresh, sessions, sso, users};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -13,9 +13,9 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(sso::finish_sso)
         .service(sessions::logout)
         .service(sessions::me)
-        .service(own_password::change_password)
-        .service(own_sessions::list_own_sessions)
-        .service(own_sessions::end_own_session)
+        .service(me::password::change_password)
+        .service(me::sessions::list_own_sessions)
+        .service(me::sessions::end_own_session)
         .service(second_factor::second_factor)
         .service(enrolment::start_enrolment)
         .service(enrolment::confirm_enrolment)

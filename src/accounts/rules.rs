@@ -6,7 +6,7 @@ use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::auth::{Weakness, weakness};
-use crate::http::{Code, Msg, Violations};
+use crate::http::{Msg, ProblemCode, Violations};
 
 /// Life of a login without a new password: sixteen hours, a working day and its evening.
 pub const SESSION_SECONDS: i64 = 16 * 3600;
@@ -111,7 +111,7 @@ pub fn check_password(faults: &mut Violations, pointer: &str, password: &str, us
             Msg::fixed("Mật khẩu không được chứa tên đăng nhập.", "The password must not hold the username.")
         }
     };
-    faults.add(Code::WeakPassword, pointer, detail);
+    faults.add(ProblemCode::WeakPassword, pointer, detail);
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::rules::{IDLE_SECONDS, MOST_SESSIONS, SESSION_SECONDS};
 use crate::auth::ACCESS_TOKEN_SECONDS;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, sql};
 
 /// Opens a session and its first refresh token; `None` when the account has changed since its credentials were read.
@@ -117,7 +117,7 @@ pub async fn mark_used(conn: &mut Conn, hash: Vec<u8>, now: DateTime<Utc>) -> Qu
 }
 
 row! {
-    /// Tokens of a session.
+    /// TokenCache of a session.
     pub struct TokenCounts {
         /// Refresh tokens that can still be used for the first time.
         pub live: i64,
@@ -216,7 +216,7 @@ pub async fn end_own(conn: &mut Conn, user: Uuid, session: Uuid, now: DateTime<U
 }
 
 /// Forgets sessions that ended a day ago or more, with their tokens.
-pub async fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
+pub async fn purge_expired(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
     sql("delete from sessions where id in (select id from sessions where expires_at < $1 for update skip locked)")
         .bind(now - Duration::days(1))
         .run(conn)

@@ -16,7 +16,7 @@ use crate::auth::{ACCESS_TOKEN_SECONDS, Access, Actor, Identity, Permission, Pub
 use crate::db::{Conn, Db};
 use crate::http::client_address::ClientAddress;
 use crate::http::request::RequestId;
-use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, EntityTag, Msg, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::state::State;
 
 /// Username and password, and a code for users with a second factor.
@@ -37,9 +37,9 @@ impl Check for Login {
     fn check(&self, _: &mut Violations) {}
 }
 
-/// Tokens of a session.
+/// TokenCache of a session.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct Tokens {
+pub struct TokenCache {
     /// JWT for `Authorization: Bearer`.
     pub access_token: String,
     #[schema(value_type = String, example = "Bearer")]
@@ -67,7 +67,7 @@ pub(super) fn token_answer(body: &impl Serialize) -> HttpResponse {
     tag = "auth",
     request_body = Login,
     responses(
-        (status = 200, description = "Logged in", body = Tokens),
+        (status = 200, description = "Logged in", body = TokenCache),
         (status = 401, description = "Wrong username, password or code; or a code is needed", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
@@ -116,7 +116,7 @@ async fn verified(
     let db = state.db().holding(state.db().readmit_anonymous(&caller).await?);
     let matches = attempt.decided(&db, verified).await?;
     let user = known.filter(|k| matches && k.disabled_at.is_none());
-    let user = user.ok_or_else(|| Problem::unauthenticated(Code::InvalidCredentials))?;
+    let user = user.ok_or_else(|| Problem::unauthenticated(ProblemCode::InvalidCredentials))?;
     Ok((db, user, attempt))
 }
 
@@ -148,14 +148,14 @@ pub(super) async fn open_session(
             Ok::<_, Problem>(session)
         })
         .await?
-        .ok_or_else(|| Problem::unauthenticated(Code::InvalidCredentials))?;
+        .ok_or_else(|| Problem::unauthenticated(ProblemCode::InvalidCredentials))?;
     let access_token =
         state.keys().sign(&Subject::User { id, session, epoch }, now).map_err(Problem::internal)?;
     Ok(token_answer(&tokens(access_token, first)))
 }
 
-pub(super) fn tokens(access_token: String, opaque: Opaque) -> Tokens {
-    Tokens {
+pub(super) fn tokens(access_token: String, opaque: Opaque) -> TokenCache {
+    TokenCache {
         access_token,
         token_type: "Bearer",
         expires_in: ACCESS_TOKEN_SECONDS,
@@ -177,7 +177,9 @@ pub(super) fn request_id_of(request: &HttpRequest) -> String {
 )]
 #[post("/auth/logout")]
 pub async fn logout(access: Access<OwnAccount>) -> Result<Reply, Problem> {
-    let Identity::User { session, .. } = access.identity() else { return Err(Problem::new(Code::Forbidden)) };
+    let Identity::User { session, .. } = access.identity() else {
+        return Err(Problem::new(ProblemCode::Forbidden));
+    };
     let (session, now) = (session.ok_or_else(of_provider)?, access.now());
     access
         .transaction(async move |conn| {
@@ -192,7 +194,7 @@ fn of_provider() -> Problem {
         "Mã truy cập này do hệ thống đăng nhập của tỉnh cấp; hãy đăng xuất ở đó.",
         "The access token is the identity provider's: log out there.",
     );
-    Problem::with(Code::Conflict, detail)
+    Problem::with(ProblemCode::Conflict, detail)
 }
 
 /// The caller's own account.
@@ -243,7 +245,7 @@ impl Me {
 #[get("/me")]
 pub async fn me(access: Access<OwnAccount>) -> Result<Reply, Problem> {
     let Identity::User { username, .. } = access.identity() else {
-        return Err(Problem::new(Code::Forbidden));
+        return Err(Problem::new(ProblemCode::Forbidden));
     };
     let username = username.clone();
     let row = access.read(async move |conn| Ok(model::find_user(conn, &username).await?)).await?;

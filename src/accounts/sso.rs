@@ -7,15 +7,15 @@ use utoipa::ToSchema;
 
 use super::login_throttle::{self, Attempt, Credential, Origin};
 use super::second_factor::LoginFactor;
-use super::sessions::{LoggedIn, Tokens, open_session, request_id_of};
+use super::sessions::{LoggedIn, TokenCache, open_session, request_id_of};
 use super::sso_model::{self, LinkedUser};
 use crate::auth::oidc::{Oidc, Refusal};
 use crate::auth::{Public, Role};
 use crate::db::{Conn, Db};
 use crate::http::client_address::ClientAddress;
-use crate::http::listing::{from_pairs, invalid, pairs};
+use crate::http::list_query::{from_pairs, invalid, pairs};
 use crate::http::problem::ProblemBody;
-use crate::http::{Check, Code, Msg, Problem, ValidJson, Violations};
+use crate::http::{Check, Msg, Problem, ProblemCode, ValidJson, Violations};
 use crate::state::State;
 
 /// Begin to log in by single sign-on
@@ -98,7 +98,7 @@ impl Check for SsoAnswer {
     tag = "auth",
     request_body = SsoAnswer,
     responses(
-        (status = 200, description = "Logged in", body = Tokens),
+        (status = 200, description = "Logged in", body = TokenCache),
         (status = 401, description = "The answer is not good, the identity is linked to no user, or it has shown no second factor", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Single sign-on is off", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
@@ -164,7 +164,7 @@ fn asserted(
             "Hệ thống đăng nhập của tỉnh không xác nhận yếu tố thứ hai.",
             "The identity provider did not assert a second factor.",
         );
-        return Err(Problem::unauthenticated(Code::SecondFactorRequired).detailed(detail));
+        return Err(Problem::unauthenticated(ProblemCode::SecondFactorRequired).detailed(detail));
     }
     Ok(LoginFactor::asserted(mfa.then_some(now)))
 }
@@ -174,10 +174,10 @@ fn not_linked() -> Problem {
         "Danh tính này chưa được liên kết với tài khoản nào đang hoạt động; hãy liên hệ quản trị viên.",
         "The identity is linked to no user in force; an administrator can link it.",
     );
-    Problem::unauthenticated(Code::InvalidSingleSignOn).detailed(detail)
+    Problem::unauthenticated(ProblemCode::InvalidSingleSignOn).detailed(detail)
 }
 
 fn problem(refusal: Refusal, request: &HttpRequest) -> Problem {
     refusal.log(&request_id_of(request));
-    refusal.into_problem(Code::InvalidSingleSignOn)
+    refusal.into_problem(ProblemCode::InvalidSingleSignOn)
 }

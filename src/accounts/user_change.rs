@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::administrators::keep_an_administrator;
+use super::last_admin::keep_an_administrator;
 use super::login_throttle::{self, Credential};
 use super::model::{self, UserRow, UserWrite};
 use super::new_password::hash_new;
@@ -12,7 +12,7 @@ use super::user_wire::{NewUser, UserPatch};
 use crate::auth::Access;
 use crate::auth::permission::WriteUsers;
 use crate::db::Conn;
-use crate::http::{Code, Msg, Problem, Violations};
+use crate::http::{Msg, Problem, ProblemCode, Violations};
 use crate::ids::AgencyId;
 use crate::state::State;
 
@@ -32,7 +32,7 @@ pub(super) async fn create(
     if !model::insert_user(conn, user, hash, now).await? {
         let name = &new.username;
         let detail = msg!("Đã có tài khoản `{name}`.", "There is a user `{name}` already.");
-        return Err(Problem::at(Code::AlreadyExists, "/username", detail));
+        return Err(Problem::at(ProblemCode::AlreadyExists, "/username", detail));
     }
     model::find_user(conn, &new.username).await?.ok_or_else(Problem::not_found)
 }
@@ -94,7 +94,7 @@ async fn refuse_shared_identity(
         "Danh tính này đã được liên kết với tài khoản khác.",
         "Another user is linked to this identity.",
     );
-    Err(Problem::at(Code::AlreadyExists, "/external_subject", detail))
+    Err(Problem::at(ProblemCode::AlreadyExists, "/external_subject", detail))
 }
 
 async fn agency_id(conn: &mut Conn, code: Option<&str>) -> Result<Option<AgencyId>, Problem> {
@@ -103,7 +103,7 @@ async fn agency_id(conn: &mut Conn, code: Option<&str>) -> Result<Option<AgencyI
         Some(agency) => Ok(Some(agency.id)),
         None => {
             let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-            Err(Problem::at(Code::UnknownReference, "/agency", detail))
+            Err(Problem::at(ProblemCode::UnknownReference, "/agency", detail))
         }
     }
 }

@@ -8,8 +8,8 @@ use super::model::{UserChange, UserRow};
 use super::rules::{check_password, is_username};
 use crate::auth::Role;
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::{Check, Code, Msg, Patch, Problem, Violations};
+use crate::http::list_query::AnyOf;
+use crate::http::{Check, Msg, Patch, Problem, ProblemCode, Violations};
 
 /// An account of a person.
 #[derive(Debug, Serialize, ToSchema)]
@@ -108,7 +108,7 @@ impl Check for NewUser {
                 "Tên đăng nhập gồm 3-64 chữ thường không dấu, chữ số, . _ - và bắt đầu bằng chữ.",
                 "A username has 3-64 lower-case ASCII letters, digits or . _ - and begins with a letter.",
             );
-            faults.add(Code::InvalidCode, "/username", detail);
+            faults.add(ProblemCode::InvalidCode, "/username", detail);
         }
         faults.name("/display_name", self.display_name.trim(), 1, 200);
         check_agency_of_role(faults, self.role, self.agency.as_deref());
@@ -120,7 +120,7 @@ fn check_agency_of_role(faults: &mut Violations, role: Role, agency: Option<&str
     match (role, agency) {
         (Role::Officer, None) => {
             let detail = Msg::fixed("Cán bộ cơ quan cần có cơ quan.", "An officer needs an agency.");
-            faults.add(Code::Required, "/agency", detail);
+            faults.add(ProblemCode::Required, "/agency", detail);
         }
         (Role::Officer, Some(_)) | (_, None) => {}
         (_, Some(_)) => {
@@ -128,7 +128,7 @@ fn check_agency_of_role(faults: &mut Violations, role: Role, agency: Option<&str
                 "Chỉ cán bộ cơ quan mới gắn với một cơ quan.",
                 "Only an officer belongs to an agency.",
             );
-            faults.add(Code::InvalidValue, "/agency", detail);
+            faults.add(ProblemCode::InvalidValue, "/agency", detail);
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadUsers, WriteUsers};
 use crate::db::keyset::Order;
-use crate::http::{EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{EntityTag, ListParams, ListQuery, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::Username;
 use crate::state::State;
 
@@ -24,7 +24,7 @@ use crate::state::State;
     security(("bearer" = ["users:read"]))
 )]
 #[get("/users")]
-pub async fn list_users(access: Access<ReadUsers>, list: Listing<UserFilter>) -> Result<Reply, Problem> {
+pub async fn list_users(access: Access<ReadUsers>, list: ListQuery<UserFilter>) -> Result<Reply, Problem> {
     let by_name = Order { key: model::USERNAME, descending: false };
     let order = list.order(&[model::USERNAME], &[by_name], by_name)?;
     let filter = &list.filter;

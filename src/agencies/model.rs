@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use serde::Serialize;
 
 use crate::auth::Actor;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::values::fold;

@@ -11,7 +11,7 @@ use crate::auth::permission::{ReadAgencies, WriteAgencies};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::{
-    Code, EntityTag, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
+    EntityTag, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::ids::AgencyCode;
 
@@ -34,7 +34,10 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     security(("bearer" = ["agencies:read"]), ("oauth2" = ["catalogue:read"]))
 )]
 #[get("/agencies")]
-async fn list_agencies(access: Access<ReadAgencies>, list: Listing<AgencyFilter>) -> Result<Reply, Problem> {
+async fn list_agencies(
+    access: Access<ReadAgencies>,
+    list: ListQuery<AgencyFilter>,
+) -> Result<Reply, Problem> {
     let by_name = Order { key: model::NAME, descending: false };
     let order = list.order(
         &[model::NAME, model::CODE, model::KIND],
@@ -97,7 +100,7 @@ fn tag_of(row: &AgencyRow) -> EntityTag {
 
 fn taken(code: &str) -> Problem {
     Problem::at(
-        Code::AlreadyExists,
+        ProblemCode::AlreadyExists,
         "/code",
         msg!("Đã có cơ quan `{code}`.", "There is an agency `{code}` already."),
     )
@@ -116,7 +119,7 @@ async fn resolve(
         let id = ids.get(code).copied();
         if id.is_none() {
             faults.add(
-                Code::UnknownReference,
+                ProblemCode::UnknownReference,
                 pointer,
                 msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`."),
             );
@@ -134,11 +137,11 @@ async fn resolve(
         && model::would_cycle(conn, agency.id, parent).await?
     {
         let detail = Msg::fixed("Cơ quan không thể nằm dưới chính nó.", "An agency cannot be below itself.");
-        faults.add(Code::CyclicReference, "/parent", detail);
+        faults.add(ProblemCode::CyclicReference, "/parent", detail);
     }
     if new.successors.contains(&new.code) {
         let detail = Msg::fixed("Cơ quan không thể kế thừa chính nó.", "An agency cannot succeed itself.");
-        faults.add(Code::CyclicReference, "/successors", detail);
+        faults.add(ProblemCode::CyclicReference, "/successors", detail);
     }
     let trimmed = |text: Option<String>| text.map(|t| t.trim().to_owned());
     let write = AgencyWrite {
@@ -161,7 +164,7 @@ async fn resolve(
             "Mã thống kê đã có cơ quan khác dùng trong cùng thời gian.",
             "Another agency holds this statistics code at the same time.",
         );
-        return Err(Problem::at(Code::AlreadyExists, "/gso_code", detail));
+        return Err(Problem::at(ProblemCode::AlreadyExists, "/gso_code", detail));
     }
     Ok(write)
 }
@@ -209,7 +212,7 @@ async fn update_agency(
 #[get("/agency-groups")]
 async fn list_agency_groups(
     access: Access<ReadAgencies>,
-    list: Listing<GroupFilter>,
+    list: ListQuery<GroupFilter>,
 ) -> Result<Reply, Problem> {
     let by_code = Order { key: model::GROUP_CODE, descending: false };
     let order = list.order(&[model::GROUP_CODE], &[by_code], by_code)?;

@@ -7,8 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{AgencyQuery, AgencyRow, GroupRow};
 use super::rules::{AgencyKind, Validity};
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::{Check, Code, Msg, Patch, Problem, Violations};
+use crate::http::list_query::AnyOf;
+use crate::http::{Check, Msg, Patch, Problem, ProblemCode, Violations};
 use crate::values::fold;
 
 /// An agency of the province.
@@ -167,7 +167,7 @@ impl Check for NewAgency {
         }
         if !(Validity { from: self.valid_from, until: self.valid_to }).is_possible() {
             faults.add(
-                Code::InvalidRange,
+                ProblemCode::InvalidRange,
                 "/valid_to",
                 Msg::fixed("valid_to phải sau valid_from.", "valid_to must be after valid_from."),
             );

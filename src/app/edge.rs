@@ -17,11 +17,11 @@ use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
 use log::Level;
 use uuid::{Builder, NoContext, Timestamp, Uuid};
 
-use super::{answers, not_an_operation};
+use super::{not_an_operation, response_cache};
 use crate::auth::{Principal, authenticate, leave};
-use crate::http::pieces::in_pieces;
+use crate::http::chunked_body::in_pieces;
 use crate::http::request::RequestId;
-use crate::http::{Code, Locale, Problem, connection, methods, target};
+use crate::http::{Locale, Problem, ProblemCode, connection, methods, target};
 use crate::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -46,7 +46,7 @@ pub async fn edge(
     let request_id = request_id(request.headers());
     let is_operation = request.path().starts_with("/api/");
     let admitted = admissible(&request, &state).and_then(|()| match is_operation && !state.is_admitting() {
-        true => Err(Problem::new(Code::Unavailable).retry_after(1)),
+        true => Err(Problem::new(ProblemCode::Unavailable).retry_after(1)),
         false => Ok(()),
     });
     if let Err(problem) = admitted {
@@ -58,7 +58,7 @@ pub async fn edge(
     };
     let principal = caller.as_ref().and_then(|caller| caller.as_ref().ok()).cloned();
     if let Some(principal) = &principal
-        && let Some((answer, response)) = answers::kept(&request, &state, principal).await
+        && let Some((answer, response)) = response_cache::try_hit(&request, &state, principal).await
     {
         let mut response = in_pieces(request.into_response(response));
         let done = Done { state: &state, started, request_id: &request_id, caller: Some(principal) };
@@ -99,8 +99,8 @@ pub async fn metrics_edge(
 
 /// Whether the request has one end, one path, a method that HTTP defines, and no more of anything than is ever meant.
 fn admissible(request: &ServiceRequest, state: &State) -> Result<(), Problem> {
-    if !connection::begins(request.request()) {
-        return Err(Problem::new(Code::MalformedBody));
+    if !connection::request_started(request.request()) {
+        return Err(Problem::new(ProblemCode::MalformedBody));
     }
     target::check(request.request().head())?;
     if methods::is_defined(request.method()) {
@@ -119,7 +119,7 @@ fn refused(
 ) -> ServiceResponse<BoxBody> {
     let language = request.headers().get(ACCEPT_LANGUAGE).filter(|value| value.len() <= MOST_LANGUAGES);
     let locale = Locale::negotiate(language.and_then(|value| value.to_str().ok()));
-    let last = problem.code == Code::MalformedBody;
+    let last = problem.code == ProblemCode::MalformedBody;
     let mut response = render(request.into_response(problem.error_response()), locale, request_id);
     if last {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -145,8 +145,8 @@ async fn handled(
     }
     let locale = Locale::negotiate(request.headers().get(ACCEPT_LANGUAGE).and_then(|v| v.to_str().ok()));
     // Handlers' and extractors' errors are answers by now; an `Err` could only come from another middleware.
-    let response = match answers::concerns(&request) {
-        true => answers::through(request, next, state, principal).await?,
+    let response = match response_cache::is_cacheable(&request) {
+        true => response_cache::serve(request, next, state, principal).await?,
         false => next.call(request).await?.map_into_boxed_body(),
     };
     Ok(render(response, locale, request_id))
@@ -163,7 +163,7 @@ struct Done<'r> {
 impl Done<'_> {
     fn finish(&self, response: &mut ServiceResponse<BoxBody>, route: &str) {
         finish_headers(response.headers_mut(), self.request_id, route);
-        connection::ends(response.request(), response.response().body());
+        connection::request_finished(response.request(), response.response().body());
         if self.state.is_stopping() {
             // Who keeps the connection would send the next request just when it is closed.
             response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
@@ -245,13 +245,13 @@ fn is_problem(headers: &HeaderMap) -> bool {
 fn foreign(status: u16, error: Option<&Error>) -> Problem {
     match status {
         404 => Problem::not_found(),
-        405 => Problem::new(Code::MethodNotAllowed),
-        413 => Problem::new(Code::PayloadTooLarge),
-        415 => Problem::new(Code::UnsupportedMediaType),
-        429 => Problem::new(Code::TooManyRequests).retry_after(1),
-        503 => Problem::new(Code::Unavailable).retry_after(1),
+        405 => Problem::new(ProblemCode::MethodNotAllowed),
+        413 => Problem::new(ProblemCode::PayloadTooLarge),
+        415 => Problem::new(ProblemCode::UnsupportedMediaType),
+        429 => Problem::new(ProblemCode::TooManyRequests).retry_after(1),
+        503 => Problem::new(ProblemCode::Unavailable).retry_after(1),
         500.. => Problem::internal(error.map(ToString::to_string).unwrap_or_default()),
-        _ => Problem::new(Code::MalformedBody),
+        _ => Problem::new(ProblemCode::MalformedBody),
     }
 }
 

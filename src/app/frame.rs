@@ -7,7 +7,7 @@ use utoipa::openapi::security::{
 };
 
 use crate::auth::ClientScope;
-use crate::http::Code;
+use crate::http::ProblemCode;
 use crate::http::problem::{ProblemBody, ViolationBody};
 use crate::ids::{
     AgencyCode, ClientId, FrameworkCode, IndicatorCode, PlanCode, ServiceCode, SourceCode, TaskCode, Username,
@@ -64,7 +64,7 @@ pub fn base() -> Document {
 fn codes_table() -> String {
     let mut table =
         String::from("\n## Problem codes\n\n| code | status | meaning | nghĩa |\n|---|---|---|---|\n");
-    for code in Code::ALL {
+    for code in ProblemCode::ALL {
         let title = code.title();
         table.push_str(&format!(
             "| `{}` | {} | {} | {} |\n",

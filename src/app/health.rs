@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::auth::Public;
 use crate::db::{Reader, migrations};
-use crate::http::{Code, Problem};
+use crate::http::{Problem, ProblemCode};
 use crate::state::State;
 
 /// State of the service.
@@ -28,7 +28,7 @@ pub async fn healthz(_: Public) -> HttpResponse {
 
 /// The service can answer requests
 ///
-/// Asks the database and checks that every migration is applied; 503 while it cannot, or while shutting down.
+/// RequiredPermission the database and checks that every migration is applied; 503 while it cannot, or while shutting down.
 #[utoipa::path(
     tag = "health",
     responses((status = 200, description = "Ready", body = Health), (status = 503, description = "Not ready", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")),
@@ -37,7 +37,7 @@ pub async fn healthz(_: Public) -> HttpResponse {
 #[get("/readyz")]
 pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, Problem> {
     if state.is_stopping() || !state.is_admitting() {
-        return Err(Problem::new(Code::Unavailable).retry_after(1));
+        return Err(Problem::new(ProblemCode::Unavailable).retry_after(1));
     }
     let pending = state
         .db()
@@ -49,11 +49,11 @@ pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, 
         }
         Ok(pending) => {
             log::error!(target: "health", pending = pending.len(); "migrations are pending");
-            Err(Problem::new(Code::Unavailable).retry_after(5))
+            Err(Problem::new(ProblemCode::Unavailable).retry_after(5))
         }
         Err(problem) => {
             log::error!(target: "health", cause = problem.internal_cause(); "the database does not answer");
-            Err(Problem::new(Code::Unavailable).retry_after(1))
+            Err(Problem::new(ProblemCode::Unavailable).retry_after(1))
         }
     }
 }

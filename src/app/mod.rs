@@ -1,10 +1,10 @@
 //! Composition: the one list of routes, which is the description of the API, and the edge around it.
 
-mod answers;
 mod document;
 mod edge;
 mod frame;
 mod health;
+mod response_cache;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
@@ -16,10 +16,10 @@ use utoipa_swagger_ui::{Config as SwaggerConfig, SwaggerUi};
 
 use crate::clock::Clock;
 use crate::db::Db;
-use crate::http::answers::Answers;
 use crate::http::bodies::BodyMemory;
-use crate::http::describe::Description;
-use crate::http::{Code, Problem};
+use crate::http::openapi::Description;
+use crate::http::response_cache::ResponseCache;
+use crate::http::{Problem, ProblemCode};
 use crate::state::{Authentication, State};
 use crate::{
     accounts, agencies, audit, indicators, months, reports, scoring, services, statistics, submissions,
@@ -75,7 +75,10 @@ pub struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { answers_mib: crate::http::answers::DEFAULT_MIB, bodies_mib: crate::http::bodies::DEFAULT_MIB }
+        Self {
+            answers_mib: crate::http::response_cache::DEFAULT_MIB,
+            bodies_mib: crate::http::bodies::DEFAULT_MIB,
+        }
     }
 }
 
@@ -87,7 +90,7 @@ pub fn state_with(
     memory: Memory,
 ) -> Result<State, String> {
     db.listen();
-    let (answers, bodies) = (Answers::new(memory.answers_mib), BodyMemory::new(memory.bodies_mib));
+    let (answers, bodies) = (ResponseCache::new(memory.answers_mib), BodyMemory::new(memory.bodies_mib));
     Ok(State::new(db, clock, authentication, description()?, answers, bodies))
 }
 
@@ -147,7 +150,7 @@ async fn unrouted(request: HttpRequest, state: web::Data<State>) -> Result<HttpR
 fn not_an_operation(path: &str, state: &State) -> Problem {
     let methods = state.description().methods_at(path).join(", ");
     match HeaderValue::from_str(&methods) {
-        Ok(allow) if !methods.is_empty() => Problem::new(Code::MethodNotAllowed).header(ALLOW, allow),
+        Ok(allow) if !methods.is_empty() => Problem::new(ProblemCode::MethodNotAllowed).header(ALLOW, allow),
         _ => Problem::not_found(),
     }
 }

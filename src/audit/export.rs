@@ -14,8 +14,8 @@ use crate::auth::Access;
 use crate::auth::permission::ReadAudit;
 use crate::http::csv::best_quality;
 use crate::http::file::{BOM, streamed};
-use crate::http::listing::{from_pairs, pairs};
-use crate::http::{Code, Problem};
+use crate::http::list_query::{from_pairs, pairs};
+use crate::http::{Problem, ProblemCode};
 
 const NDJSON: &str = "application/x-ndjson";
 
@@ -74,7 +74,7 @@ fn negotiate(request: &HttpRequest, asked: Option<TrailFormat>) -> Result<TrailF
     if best_quality(accept, &[NDJSON]) > csv {
         return Ok(TrailFormat::Ndjson);
     }
-    if csv > 0.0 { Ok(TrailFormat::Csv) } else { Err(Problem::new(Code::NotAcceptable)) }
+    if csv > 0.0 { Ok(TrailFormat::Csv) } else { Err(Problem::new(ProblemCode::NotAcceptable)) }
 }
 
 /// Export the audit trail

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::auth::Actor;
 use crate::db::copy::literal;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, Sql, sql};
 use crate::http::csv::FORMULA;
 

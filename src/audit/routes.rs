@@ -14,8 +14,8 @@ use crate::auth::permission::ReadAudit;
 use crate::clock::end_of_business_day;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::{ListParams, Listing, Page, Problem, Reply};
+use crate::http::list_query::AnyOf;
+use crate::http::{ListParams, ListQuery, Page, Problem, Reply};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list_audit_events).service(super::export::export_audit_events);
@@ -109,7 +109,10 @@ impl AuditFilter {
     security(("bearer" = ["audit:read"]))
 )]
 #[get("/audit-events")]
-async fn list_audit_events(access: Access<ReadAudit>, list: Listing<AuditFilter>) -> Result<Reply, Problem> {
+async fn list_audit_events(
+    access: Access<ReadAudit>,
+    list: ListQuery<AuditFilter>,
+) -> Result<Reply, Problem> {
     let newest = Order { key: model::ID, descending: true };
     let order = list.order(&[model::ID], &[newest], newest)?;
     let (query, window) = (list.filter.query(), list.window(&order)?);

@@ -11,16 +11,16 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::asked::check_request;
 use super::authenticate::authenticated;
-use super::permission::Asks;
+use super::permission::RequiredPermission;
 use super::repeat::Repeat;
-use super::{Actor, Identity, Permission, Principal, Scope};
+use super::request_checks::check_request;
+use super::{Actor, AgencyScope, Identity, Permission, Principal};
 use crate::clock::business_day;
 use crate::db::{Caller, Conn, Db, Permit, Reader, RlsContext};
-use crate::http::idempotency::Repeatable;
+use crate::http::idempotency::IdempotentRequest;
 use crate::http::request::RequestId;
-use crate::http::{Code, Preconditions, Problem, Reply};
+use crate::http::{Preconditions, Problem, ProblemCode, Reply};
 use crate::state::State;
 
 /// An authenticated caller who holds `P`, and the only way to the database.
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Gate {
     }
 }
 
-impl<P: Asks> FromRequest for Access<P> {
+impl<P: RequiredPermission> FromRequest for Access<P> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -86,11 +86,11 @@ impl<P: Asks> FromRequest for Access<P> {
     }
 }
 
-impl<P: Asks> Access<P> {
+impl<P: RequiredPermission> Access<P> {
     fn admit(request: &HttpRequest) -> Result<Self, Problem> {
         let state = state_of(request)?;
         let principal = authenticated(request)?;
-        if !principal.holds(P::PERMISSION) {
+        if !principal.has_permission(P::PERMISSION) {
             return Err(forbidden(&principal, P::PERMISSION));
         }
         check_request(request, &state)?;
@@ -123,12 +123,12 @@ impl<P> Access<P> {
     }
 
     /// Agencies whose data the caller may see and change; owned, to go into a transaction.
-    pub fn scope(&self) -> Scope {
+    pub fn scope(&self) -> AgencyScope {
         self.principal.scope.clone()
     }
 
     pub fn may(&self, permission: Permission) -> bool {
-        self.principal.holds(permission)
+        self.principal.has_permission(permission)
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -255,7 +255,7 @@ impl<P> Access<P> {
     }
 
     /// What a request with an `Idempotency-Key` is known by, and the ctx that shows its answer.
-    fn repeatable(&self, body_digest: &[u8]) -> Option<(Repeatable, RlsContext)> {
+    fn repeatable(&self, body_digest: &[u8]) -> Option<(IdempotentRequest, RlsContext)> {
         let repeat = self.gate.repeat.as_ref()?;
         let repeatable = repeat.with_body(&self.principal, body_digest, self.gate.now);
         Some((repeatable, self.gate.ctx.clone().as_caller(self.principal.name_ref())))
@@ -317,12 +317,12 @@ fn lag_of(request: &HttpRequest) -> ReplicaLag {
 }
 
 fn forbidden(principal: &Principal, permission: Permission) -> Problem {
-    if principal.has_first_password() {
-        return Problem::new(Code::PasswordChangeRequired);
+    if principal.has_temporary_password() {
+        return Problem::new(ProblemCode::PasswordChangeRequired);
     }
     if principal.must_enrol() {
-        return Problem::new(Code::SecondFactorEnrolmentRequired);
+        return Problem::new(ProblemCode::SecondFactorEnrolmentRequired);
     }
     let name = permission.as_str();
-    Problem::with(Code::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
+    Problem::with(ProblemCode::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
 }

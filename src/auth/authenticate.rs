@@ -6,11 +6,11 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{HttpMessage, HttpRequest};
 
 use super::oidc::Oidc;
-use super::tokens::Generations;
+use super::token_cache::Generations;
 use super::{Principal, model};
 use crate::db::{Caller, Reader};
 use crate::http::request::RequestId;
-use crate::http::{Code, Problem};
+use crate::http::{Problem, ProblemCode};
 use crate::state::State;
 
 /// The outcome, kept in the request's extensions.
@@ -26,13 +26,13 @@ pub fn leave(request: &HttpRequest, outcome: Result<Arc<Principal>, Problem>) {
 pub fn authenticated(request: &HttpRequest) -> Result<Arc<Principal>, Problem> {
     let extensions = request.extensions();
     let outcome = extensions.get::<Authenticated>().map(|a| a.0.clone());
-    outcome.unwrap_or_else(|| Err(Problem::unauthenticated(Code::Unauthenticated)))
+    outcome.unwrap_or_else(|| Err(Problem::unauthenticated(ProblemCode::Unauthenticated)))
 }
 
 /// The bearer of the request's token. Refuses nobody: public endpoints take no notice of it.
 pub async fn authenticate(request: &HttpRequest, state: &State) -> Result<Arc<Principal>, Problem> {
     let token = bearer(request)?;
-    let invalid = || Problem::unauthenticated(Code::InvalidToken);
+    let invalid = || Problem::unauthenticated(ProblemCode::InvalidToken);
     let now = state.clock().now();
     // Read before looking, so that what changes meanwhile is not kept.
     let callers = state.db().changes().callers();
@@ -80,7 +80,7 @@ async fn external(
     let verified = oidc.access_token(&address, token, now).await.map_err(|refusal| {
         let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
         refusal.log(&request_id.0);
-        refusal.into_problem(Code::InvalidToken)
+        refusal.into_problem(ProblemCode::InvalidToken)
     })?;
     let (subject, policy) = (verified.subject.as_str(), state.second_factor().policy());
     let caller = Caller::named(format!("token:{subject}"));
@@ -90,9 +90,10 @@ async fn external(
             Ok::<_, Problem>(model::external(conn, subject, policy).await?)
         })
         .await?;
-    let (principal, needs_factor) = found.ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))?;
+    let (principal, needs_factor) =
+        found.ok_or_else(|| Problem::unauthenticated(ProblemCode::InvalidToken))?;
     if needs_factor && !verified.mfa {
-        return Err(Problem::unauthenticated(Code::SecondFactorRequired));
+        return Err(Problem::unauthenticated(ProblemCode::SecondFactorRequired));
     }
     let principal = Arc::new(principal);
     if let Some(generations) = generations {
@@ -104,10 +105,10 @@ async fn external(
 
 fn bearer(request: &HttpRequest) -> Result<&str, Problem> {
     let mut headers = request.headers().get_all(AUTHORIZATION);
-    let missing = || Problem::unauthenticated(Code::Unauthenticated);
+    let missing = || Problem::unauthenticated(ProblemCode::Unauthenticated);
     let header = headers.next().ok_or_else(missing)?;
     if headers.next().is_some() {
-        return Err(Problem::unauthenticated(Code::InvalidToken));
+        return Err(Problem::unauthenticated(ProblemCode::InvalidToken));
     }
     let (scheme, token) = header.to_str().ok().and_then(|h| h.split_once(' ')).ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }

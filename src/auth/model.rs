@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Claims, ClientScope, Identity, Principal, Role, Scope, SecondFactorPolicy};
+use super::{AgencyScope, Claims, ClientScope, Identity, Principal, Role, SecondFactorPolicy};
 use crate::db::{QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 
@@ -29,7 +29,7 @@ impl UserRow {
         let scope = scope_of(self.role, self.scope_ids);
         let Self { id, username, role, agency, .. } = self;
         let principal = Principal::new(Identity::User { id, username, role, agency, session }, scope);
-        if self.must_change_password { principal.with_first_password() } else { principal }
+        if self.must_change_password { principal.with_temporary_password() } else { principal }
     }
 }
 
@@ -121,10 +121,10 @@ pub async fn external(
 }
 
 /// Only an officer is bound to an agency; the other roles see the province.
-fn scope_of(role: Role, ids: Vec<i32>) -> Scope {
+fn scope_of(role: Role, ids: Vec<i32>) -> AgencyScope {
     match role {
-        Role::Officer => Scope::Agencies(ids.into_iter().map(AgencyId).collect()),
-        Role::Admin | Role::Coordinator | Role::Monitor => Scope::All,
+        Role::Officer => AgencyScope::Agencies(ids.into_iter().map(AgencyId).collect()),
+        Role::Admin | Role::Coordinator | Role::Monitor => AgencyScope::All,
     }
 }
 
@@ -139,6 +139,6 @@ async fn client(conn: &mut Reader<'_>, claims: &Claims, granted: &str) -> QueryR
         let held = |scope: &ClientScope| granted.split(' ').any(|text| text == scope.as_str());
         let scopes = row.scopes.into_iter().filter(held).collect();
         let identity = Identity::Client { client_id: claims.sub.clone(), scopes };
-        (Principal::new(identity, Scope::All), None)
+        (Principal::new(identity, AgencyScope::All), None)
     }))
 }

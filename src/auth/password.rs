@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::weakness::{is_guessable, normalised};
+use super::password_policy::{is_guessable, normalised};
 use crate::db::{AdmissionControl, Caller, Fault, Limits};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};

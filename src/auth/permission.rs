@@ -34,7 +34,7 @@ impl Role {
     }
 }
 
-/// Scope of a machine client (RFC 6749).
+/// AgencyScope of a machine client (RFC 6749).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum ClientScope {
     #[serde(rename = "statistics:read")]
@@ -81,7 +81,7 @@ impl crate::db::Bindable for Vec<ClientScope> {
 }
 
 /// A permission as a type: `Access<ReadTasks>` asks for it in a handler's signature.
-pub trait Asks: Send + Sync + 'static {
+pub trait RequiredPermission: Send + Sync + 'static {
     const PERMISSION: Permission;
 }
 
@@ -115,7 +115,7 @@ macro_rules! permissions {
             #[derive(Debug)]
             pub struct $name;
 
-            impl Asks for $name {
+            impl RequiredPermission for $name {
                 const PERMISSION: Permission = Permission::$name;
             }
         )+

@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 
 use super::access::state_of;
-use super::asked::known_parameters;
+use super::request_checks::known_parameters;
 use crate::http::Problem;
 
 /// Says, by name, that an endpoint is for everyone.

@@ -3,9 +3,9 @@
 use actix_web::HttpRequest;
 use chrono::{DateTime, Utc};
 
-use super::{Principal, Scope};
+use super::{AgencyScope, Principal};
 use crate::http::Problem;
-use crate::http::idempotency::{self, Repeatable};
+use crate::http::idempotency::{self, IdempotentRequest};
 
 /// The key and the operation; the caller and the body come with [`Repeat::with_body`].
 pub(super) struct Repeat {
@@ -22,14 +22,19 @@ impl Repeat {
         Ok(key.map(|key| Self { key, method, target }))
     }
 
-    pub fn with_body(&self, principal: &Principal, body_digest: &[u8], now: DateTime<Utc>) -> Repeatable {
+    pub fn with_body(
+        &self,
+        principal: &Principal,
+        body_digest: &[u8],
+        now: DateTime<Utc>,
+    ) -> IdempotentRequest {
         let digest = digest_for(&principal.scope, body_digest);
-        Repeatable::new(principal.name(), self.key.clone(), &self.method, &self.target, &digest, now)
+        IdempotentRequest::new(principal.name(), self.key.clone(), &self.method, &self.target, &digest, now)
     }
 }
 
 /// What was answered to a caller of one scope is not given again to the same caller of another.
-fn digest_for(scope: &Scope, body_digest: &[u8]) -> Vec<u8> {
+fn digest_for(scope: &AgencyScope, body_digest: &[u8]) -> Vec<u8> {
     let mut digest = body_digest.to_vec();
     if let Some(mut ids) = scope.ids() {
         ids.sort_unstable();

@@ -17,11 +17,11 @@ use rustix::net::{Shutdown, shutdown};
 
 use crate::db::{AdmissionControl, Caller, Limits, Permit, Refused};
 use crate::http::client_address::ClientAddress;
-use crate::http::connection::Activity;
+use crate::http::connection::ConnectionState;
 
 /// How long a connection may be without a request: actix ends those that say nothing, and this those that say half.
 pub const IDLE: Duration = Duration::from_secs(10);
-const HALF_SAID: Duration = Duration::from_secs(12);
+const SLOW_REQUEST_TIMEOUT: Duration = Duration::from_secs(12);
 const ROUND: Duration = Duration::from_secs(1);
 
 /// Descriptors that are left for the database, files and listening.
@@ -51,7 +51,7 @@ fn connections_for(descriptors: Option<u64>) -> usize {
 /// The connections there are.
 #[derive(Clone)]
 pub struct Connections {
-    all: Arc<Mutex<Vec<Weak<Activity>>>>,
+    all: Arc<Mutex<Vec<Weak<ConnectionState>>>>,
     admission: AdmissionControl,
 }
 
@@ -63,7 +63,7 @@ impl Connections {
     }
 
     /// For `HttpServer::on_connect`.
-    pub fn greet(&self, connection: &dyn Any, extensions: &mut Extensions) {
+    pub fn on_connect(&self, connection: &dyn Any, extensions: &mut Extensions) {
         let Some(stream) = connection.downcast_ref::<TcpStream>() else { return };
         match self.admitted(stream, duplicate) {
             Some(activity) => drop(extensions.insert(activity)),
@@ -77,9 +77,9 @@ impl Connections {
         &self,
         stream: &TcpStream,
         duplicate: impl FnOnce(&TcpStream) -> io::Result<std::net::TcpStream>,
-    ) -> Option<Arc<Activity>> {
+    ) -> Option<Arc<ConnectionState>> {
         let permit = self.admit(stream.peer_addr().map(|peer| peer.ip()).ok()).ok()?;
-        let activity = Arc::new(Activity::of(duplicate(stream).ok()?, permit));
+        let activity = Arc::new(ConnectionState::of(duplicate(stream).ok()?, permit));
         self.all.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&activity));
         Some(activity)
     }
@@ -91,12 +91,12 @@ impl Connections {
     }
 
     /// Ends what stands still, as long as the process runs.
-    pub async fn look_after(self) {
+    pub async fn reap_idle(self) {
         loop {
             actix_web::rt::time::sleep(ROUND).await;
             self.all.lock().unwrap_or_else(PoisonError::into_inner).retain(|known| {
                 let activity = known.upgrade();
-                activity.inspect(|activity| activity.end_if_waiting(HALF_SAID)).is_some()
+                activity.inspect(|activity| activity.end_if_waiting(SLOW_REQUEST_TIMEOUT)).is_some()
             });
         }
     }
@@ -123,8 +123,8 @@ mod tests {
     /// Whether the service's end stays open.
     fn greeted(connections: &Connections, accepted: &TcpStream) -> (bool, Extensions) {
         let mut extensions = Extensions::new();
-        connections.greet(accepted, &mut extensions);
-        (extensions.contains::<Arc<Activity>>(), extensions)
+        connections.on_connect(accepted, &mut extensions);
+        (extensions.contains::<Arc<ConnectionState>>(), extensions)
     }
 
     #[actix_web::test]

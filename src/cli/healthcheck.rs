@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Outcome, one};
 use crate::config::Environment;
 
-/// Asks `/readyz` of the service on this host.
+/// RequiredPermission `/readyz` of the service on this host.
 pub fn run(env: &Environment) -> Outcome {
     let bound = env.get("BIND_ADDRESS").unwrap_or("127.0.0.1:8080");
     let mut address: SocketAddr = bound.parse().map_err(|e| one(format!("BIND_ADDRESS: {e}")))?;

@@ -5,7 +5,7 @@ mod audit;
 mod connections;
 mod healthcheck;
 pub mod logging;
-mod refusals;
+mod preflight;
 mod second_factor;
 mod serve;
 mod verify;
@@ -21,7 +21,7 @@ use crate::auth::{Actor, PasswordCost, Passwords, Role, TokenKeys};
 use crate::clock::Clock;
 use crate::config::{Environment, database_url};
 use crate::db::{Caller, Conn, Db, DbSettings, migrations};
-use crate::http::{Code, Problem, Violations};
+use crate::http::{Problem, ProblemCode, Violations};
 use crate::seed;
 
 /// Follows and evaluates the ICT-Index of a province and of its agencies.
@@ -235,7 +235,8 @@ fn add_user(
         let hashed =
             passwords.hash_unless_guessable(&Caller::system(), &password, &username, &display_name).await;
         let hash = hashed.map_err(|_| one("cannot hash the password"))?;
-        let hash = hash.ok_or_else(|| plain(Problem::with(Code::WeakPassword, guessable_password())))?;
+        let hash =
+            hash.ok_or_else(|| plain(Problem::with(ProblemCode::WeakPassword, guessable_password())))?;
         let added = db.transaction(async move |conn: &mut Conn| {
             let agency = match agency {
                 None => None,

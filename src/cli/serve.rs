@@ -11,7 +11,7 @@ use actix_web::dev::ServerHandle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::connections::{self, Connections};
-use super::refusals::{self, Refusal, Verdict};
+use super::preflight::{self, Preflight, Refusal};
 use super::{one, report};
 use crate::app;
 use crate::auth::oidc::Oidc;
@@ -39,7 +39,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(600);
 
 pub fn run(env: &Environment, migrate: bool) -> ExitCode {
     let system = actix_web::rt::System::new();
-    let config = match system.block_on(refusals::load(env)) {
+    let config = match system.block_on(preflight::load(env)) {
         Ok(config) => config,
         Err(faults) => return report(Err(faults), REFUSED),
     };
@@ -93,7 +93,7 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
         app::build(served.clone())
     };
     let server = HttpServer::new(application)
-        .on_connect(move |connection, extensions| greeted.greet(connection, extensions))
+        .on_connect(move |connection, extensions| greeted.on_connect(connection, extensions))
         .client_request_timeout(CLIENT_TIMEOUT)
         // Who closes its side is gone: its handler is dropped, and what it alone waits for is cancelled.
         .h1_allow_half_closed(false)
@@ -114,7 +114,7 @@ async fn serve(config: Config, migrate: bool) -> Result<(), Ended> {
         let (state, found) = (state.clone(), refused.clone());
         actix_web::rt::spawn(examine_later(state, config.unsafe_database, found, server.handle()));
     }
-    actix_web::rt::spawn(connections.look_after());
+    actix_web::rt::spawn(connections.reap_idle());
     actix_web::rt::spawn(look_after(state.clone()));
     actix_web::rt::spawn(stop_on_signal(state, server.handle()));
     server.await.map_err(failed)?;
@@ -138,7 +138,7 @@ fn serve_metrics(state: &State, address: &str) -> Result<(), Ended> {
     let greeted = connections.clone();
     let server = HttpServer::new(move || app::build_metrics(served.clone()))
         .workers(1)
-        .on_connect(move |connection, extensions| greeted.greet(connection, extensions))
+        .on_connect(move |connection, extensions| greeted.on_connect(connection, extensions))
         .client_request_timeout(CLIENT_TIMEOUT)
         .h1_allow_half_closed(false)
         .keep_alive(connections::IDLE)
@@ -149,16 +149,16 @@ fn serve_metrics(state: &State, address: &str) -> Result<(), Ended> {
     state.serve_metrics_apart();
     log::info!(target: "serve", address; "serving metrics");
     actix_web::rt::spawn(server);
-    actix_web::rt::spawn(connections.look_after());
+    actix_web::rt::spawn(connections.reap_idle());
     Ok(())
 }
 
 /// Whether the database was there to be examined; what is wrong with it ends the start.
 async fn refuse_unfit(db: &Db, unsafe_allowed: bool) -> Result<bool, Ended> {
-    match refusals::examine(db, unsafe_allowed).await {
-        Verdict::Fit => Ok(true),
-        Verdict::Refused(refusal) => Err(Ended::Refused(refusal.all())),
-        Verdict::Silent(cause) => {
+    match preflight::examine(db, unsafe_allowed).await {
+        Preflight::Ready => Ok(true),
+        Preflight::Rejected(refusal) => Err(Ended::Refused(refusal.all())),
+        Preflight::Unreachable(cause) => {
             log::warn!(target: "serve", cause = cause.as_str(); "the database does not answer yet");
             Ok(false)
         }
@@ -181,13 +181,13 @@ async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, ser
     let mut before = Refusal::default();
     loop {
         actix_web::rt::time::sleep(EXAMINE).await;
-        let refusal = match refusals::examine(state.db(), unsafe_allowed).await {
-            Verdict::Fit => {
+        let refusal = match preflight::examine(state.db(), unsafe_allowed).await {
+            Preflight::Ready => {
                 log::info!(target: "serve", "the database is fit to be served from");
                 return state.admit_requests();
             }
-            Verdict::Silent(_) => continue,
-            Verdict::Refused(refusal) => refusal,
+            Preflight::Unreachable(_) => continue,
+            Preflight::Rejected(refusal) => refusal,
         };
         if !refusal.lasting.is_empty() && refusal == before {
             *refused.0.borrow_mut() = refusal.all();
@@ -216,19 +216,19 @@ async fn look_after(state: State) {
         since_housekeeping += KEY_RELOAD;
         if since_housekeeping >= HOUSEKEEPING && state.is_admitting() {
             since_housekeeping = Duration::ZERO;
-            forget_old(&state).await;
+            purge_expired(&state).await;
         }
     }
 }
 
-async fn forget_old(state: &State) {
+async fn purge_expired(state: &State) {
     let now = state.clock().now();
     let done = state
         .db()
         .read_as(RlsContext::system(), async move |conn: &mut Conn| {
-            crate::http::idempotency::forget_old(conn, now).await?;
+            crate::http::idempotency::purge_expired(conn, now).await?;
             crate::accounts::login_throttle::purge_expired(conn, now).await?;
-            crate::accounts::session_model::forget_old(conn, now).await?;
+            crate::accounts::session_model::purge_expired(conn, now).await?;
             crate::accounts::client_model::purge_expired_secrets(conn, now).await?;
             Ok::<_, Problem>(())
         })

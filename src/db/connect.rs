@@ -18,10 +18,10 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
 use super::Fault;
-use super::url::Address;
 use super::error::describe;
 use super::leader::{Leader, Target, Term};
 use super::settings::Setup;
+use super::url::Address;
 
 /// What is sent and not acknowledged for this long has gone nowhere: the connection ends.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(10);

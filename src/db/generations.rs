@@ -257,7 +257,9 @@ impl ChangeTracker {
         match self.state {
             TransactionState::Inside => return,
             TransactionState::RollingBack => drop(self.told.take()),
-            TransactionState::Outside | TransactionState::Committing => self.changes.bump_all(self.told.take()),
+            TransactionState::Outside | TransactionState::Committing => {
+                self.changes.bump_all(self.told.take())
+            }
         }
         self.state = TransactionState::Outside;
     }

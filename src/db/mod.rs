@@ -3,44 +3,44 @@
 //!
 //! Others use [`Db`], [`RlsContext`], [`sql`], `row!`, [`list`] and [`Fault`].
 
-mod url;
 mod admission;
-pub mod generations;
+mod checkout;
 mod claim;
 mod connect;
 mod copied_out;
 pub mod copy;
+pub mod durability;
 mod error;
-mod pool;
+pub mod generations;
 pub mod json;
+pub mod keyset;
 mod leader;
 mod lifetime;
-pub mod keyset;
 pub mod migrations;
 pub mod minimum_rate;
 mod natural_key;
+mod pool;
 mod prepared;
 mod reads;
 mod replica;
-pub mod durability;
+mod rls;
 mod session;
 mod settings;
 mod shared;
-mod rls;
 mod statement;
-mod checkout;
+mod url;
 mod work;
 
-pub use url::{check as check_url, names_several, split_query};
 pub use admission::{AdmissionControl, Caller, Charged, Limits, Permit, Refused};
 pub use diesel::QueryResult;
-pub use error::{Fault, ConstraintViolation};
-pub use pool::{Conn, Db, LONG_LOCK_TIMEOUT};
+pub use error::{ConstraintViolation, Fault};
 pub use lifetime::MOST_PREPARED;
 pub use natural_key::reserve_key;
+pub use pool::{Conn, Db, LONG_LOCK_TIMEOUT};
 pub use replica::Replica;
+pub use rls::RlsContext;
 pub use settings::{APPLICATION, DbSettings, PINNED, REQUIRED};
 pub use shared::Reader;
-pub use rls::RlsContext;
 pub use statement::{Bindable, Columns, Connected, Sql, sql};
+pub use url::{check as check_url, names_several, split_query};
 pub use work::Work;

@@ -14,15 +14,15 @@ use diesel_async::AsyncPgConnection;
 use tokio::runtime::Runtime;
 
 use super::admission::{AdmissionControl, Caller, Limits, Permit};
-use super::generations::Generations;
+use super::checkout::CheckoutQueue;
 use super::copy::Staging;
+use super::durability::{self, Inspection};
+use super::generations::Generations;
 use super::leader::Target;
 use super::replica::Replica;
-use super::durability::{self, Inspection};
 use super::session::Sessions;
 use super::settings::{DbSettings, Setup};
 use super::shared::SharedPool;
-use super::checkout::CheckoutQueue;
 use super::work::Work;
 use super::{Fault, RlsContext};
 
@@ -111,8 +111,9 @@ impl Db {
             .build()
             .map_err(|error| format!("cannot build the connection pool: {error}"))?;
         let max_age = settings.max_connection_age;
-        let server =
-            |target: &Target| SharedPool::new(target.clone(), &setup, connecting, max_age, statements.clone());
+        let server = |target: &Target| {
+            SharedPool::new(target.clone(), &setup, connecting, max_age, statements.clone())
+        };
         let inner = Inner {
             pool: CheckoutQueue::new(pool, settings.max_connections),
             requests: AdmissionControl::new(request_limits(settings.max_connections)),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::admission::Caller;
-use super::shared::{Reader, Lease};
+use super::shared::{Lease, Reader};
 use super::{Db, Fault};
 
 /// How often figures are asked for at most while changes come in between.
@@ -70,7 +70,11 @@ impl Db {
         self.read_statistics_once(caller, &work).await
     }
 
-    async fn read_statistics_once<T, E, F>(&self, caller: &Caller, work: &F) -> Result<(T, Option<Duration>), E>
+    async fn read_statistics_once<T, E, F>(
+        &self,
+        caller: &Caller,
+        work: &F,
+    ) -> Result<(T, Option<Duration>), E>
     where
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
 
-use super::generations::Generations;
 use super::error::describe;
+use super::generations::Generations;
 use super::leader::Target;
 use super::settings::Setup;
 use super::shared::SharedPool;

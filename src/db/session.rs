@@ -11,7 +11,7 @@ use diesel_async::{
     AnsiTransactionManager, AsyncConnection, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
 
-use super::generations::{Generations, TransactionState, PendingChanges, ChangeTracker};
+use super::generations::{ChangeTracker, Generations, PendingChanges, TransactionState};
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;

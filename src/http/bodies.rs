@@ -13,7 +13,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 
 use super::offload::Offload;
-use super::{Code, Problem};
+use super::{Problem, ProblemCode};
 use crate::db::{Caller, Refused};
 
 /// MiB by default.
@@ -166,11 +166,11 @@ impl Body {
     pub async fn collect(mut payload: Payload, most: usize, claim: Claim) -> Result<Self, Problem> {
         let (mut body, mut length) = (Self { segments: Vec::new(), claim }, 0);
         while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Problem::new(Code::MalformedBody))?;
+            let chunk = chunk.map_err(|_| Problem::new(ProblemCode::MalformedBody))?;
             length += chunk.len();
             if length > most {
                 let detail = msg!("Tối đa {most} byte.", "At most {most} bytes.");
-                return Err(Problem::with(Code::PayloadTooLarge, detail));
+                return Err(Problem::with(ProblemCode::PayloadTooLarge, detail));
             }
             body.claim.grow_to(length)?;
             body.append(&chunk);
@@ -237,7 +237,7 @@ mod tests {
         let mut third = claim_of(&memory, "c");
         third.grow_to(SEGMENT).unwrap();
         let refused = third.grow_to(10 * MIB).unwrap_err();
-        assert_eq!(refused.code, Code::Unavailable);
+        assert_eq!(refused.code, ProblemCode::Unavailable);
         assert_eq!(memory.counts(), (128 * 1024 * 1024 + 64 * 1024, 1));
         drop(first);
         third.grow_to(10 * MIB).unwrap();

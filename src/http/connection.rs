@@ -13,7 +13,7 @@ use crate::db::Permit;
 
 /// Since when a connection waits for its next request. Left with each connection when it is accepted, and gone with it.
 #[derive(Debug)]
-pub struct Activity {
+pub struct ConnectionState {
     /// `None` before its first request and while one is under way.
     waits_since: Mutex<Option<Instant>>,
     /// A request could be read two ways: what follows on this connection may be part of it.
@@ -23,7 +23,7 @@ pub struct Activity {
     _permit: Permit,
 }
 
-impl Activity {
+impl ConnectionState {
     pub fn of(socket: TcpStream, permit: Permit) -> Self {
         Self { waits_since: Mutex::default(), doubtful: AtomicBool::new(false), socket, _permit: permit }
     }
@@ -38,7 +38,7 @@ impl Activity {
     }
 
     /// It waits for the other end from now on: for a request, or for the next piece of an answer to be taken.
-    pub fn waits_anew(&self) {
+    pub fn idle(&self) {
         self.set(Some(Instant::now()));
     }
 
@@ -54,10 +54,10 @@ impl Activity {
 
 /// A request is under way on its connection. `false`: it has both a length and chunks, or comes behind one that has. Two readers could
 /// see its end in two places, so it is refused and its connection ended (RFC 9112, 6.3).
-pub fn begins(request: &HttpRequest) -> bool {
+pub fn request_started(request: &HttpRequest) -> bool {
     let headers = request.headers();
     let doubtful = headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH);
-    let Some(activity) = activity_of(request) else { return !doubtful };
+    let Some(activity) = connection_of(request) else { return !doubtful };
     activity.set(None);
     if doubtful {
         activity.doubtful.store(true, Ordering::Relaxed);
@@ -66,14 +66,14 @@ pub fn begins(request: &HttpRequest) -> bool {
 }
 
 /// It is answered. A long answer or a stream says so again with each piece.
-pub fn ends(request: &HttpRequest, body: &impl MessageBody) {
+pub fn request_finished(request: &HttpRequest, body: &impl MessageBody) {
     if !matches!(body.size(), BodySize::Stream)
-        && let Some(activity) = activity_of(request)
+        && let Some(activity) = connection_of(request)
     {
-        activity.waits_anew();
+        activity.idle();
     }
 }
 
-pub(super) fn activity_of(request: &HttpRequest) -> Option<&Arc<Activity>> {
-    request.conn_data::<Arc<Activity>>()
+pub(super) fn connection_of(request: &HttpRequest) -> Option<&Arc<ConnectionState>> {
+    request.conn_data::<Arc<ConnectionState>>()
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Code, Problem};
+use super::{Problem, ProblemCode};
 
 /// What an answer is written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -35,7 +35,7 @@ impl Format {
         if csv > json {
             return Ok(Self::Csv);
         }
-        if json > 0.0 { Ok(Self::Json) } else { Err(Problem::new(Code::NotAcceptable)) }
+        if json > 0.0 { Ok(Self::Json) } else { Err(Problem::new(ProblemCode::NotAcceptable)) }
     }
 }
 

@@ -10,7 +10,7 @@ use actix_web::http::header::{self, HeaderName, HeaderValue};
 use sha2::{Digest, Sha256};
 
 use super::encoding::Coding;
-use super::{Code, Msg, Problem};
+use super::{Msg, Problem, ProblemCode};
 use crate::values::hex;
 
 /// Strong tag of a representation.
@@ -73,7 +73,7 @@ impl Preconditions {
     pub fn require_match(&self, version: i32) -> Result<(), Problem> {
         match &self.if_match {
             None => Err(Problem::with(
-                Code::PreconditionRequired,
+                ProblemCode::PreconditionRequired,
                 Msg::fixed(
                     "Gửi If-Match với ETag đã nhận khi đọc.",
                     "Send If-Match with the ETag received when reading.",
@@ -90,7 +90,7 @@ impl Preconditions {
 
     /// `If-Match` was sent for something that does not exist yet.
     pub fn match_absent(&self) -> Result<(), Problem> {
-        if self.if_match.is_some() { Err(Problem::new(Code::PreconditionFailed)) } else { Ok(()) }
+        if self.if_match.is_some() { Err(Problem::new(ProblemCode::PreconditionFailed)) } else { Ok(()) }
     }
 
     /// The caller holds this representation already.
@@ -118,7 +118,7 @@ fn matches(tags: &[String], version: i32) -> Result<(), Problem> {
                 .and_then(|t| t.split('.').next())
                 .is_some_and(|t| t == version)
     });
-    if same { Ok(()) } else { Err(Problem::new(Code::PreconditionFailed)) }
+    if same { Ok(()) } else { Err(Problem::new(ProblemCode::PreconditionFailed)) }
 }
 
 /// The header's list of tags, each with its quotes.
@@ -153,7 +153,7 @@ fn is_tag(tag: &str) -> bool {
 fn malformed(name: &HeaderName) -> Problem {
     let name = name.as_str();
     Problem::with(
-        Code::InvalidHeader,
+        ProblemCode::InvalidHeader,
         msg!(
             "{name}: cần một ETag trong ngoặc kép, ví dụ \"3\".",
             "{name}: expected an entity tag in quotes, such as \"3\"."
@@ -196,11 +196,14 @@ mod tests {
     fn if_match_compares_versions_strongly() {
         let held = conditions("If-Match", "\"3.abc\"").unwrap();
         assert!(held.require_match(3).is_ok());
-        assert_eq!(held.require_match(4).unwrap_err().code, Code::PreconditionFailed);
+        assert_eq!(held.require_match(4).unwrap_err().code, ProblemCode::PreconditionFailed);
         assert!(conditions("If-Match", "W/\"3\"").unwrap().require_match(3).is_err());
         assert!(conditions("If-Match", "\"1\", \"3\"").unwrap().require_match(3).is_ok());
-        assert_eq!(Preconditions::default().require_match(3).unwrap_err().code, Code::PreconditionRequired);
-        assert_eq!(conditions("If-Match", "3").unwrap_err().code, Code::InvalidHeader);
+        assert_eq!(
+            Preconditions::default().require_match(3).unwrap_err().code,
+            ProblemCode::PreconditionRequired
+        );
+        assert_eq!(conditions("If-Match", "3").unwrap_err().code, ProblemCode::InvalidHeader);
     }
 
     #[test]

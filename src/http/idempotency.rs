@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
-use super::{Code, Msg, Problem, Reply};
+use super::{Msg, Problem, ProblemCode, Reply};
 use crate::db::{Conn, QueryResult, sql};
 
 /// How long an answer is kept.
@@ -15,7 +15,7 @@ const MOST_BYTES: i64 = 64 * 1024 * 1024;
 
 /// A request that may be repeated: who sends it, under which key, and what it asks.
 #[derive(Clone, Debug)]
-pub struct Repeatable {
+pub struct IdempotentRequest {
     caller: String,
     key: String,
     fingerprint: Vec<u8>,
@@ -32,7 +32,7 @@ pub fn key_of(request: &HttpRequest) -> Result<Option<String>, Problem> {
         return Ok(Some(text.to_owned()));
     }
     Err(Problem::with(
-        Code::InvalidHeader,
+        ProblemCode::InvalidHeader,
         Msg::fixed(
             "Idempotency-Key: 1-255 ký tự ASCII in được.",
             "Idempotency-Key: 1-255 printable ASCII characters.",
@@ -60,7 +60,7 @@ row! {
     }
 }
 
-impl Repeatable {
+impl IdempotentRequest {
     /// `body_digest` and the target make the fingerprint of what is asked.
     pub fn new(
         caller: String,
@@ -79,14 +79,14 @@ impl Repeatable {
         Self { caller, key, fingerprint: hash.finalize().to_vec(), now }
     }
 
-    /// As [`Repeatable::stored`], holding the key until the transaction ends; while another one holds it: 409.
+    /// As [`IdempotentRequest::stored`], holding the key until the transaction ends; while another one holds it: 409.
     pub async fn replay(&self, conn: &mut Conn) -> Result<Option<Reply>, Problem> {
         let free: bool = sql("select pg_try_advisory_xact_lock(hashtextextended($1, 332)) as value")
             .bind(format!("{}\n{}", self.caller, self.key))
             .value(conn)
             .await?;
         if !free {
-            return Err(Problem::new(Code::IdempotencyInProgress).retry_after(1));
+            return Err(Problem::new(ProblemCode::IdempotencyInProgress).retry_after(1));
         }
         let stored = self.stored(conn).await?;
         if stored.is_none() {
@@ -108,7 +108,7 @@ impl Repeatable {
         match stored {
             None => Ok(None),
             Some(stored) if stored.fingerprint != self.fingerprint => {
-                Err(Problem::new(Code::IdempotencyKeyReused))
+                Err(Problem::new(ProblemCode::IdempotencyKeyReused))
             }
             Some(stored) => Ok(Some(Reply {
                 status: u16::try_from(stored.status).unwrap_or(200),
@@ -143,7 +143,7 @@ impl Repeatable {
             "Đã lưu tối đa {MOST_KEYS} câu trả lời cho Idempotency-Key của tài khoản này; hãy gửi không kèm khóa hoặc thử lại sau.",
             "As many answers under an Idempotency-Key as may be are kept for this caller ({MOST_KEYS}, or 64 MiB); send the request without a key or try again later."
         );
-        Err(Problem::with(Code::TooManyRequests, detail).retry_after(seconds))
+        Err(Problem::with(ProblemCode::TooManyRequests, detail).retry_after(seconds))
     }
 
     /// Keeps the answer for a repetition.
@@ -172,7 +172,7 @@ impl Repeatable {
 }
 
 /// Forgets answers older than they are kept for.
-pub async fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
+pub async fn purge_expired(conn: &mut Conn, now: DateTime<Utc>) -> QueryResult<usize> {
     sql("delete from idempotency_keys where (caller, key) in \
          (select caller, key from idempotency_keys where created_at <= $1 for update skip locked)")
     .bind(now - Duration::hours(KEPT_HOURS))

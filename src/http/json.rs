@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::bodies::{Body, BodyMemory, Claim};
 use super::json_text::normalised;
 use super::offload::Offload;
-use super::{Code, Msg, Problem, Violations, serde_text};
+use super::{Msg, Problem, ProblemCode, Violations, serde_text};
 
 /// Largest body of an ordinary request.
 const MOST_BYTES: usize = 256 * 1024;
@@ -91,7 +91,7 @@ where
             let mut all = Vec::new();
             while let Some(item) = items.next_element()? {
                 if all.len() == N {
-                    return Err(serde::de::Error::custom(Code::InvalidLength.as_str()));
+                    return Err(serde::de::Error::custom(ProblemCode::InvalidLength.as_str()));
                 }
                 all.push(item);
             }
@@ -109,7 +109,7 @@ pub(super) fn media_type(request: &HttpRequest) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::with(
-        Code::UnsupportedMediaType,
+        ProblemCode::UnsupportedMediaType,
         Msg::fixed("Cần Content-Type: application/json.", "Send Content-Type: application/json."),
     ))
 }
@@ -120,7 +120,7 @@ pub(super) fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
         None => Ok(()),
         Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
         Some(_) => Err(Problem::with(
-            Code::UnsupportedMediaType,
+            ProblemCode::UnsupportedMediaType,
             Msg::fixed("Không nhận nội dung nén.", "Compressed bodies are not accepted."),
         )),
     }
@@ -135,7 +135,7 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
     let limit = std::time::Duration::from_secs(BODY_SECONDS);
     tokio::time::timeout(limit, Body::collect(payload, most, claim)).await.unwrap_or_else(|_| {
         Err(Problem::with(
-            Code::MalformedBody,
+            ProblemCode::MalformedBody,
             msg!(
                 "Nội dung không đến trong {BODY_SECONDS} giây.",
                 "The body did not arrive within {BODY_SECONDS} seconds."
@@ -147,13 +147,16 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
 /// Parses strictly: unknown, missing and repeated fields, wrong types and trailing text are 400 with a pointer.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
-        Problem::with(Code::MalformedBody, Msg::fixed("Nội dung không phải UTF-8.", "The body is not UTF-8."))
+        Problem::with(
+            ProblemCode::MalformedBody,
+            Msg::fixed("Nội dung không phải UTF-8.", "The body is not UTF-8."),
+        )
     })?;
     let text = normalised(text)?;
     // serde would read an array into a struct by position: names, and the refusal of unknown ones, would mean nothing.
     if text.trim_start().starts_with('[') {
         return Err(Problem::at(
-            Code::WrongType,
+            ProblemCode::WrongType,
             "",
             Msg::fixed("Cần một đối tượng JSON.", "Expected a JSON object."),
         ));
@@ -183,37 +186,37 @@ fn syntax_problem(pointer: &str, error: &serde_json::Error) -> Problem {
     let text = text.split(" at line ").next().unwrap_or_default();
     let named = text.split('`').nth(1).unwrap_or_default();
     let below = format!("{pointer}/{named}");
-    if let Some(code) = Code::parse(text) {
+    if let Some(code) = ProblemCode::parse(text) {
         return Problem::at(code, pointer, code.title());
     }
     if text.starts_with("unknown field") {
         let pointer = if pointer.ends_with(&format!("/{named}")) { pointer.to_owned() } else { below };
         return Problem::at(
-            Code::UnknownField,
+            ProblemCode::UnknownField,
             pointer,
             msg!("Trường `{named}` không tồn tại.", "There is no field `{named}`."),
         );
     }
     if text.starts_with("missing field") {
         return Problem::at(
-            Code::MissingField,
+            ProblemCode::MissingField,
             below,
             msg!("Thiếu trường `{named}`.", "The field `{named}` is missing."),
         );
     }
     if text.starts_with("duplicate field") {
         return Problem::at(
-            Code::DuplicateField,
+            ProblemCode::DuplicateField,
             below,
             msg!("Trường `{named}` bị lặp.", "The field `{named}` occurs twice."),
         );
     }
     let (line, column) = (error.line(), error.column());
     if error.is_data() {
-        return Problem::at(Code::WrongType, pointer, serde_text::told(text));
+        return Problem::at(ProblemCode::WrongType, pointer, serde_text::told(text));
     }
     Problem::with(
-        Code::MalformedBody,
+        ProblemCode::MalformedBody,
         msg!(
             "JSON sai cú pháp ở dòng {line}, cột {column}.",
             "Malformed JSON at line {line}, column {column}."

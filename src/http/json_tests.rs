@@ -26,26 +26,29 @@ async fn an_application_without_limits_for_bodies_reads_none() {
     let request = actix_web::test::TestRequest::default().insert_header((CONTENT_TYPE, "application/json"));
     let (request, mut payload) = request.set_payload(r#"{"name":"a"}"#).to_http_parts();
     let refused = ValidJson::<Body>::from_request(&request, &mut payload).await.unwrap_err();
-    assert_eq!(refused.code, Code::Internal);
+    assert_eq!(refused.code, ProblemCode::Internal);
 }
 
-fn fault(text: &str) -> (Code, String) {
+fn fault(text: &str) -> (ProblemCode, String) {
     let problem = parse::<Body>(text.as_bytes()).unwrap_err();
     (problem.code, problem.errors.first().map(|e| e.pointer.clone()).unwrap_or_default())
 }
 
 #[test]
 fn each_fault_has_its_code_and_place() {
-    assert_eq!(fault(r#"{"name":"a","nom":1}"#), (Code::UnknownField, "/nom".into()));
-    assert_eq!(fault(r#"{"parts":[]}"#), (Code::MissingField, "/name".into()));
-    assert_eq!(fault(r#"{"name":"a","name":"b"}"#), (Code::DuplicateField, "/name".into()));
-    assert_eq!(fault(r#"{"name":"a","parts":[{"n":"1"}]}"#), (Code::WrongType, "/parts/0/n".into()));
-    assert_eq!(fault(r#"{"name":"a","parts":[{"n":1,"m":2}]}"#), (Code::UnknownField, "/parts/0/m".into()));
-    assert_eq!(fault(r#"["a", []]"#).0, Code::WrongType);
-    assert_eq!(fault(r#"{"name":"#).0, Code::MalformedBody);
-    assert_eq!(fault(r#"{"name":"a"} x"#).0, Code::MalformedBody);
-    assert_eq!(fault("{\"name\":\"\\u0000\"}").0, Code::InvalidText);
-    assert_eq!(parse::<Body>(b"{\"name\":\"\xff\"}").unwrap_err().code, Code::MalformedBody);
+    assert_eq!(fault(r#"{"name":"a","nom":1}"#), (ProblemCode::UnknownField, "/nom".into()));
+    assert_eq!(fault(r#"{"parts":[]}"#), (ProblemCode::MissingField, "/name".into()));
+    assert_eq!(fault(r#"{"name":"a","name":"b"}"#), (ProblemCode::DuplicateField, "/name".into()));
+    assert_eq!(fault(r#"{"name":"a","parts":[{"n":"1"}]}"#), (ProblemCode::WrongType, "/parts/0/n".into()));
+    assert_eq!(
+        fault(r#"{"name":"a","parts":[{"n":1,"m":2}]}"#),
+        (ProblemCode::UnknownField, "/parts/0/m".into())
+    );
+    assert_eq!(fault(r#"["a", []]"#).0, ProblemCode::WrongType);
+    assert_eq!(fault(r#"{"name":"#).0, ProblemCode::MalformedBody);
+    assert_eq!(fault(r#"{"name":"a"} x"#).0, ProblemCode::MalformedBody);
+    assert_eq!(fault("{\"name\":\"\\u0000\"}").0, ProblemCode::InvalidText);
+    assert_eq!(parse::<Body>(b"{\"name\":\"\xff\"}").unwrap_err().code, ProblemCode::MalformedBody);
 }
 
 #[test]
@@ -60,7 +63,7 @@ fn names_that_the_json_library_keeps_for_itself_are_refused() {
         let text = format!(r#"{{"name": {{"{name}": "1"}}}}"#);
         assert_eq!(
             parse::<serde_json::Value>(text.as_bytes()).unwrap_err().code,
-            Code::UnknownField,
+            ProblemCode::UnknownField,
             "{name}"
         );
     }

@@ -1,13 +1,13 @@
 //! The text of a JSON body before it is parsed: composed, without NUL, without names that the JSON library keeps for itself.
 
-use super::{Code, Msg, Problem};
+use super::{Msg, Problem, ProblemCode};
 use crate::values::nfc;
 
 /// NFC, and no NUL: PostgreSQL cannot hold one.
 pub(super) fn normalised(text: &str) -> Result<String, Problem> {
     if text.contains('\0') || holds_escaped_nul(text) {
         return Err(Problem::with(
-            Code::InvalidText,
+            ProblemCode::InvalidText,
             Msg::fixed("Ký tự NUL không được phép.", "The character NUL is not allowed."),
         ));
     }
@@ -23,7 +23,7 @@ pub(super) fn refuse_private_keys(text: &str) -> Result<(), Problem> {
     let escaped = || text.contains("\\u") && ascii_unescaped(text).contains(PRIVATE_KEYS);
     if text.contains(PRIVATE_KEYS) || escaped() {
         let detail = msg!("Không dùng tên `{PRIVATE_KEYS}`.", "The name `{PRIVATE_KEYS}` is not allowed.");
-        return Err(Problem::at(Code::UnknownField, "", detail));
+        return Err(Problem::at(ProblemCode::UnknownField, "", detail));
     }
     Ok(())
 }

@@ -113,8 +113,8 @@ impl Gauges {
         registry.register("answers_hits", "Answers given from memory", self.answer_hits.clone());
         registry.register("answers_misses", "Answers that had to be made", self.answer_misses.clone());
         registry.register("answers_bytes", "Bytes of answers kept at the most", self.answer_bytes.clone());
-        registry.register("tokens_hits", "Tokens known from a moment ago", self.token_hits.clone());
-        registry.register("tokens_misses", "Tokens that had to be verified", self.token_misses.clone());
+        registry.register("tokens_hits", "TokenCache known from a moment ago", self.token_hits.clone());
+        registry.register("tokens_misses", "TokenCache that had to be verified", self.token_misses.clone());
         registry.register("bodies_bytes", "Bytes of request bodies held in memory", self.body_bytes.clone());
         registry.register(
             "refused_bodies",

@@ -8,7 +8,7 @@ use serde::de::value::{MapAccessDeserializer, StringDeserializer};
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Check, Code, Violations};
+use super::{Check, ProblemCode, Violations};
 
 /// Things in one body: each is compared, written and audited by itself.
 const MOST: usize = 200;
@@ -50,13 +50,13 @@ impl<T: CheckAt> Check for OneOrMany<T> {
         let all = self.with_pointers();
         if all.len() > MOST {
             let detail = msg!("Tối đa {MOST} mục.", "At most {MOST} items.");
-            return faults.add(Code::InvalidLength, "/items", detail);
+            return faults.add(ProblemCode::InvalidLength, "/items", detail);
         }
         let mut keys = HashSet::new();
         for (pointer, one) in all {
             one.check_at(&pointer, faults);
             if !keys.insert(one.key()) {
-                faults.add(Code::DuplicateEntry, pointer, Code::DuplicateEntry.title());
+                faults.add(ProblemCode::DuplicateEntry, pointer, ProblemCode::DuplicateEntry.title());
             }
         }
     }

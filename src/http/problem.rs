@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{Code, Locale, Msg};
+use super::{Locale, Msg, ProblemCode};
 use crate::db::{Fault, Refused};
 
 /// Errors listed in one answer at the most; `error_count` says how many there are in all.
@@ -18,7 +18,7 @@ pub(super) const MOST_ERRORS: usize = 100;
 /// One broken rule and the place in the request that breaks it.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    pub code: Code,
+    pub code: ProblemCode,
     /// JSON pointer into the body (RFC 6901), or `?name` for a query parameter.
     pub pointer: String,
     pub detail: Msg,
@@ -29,7 +29,7 @@ pub struct Violation {
 /// An answer that is not a success.
 #[derive(Clone, Debug)]
 pub struct Problem {
-    pub code: Code,
+    pub code: ProblemCode,
     pub detail: Option<Msg>,
     /// The first 100 of them.
     pub errors: Vec<Violation>,
@@ -41,35 +41,38 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub fn new(code: Code) -> Self {
+    pub fn new(code: ProblemCode) -> Self {
         Self { code, detail: None, errors: Vec::new(), more_errors: 0, headers: Vec::new(), internal: None }
     }
 
-    pub fn with(code: Code, detail: Msg) -> Self {
+    pub fn with(code: ProblemCode, detail: Msg) -> Self {
         Self { detail: Some(detail), ..Self::new(code) }
     }
 
     /// The thing is not there, or not for this caller: the two must not be told apart.
     pub fn not_found() -> Self {
-        Self::new(Code::NotFound)
+        Self::new(ProblemCode::NotFound)
     }
 
     /// A problem about one place in the request.
-    pub fn at(code: Code, pointer: impl Into<String>, detail: Msg) -> Self {
+    pub fn at(code: ProblemCode, pointer: impl Into<String>, detail: Msg) -> Self {
         let violation = Violation { code, pointer: pointer.into(), detail, extra: Map::new() };
-        let outer =
-            if code.status() == StatusCode::UNPROCESSABLE_ENTITY { Code::ValidationFailed } else { code };
+        let outer = if code.status() == StatusCode::UNPROCESSABLE_ENTITY {
+            ProblemCode::ValidationFailed
+        } else {
+            code
+        };
         Self { errors: vec![violation], ..Self::new(outer) }
     }
 
     /// Broken rules; `more`: how many there are beyond those named.
     pub(super) fn of_many(errors: Vec<Violation>, more: usize) -> Self {
         let more_errors = u32::try_from(more).unwrap_or(u32::MAX);
-        Self { errors, more_errors, ..Self::new(Code::ValidationFailed) }
+        Self { errors, more_errors, ..Self::new(ProblemCode::ValidationFailed) }
     }
 
     /// A problem about several places in the request.
-    pub fn of_all(code: Code, errors: Vec<Violation>) -> Self {
+    pub fn of_all(code: ProblemCode, errors: Vec<Violation>) -> Self {
         Self { errors, ..Self::new(code) }
     }
 
@@ -83,14 +86,14 @@ impl Problem {
     }
 
     /// 401 with the challenge that goes with the code.
-    pub fn unauthenticated(code: Code) -> Self {
+    pub fn unauthenticated(code: ProblemCode) -> Self {
         let challenge = match code {
             // No token was shown.
-            Code::Unauthenticated | Code::InvalidCredentials | Code::InvalidSecondFactor => {
-                HeaderValue::from_static("Bearer realm=\"ict-index\"")
-            }
+            ProblemCode::Unauthenticated
+            | ProblemCode::InvalidCredentials
+            | ProblemCode::InvalidSecondFactor => HeaderValue::from_static("Bearer realm=\"ict-index\""),
             // RFC 9470: the token, or the password, is good and not enough.
-            Code::SecondFactorRequired => HeaderValue::from_static(
+            ProblemCode::SecondFactorRequired => HeaderValue::from_static(
                 "Bearer realm=\"ict-index\", error=\"insufficient_user_authentication\"",
             ),
             _ => HeaderValue::from_static("Bearer realm=\"ict-index\", error=\"invalid_token\""),
@@ -104,7 +107,7 @@ impl Problem {
     }
 
     pub fn internal(why: impl Into<String>) -> Self {
-        Self { internal: Some(why.into()), ..Self::new(Code::Internal) }
+        Self { internal: Some(why.into()), ..Self::new(ProblemCode::Internal) }
     }
 
     /// The cause to log; never part of an answer.
@@ -239,11 +242,11 @@ impl From<Fault> for Problem {
             Fault::NotFound => Self::not_found(),
             Fault::Violated(violated) => violated_problem(&violated.constraint, violated.kind),
             Fault::Unavailable(why) => {
-                Self { internal: Some(why), ..Self::new(Code::Unavailable) }.retry_after(1)
+                Self { internal: Some(why), ..Self::new(ProblemCode::Unavailable) }.retry_after(1)
             }
-            Fault::Overloaded => Self::new(Code::Unavailable).retry_after(1),
+            Fault::Overloaded => Self::new(ProblemCode::Unavailable).retry_after(1),
             Fault::ShareUsedUp => share_used_up(),
-            Fault::BadValue(why) => Self { internal: Some(why), ..Self::new(Code::ValueOutOfRange) },
+            Fault::BadValue(why) => Self { internal: Some(why), ..Self::new(ProblemCode::ValueOutOfRange) },
             Fault::Internal(why) => Self::internal(why),
         }
     }
@@ -255,17 +258,17 @@ fn share_used_up() -> Problem {
         "Tài khoản (hoặc địa chỉ) này đang có quá nhiều yêu cầu cùng lúc: hãy chờ các yêu cầu trước hoàn thành rồi thử lại.",
         "This account (or address) has too many requests under way at once: wait for the earlier ones, then try again.",
     );
-    Problem::with(Code::Unavailable, detail).retry_after(1)
+    Problem::with(ProblemCode::Unavailable, detail).retry_after(1)
 }
 
 /// A race that the checks before the write did not see: the constraint is the last word.
 fn violated_problem(constraint: &str, kind: diesel::result::DatabaseErrorKind) -> Problem {
     use diesel::result::DatabaseErrorKind as Kind;
     let code = match kind {
-        Kind::UniqueViolation => Code::AlreadyExists,
-        Kind::ForeignKeyViolation | Kind::ExclusionViolation => Code::Conflict,
-        Kind::CheckViolation => Code::ValidationFailed,
-        _ => Code::Internal,
+        Kind::UniqueViolation => ProblemCode::AlreadyExists,
+        Kind::ForeignKeyViolation | Kind::ExclusionViolation => ProblemCode::Conflict,
+        Kind::CheckViolation => ProblemCode::ValidationFailed,
+        _ => ProblemCode::Internal,
     };
     Problem { internal: Some(format!("constraint {constraint}")), ..Problem::new(code) }
 }

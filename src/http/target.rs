@@ -3,7 +3,7 @@
 
 use actix_web::dev::RequestHead;
 
-use super::{Code, Msg, Problem};
+use super::{Msg, Problem, ProblemCode};
 
 /// Parameters of a query string.
 pub const MOST_PARAMETERS: usize = 64;
@@ -17,11 +17,11 @@ pub fn check(head: &RequestHead) -> Result<(), Problem> {
     let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
     if path.len() + query.len() > MOST_TARGET {
         let detail = msg!("Tối đa {MOST_TARGET} byte.", "At most {MOST_TARGET} bytes.");
-        return Err(Problem::with(Code::UriTooLong, detail));
+        return Err(Problem::with(ProblemCode::UriTooLong, detail));
     }
     if !is_canonical(path) {
         return Err(Problem::with(
-            Code::InvalidPath,
+            ProblemCode::InvalidPath,
             Msg::fixed(
                 "Đường dẫn phải viết theo một cách duy nhất: chữ cái, chữ số và - . _ ~ không mã hóa %, không có đoạn . hoặc .., mỗi % đi kèm hai chữ số hệ 16.",
                 "A path has one spelling: letters, digits and - . _ ~ are not percent-encoded, there are no segments . or .., and each % is followed by two hexadecimal digits.",
@@ -30,12 +30,12 @@ pub fn check(head: &RequestHead) -> Result<(), Problem> {
     }
     if parameters(query) > MOST_PARAMETERS {
         let detail = msg!("Tối đa {MOST_PARAMETERS} tham số.", "At most {MOST_PARAMETERS} parameters.");
-        return Err(Problem::with(Code::TooManyParameters, detail));
+        return Err(Problem::with(ProblemCode::TooManyParameters, detail));
     }
     let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if headers > MOST_HEADERS {
         let detail = msg!("Tối đa {MOST_HEADERS} byte.", "At most {MOST_HEADERS} bytes.");
-        return Err(Problem::with(Code::HeadersTooLarge, detail));
+        return Err(Problem::with(ProblemCode::HeadersTooLarge, detail));
     }
     Ok(())
 }
@@ -82,7 +82,7 @@ mod tests {
 
     use super::*;
 
-    fn code_of(request: TestRequest) -> Option<Code> {
+    fn code_of(request: TestRequest) -> Option<ProblemCode> {
         check(request.to_http_request().head()).err().map(|problem| problem.code)
     }
 
@@ -135,14 +135,17 @@ mod tests {
     fn sizes_are_limited_and_each_limit_has_its_code() {
         let uri = |query: &str| TestRequest::with_uri(&format!("/healthz?{query}"));
         assert_eq!(code_of(uri(&vec!["a"; MOST_PARAMETERS].join("&"))), None);
-        assert_eq!(code_of(uri(&vec!["a"; MOST_PARAMETERS + 1].join("&"))), Some(Code::TooManyParameters));
+        assert_eq!(
+            code_of(uri(&vec!["a"; MOST_PARAMETERS + 1].join("&"))),
+            Some(ProblemCode::TooManyParameters)
+        );
         let room = MOST_TARGET - "/healthz".len();
         assert_eq!(code_of(uri(&"a".repeat(room))), None);
-        assert_eq!(code_of(uri(&"a".repeat(room + 1))), Some(Code::UriTooLong));
+        assert_eq!(code_of(uri(&"a".repeat(room + 1))), Some(ProblemCode::UriTooLong));
         let header =
             |length: usize| TestRequest::with_uri("/healthz").insert_header(("accept", "a".repeat(length)));
         assert_eq!(code_of(header(MOST_HEADERS - "accept".len())), None);
-        assert_eq!(code_of(header(MOST_HEADERS)), Some(Code::HeadersTooLarge));
-        assert_eq!(code_of(TestRequest::with_uri("/%68ealthz")), Some(Code::InvalidPath));
+        assert_eq!(code_of(header(MOST_HEADERS)), Some(ProblemCode::HeadersTooLarge));
+        assert_eq!(code_of(TestRequest::with_uri("/%68ealthz")), Some(ProblemCode::InvalidPath));
     }
 }

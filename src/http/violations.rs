@@ -4,7 +4,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 use super::problem::MOST_ERRORS;
-use super::{Code, Msg, Problem, Violation};
+use super::{Msg, Problem, ProblemCode, Violation};
 
 /// Collects all that is wrong before it is said. Keeps the first 100 and counts the rest: a batch can break
 /// a million rules.
@@ -15,14 +15,14 @@ pub struct Violations {
 }
 
 impl Violations {
-    pub fn add(&mut self, code: Code, pointer: impl Into<String>, detail: Msg) {
+    pub fn add(&mut self, code: ProblemCode, pointer: impl Into<String>, detail: Msg) {
         self.add_with(code, pointer, detail, Map::new());
     }
 
     /// As [`Violations::add`], with further members.
     pub fn add_with(
         &mut self,
-        code: Code,
+        code: ProblemCode,
         pointer: impl Into<String>,
         detail: Msg,
         extra: Map<String, Value>,
@@ -71,7 +71,7 @@ impl Violations {
                 "Cần từ {min} đến {max} ký tự, nhận được {n}.",
                 "Takes {min} to {max} characters, got {n}."
             );
-            self.add(Code::InvalidLength, pointer, detail);
+            self.add(ProblemCode::InvalidLength, pointer, detail);
         }
     }
 
@@ -84,7 +84,7 @@ impl Violations {
     /// No invisible character, and letters of one script.
     pub fn visible(&mut self, pointer: &str, text: &str) {
         if let Some(detail) = not_visible(text) {
-            self.add(Code::InvalidText, pointer, detail);
+            self.add(ProblemCode::InvalidText, pointer, detail);
         }
     }
 
@@ -92,7 +92,7 @@ impl Violations {
     pub fn day(&mut self, pointer: &str, day: impl Into<Option<chrono::NaiveDate>>) {
         if day.into().is_some_and(|day| !crate::values::is_plausible_day(day)) {
             let detail = Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199.");
-            self.add(Code::InvalidRange, pointer, detail);
+            self.add(ProblemCode::InvalidRange, pointer, detail);
         }
     }
 
@@ -103,7 +103,7 @@ impl Violations {
                 "Mã gồm 1-64 chữ cái không dấu, chữ số, dấu . _ - : và bắt đầu bằng chữ hoặc số.",
                 "A code has 1-64 ASCII letters, digits or . _ - : and begins with a letter or digit.",
             );
-            self.add(Code::InvalidCode, pointer, detail);
+            self.add(ProblemCode::InvalidCode, pointer, detail);
         }
     }
 }

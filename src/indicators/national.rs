@@ -4,7 +4,7 @@ use bigdecimal::BigDecimal;
 use serde::Serialize;
 
 use crate::auth::Actor;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, Reader, reserve_key, sql};
 
 row! {

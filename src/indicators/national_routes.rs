@@ -12,10 +12,11 @@ use crate::auth::{Access, Actor};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
+use crate::http::list_query::AnyOf;
 use crate::http::one_or_many::{CheckAt, Listed, OneOrMany};
 use crate::http::{
-    Code, EntityTag, ListParams, Listing, Msg, Page, Preconditions, Problem, Reply, ValidJson, Violations,
+    EntityTag, ListParams, ListQuery, Msg, Page, Preconditions, Problem, ProblemCode, Reply, ValidJson,
+    Violations,
 };
 use crate::values::Decimal;
 
@@ -91,7 +92,7 @@ fn years(any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Problem> {
     let Some(any) = any else { return Ok(None) };
     let parsed: Option<Vec<i32>> = any.0.iter().map(|text| text.parse().ok()).collect();
     let detail = Msg::fixed("Năm, ví dụ 2017.", "Years, such as 2017.");
-    parsed.map(Some).ok_or_else(|| crate::http::listing::invalid("index_year", detail))
+    parsed.map(Some).ok_or_else(|| crate::http::list_query::invalid("index_year", detail))
 }
 
 /// List published national results
@@ -106,7 +107,7 @@ fn years(any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Problem> {
 #[get("/national-results")]
 pub async fn list_national_results(
     access: Access<ReadNationalResults>,
-    list: Listing<ResultFilter>,
+    list: ListQuery<ResultFilter>,
 ) -> Result<Reply, Problem> {
     let by_year = Order { key: national::YEAR, descending: false };
     let by_node = Order { key: national::NODE, descending: false };
@@ -175,18 +176,18 @@ impl CheckAt for NewNationalResult {
         faults.name(&format!("{pointer}/source"), self.source.trim(), 1, 300);
         if !(2000..=2199).contains(&self.index_year) {
             let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
-            faults.add(Code::InvalidRange, format!("{pointer}/index_year"), detail);
+            faults.add(ProblemCode::InvalidRange, format!("{pointer}/index_year"), detail);
         }
         let possible = self.rank.is_none_or(|rank| rank >= 1 && self.units.is_none_or(|units| rank <= units))
             && self.units.is_none_or(|units| units >= 1);
         if !possible {
             let detail =
                 Msg::fixed("Thứ hạng từ 1 đến số đơn vị.", "A rank is from 1 to the number of units.");
-            faults.add(Code::InvalidRange, format!("{pointer}/rank"), detail);
+            faults.add(ProblemCode::InvalidRange, format!("{pointer}/rank"), detail);
         }
         if self.score.is_none() && self.rank.is_none() {
             let detail = Msg::fixed("Cần điểm hoặc thứ hạng.", "A score or a rank is needed.");
-            faults.add(Code::Required, format!("{pointer}/score"), detail);
+            faults.add(ProblemCode::Required, format!("{pointer}/score"), detail);
         }
     }
 }

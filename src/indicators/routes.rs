@@ -11,7 +11,7 @@ use crate::auth::Access;
 use crate::auth::permission::{ReadIndicators, WriteIndicators};
 use crate::db::Conn;
 use crate::db::keyset::Order;
-use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{EntityTag, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson};
 use crate::ids::IndicatorCode;
 use crate::values::fold;
 
@@ -37,7 +37,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 #[get("/indicators")]
 async fn list_indicators(
     access: Access<ReadIndicators>,
-    list: Listing<IndicatorFilter>,
+    list: ListQuery<IndicatorFilter>,
 ) -> Result<Reply, Problem> {
     let by_code = Order { key: model::CODE, descending: false };
     let order = list.order(&[model::CODE, model::NAME], &[by_code], by_code)?;
@@ -88,7 +88,7 @@ async fn check_group(conn: &mut Conn, new: &NewIndicator) -> Result<(), Problem>
         "Không có nhóm con `{subgroup}` trong nhóm `{group}`.",
         "There is no subgroup `{subgroup}` in the group `{group}`."
     );
-    Err(Problem::at(Code::UnknownReference, "/subgroup", detail))
+    Err(Problem::at(ProblemCode::UnknownReference, "/subgroup", detail))
 }
 
 /// Create an indicator
@@ -110,7 +110,7 @@ async fn create_indicator(
             let code = new.code.clone();
             if !model::insert(conn, new.into_write(), &actor).await? {
                 let detail = msg!("Đã có chỉ tiêu `{code}`.", "There is an indicator `{code}` already.");
-                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("indicator", &code, &row)).await?;

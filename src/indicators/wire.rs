@@ -6,8 +6,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{BaselineRow, IndicatorRow, IndicatorWrite};
 use super::rules::{DefinitionStatus, Direction};
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::{Check, Code, Msg, Patch, Problem, Violations};
+use crate::http::list_query::AnyOf;
+use crate::http::{Check, Msg, Patch, Problem, ProblemCode, Violations};
 use crate::values::Decimal;
 
 /// A component indicator.
@@ -156,7 +156,7 @@ impl Check for NewIndicator {
                 "Tử số và mẫu số phải cùng có hoặc cùng không.",
                 "Numerator and denominator are named together or not at all.",
             );
-            faults.add(Code::InvalidValue, "/denominator_name", detail);
+            faults.add(ProblemCode::InvalidValue, "/denominator_name", detail);
         }
     }
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::auth::{Actor, Scope};
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::auth::{Actor, AgencyScope};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
 use crate::values::Month;
 
@@ -91,7 +91,7 @@ pub struct MonthQuery {
 /// Months that are closed or have submissions the caller may see.
 pub async fn list(
     conn: &mut Conn,
-    scope: &Scope,
+    scope: &AgencyScope,
     query: MonthQuery,
     order: &[Order],
     window: PageRequest,
@@ -110,7 +110,7 @@ pub async fn list(
 }
 
 /// Any month: one that nobody has touched is open and empty.
-pub async fn find(conn: &mut Conn, scope: &Scope, month: Month) -> QueryResult<MonthRow> {
+pub async fn find(conn: &mut Conn, scope: &AgencyScope, month: Month) -> QueryResult<MonthRow> {
     sql(format!(
         "with scope(ids) as (select $2::int[]) select {COLUMNS} from {}",
         months_from!("(select $1::date as month) m")

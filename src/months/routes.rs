@@ -14,9 +14,9 @@ use crate::auth::{Access, Actor};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
+use crate::http::list_query::AnyOf;
 use crate::http::{
-    Check, Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson, Violations,
+    Check, EntityTag, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::services::dossiers::{parked, rollups};
 use crate::values::{Month, Period};
@@ -129,7 +129,7 @@ pub struct MonthFilter {
     security(("bearer" = ["months:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/reporting-months")]
-async fn list_months(access: Access<ReadMonths>, list: Listing<MonthFilter>) -> Result<Reply, Problem> {
+async fn list_months(access: Access<ReadMonths>, list: ListQuery<MonthFilter>) -> Result<Reply, Problem> {
     let latest = Order { key: model::MONTH, descending: true };
     let order = list.order(&[model::MONTH], &[latest], latest)?;
     let periods = list.filter.period.as_ref();
@@ -162,7 +162,7 @@ async fn get_month(access: Access<ReadMonths>, month: PathOf<String>) -> Result<
 
 /// A misspelt month is told the spelling, as a misspelt period is everywhere.
 fn named(text: &str) -> Result<Month, Problem> {
-    text.parse().map_err(|_| Problem::new(Code::MalformedMonth))
+    text.parse().map_err(|_| Problem::new(ProblemCode::MalformedMonth))
 }
 
 /// A step to take.
@@ -187,7 +187,7 @@ impl Check for NewMonthTransition {
             faults.length("/reason", reason, 0, 2000);
         }
         if self.action == MonthAction::Reopen && self.reason().is_none() {
-            faults.add(Code::ReasonRequired, "/reason", Code::ReasonRequired.title());
+            faults.add(ProblemCode::ReasonRequired, "/reason", ProblemCode::ReasonRequired.title());
         }
     }
 }
@@ -246,7 +246,7 @@ async fn take(
             "Tháng {month} đang ở trạng thái `{state}`; được phép: {possible}.",
             "The month {month} is `{state}`; allowed: {possible}."
         );
-        return Err(Problem::at(Code::TransitionNotAllowed, "/action", detail));
+        return Err(Problem::at(ProblemCode::TransitionNotAllowed, "/action", detail));
     }
     if step.action == MonthAction::Reopen {
         model::reopen(conn, month, step.reason(), actor).await?;
@@ -254,7 +254,7 @@ async fn take(
     }
     if month.first_day() > actor.today() {
         let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
-        return Err(Problem::at(Code::DateInFuture, "/action", detail));
+        return Err(Problem::at(ProblemCode::DateInFuture, "/action", detail));
     }
     Ok(model::close(conn, month, row.version + 1, step.reason(), actor).await?)
 }

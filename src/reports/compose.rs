@@ -14,7 +14,7 @@ use super::wire::{
     AgencyTarget, IndicatorFigure, MonthlyReport, ReportedProgress, ReportedRate, ReportedResult,
     ReportedSubmission, Submissions,
 };
-use crate::auth::Scope;
+use crate::auth::AgencyScope;
 use crate::db::{QueryResult, Reader};
 use crate::http::Problem;
 use crate::indicators::national::{self, NamedResultRow, ResultRow};
@@ -77,7 +77,7 @@ async fn tally(conn: &mut Reader<'_>, month: Month) -> QueryResult<Tally> {
 pub fn compose(read: Read, month: Month, today: NaiveDate) -> MonthlyReport {
     let Read { picture, indicators, month: tally, results } = read;
     let aims = aims(&picture);
-    let progress = Progress::of(&picture, &Scope::All, &Wanted::default());
+    let progress = Progress::of(&picture, &AgencyScope::All, &Wanted::default());
     let mut report = MonthlyReport {
         month,
         on: picture.on,

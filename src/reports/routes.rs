@@ -8,8 +8,8 @@ use super::sheets::workbook;
 use super::wire::MonthlyReport;
 use crate::auth::Access;
 use crate::auth::permission::ReadReports;
-use crate::http::book::{BookFormat, BookParams, XLSX};
-use crate::http::{Code, EntityTag, PathOf, Preconditions, Problem, Reply};
+use crate::http::xlsx::{BookFormat, BookParams, XLSX};
+use crate::http::{EntityTag, PathOf, Preconditions, Problem, ProblemCode, Reply};
 use crate::state::State;
 use crate::values::Month;
 
@@ -42,11 +42,11 @@ async fn monthly_report(
     format: BookFormat,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
-    let month: Month = month.0.parse().map_err(|_| Problem::new(Code::MalformedMonth))?;
+    let month: Month = month.0.parse().map_err(|_| Problem::new(ProblemCode::MalformedMonth))?;
     let today = access.today();
     if month.first_day() > today {
         let detail = msg!("Tháng {month} chưa đến.", "The month {month} has not begun.");
-        return Err(Problem::with(Code::NotFound, detail));
+        return Err(Problem::with(ProblemCode::NotFound, detail));
     }
     let question = question(month, today);
     // Long where earlier months are counted: others must not wait behind it on a shared connection.

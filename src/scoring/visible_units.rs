@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::agencies::model as agencies;
-use crate::auth::Scope;
+use crate::auth::AgencyScope;
 use crate::db::{Connected, QueryResult};
 use crate::values::{has_mixed_scripts, invisible_character, look_alike_key, name_key};
 
@@ -23,13 +23,13 @@ pub struct VisibleUnits {
 
 impl VisibleUnits {
     /// `None` for a caller who reads all agencies.
-    pub async fn of(conn: &mut impl Connected, scope: &Scope) -> QueryResult<Option<Self>> {
-        if *scope == Scope::All {
+    pub async fn of(conn: &mut impl Connected, scope: &AgencyScope) -> QueryResult<Option<Self>> {
+        if *scope == AgencyScope::All {
             return Ok(None);
         }
         let mut units = Self::default();
         for agency in agencies::names(conn).await? {
-            let own = scope.holds(agency.id);
+            let own = scope.contains(agency.id);
             let names = [Some(agency.code.as_str()), Some(&agency.name), agency.name_en.as_deref()];
             for name in names.into_iter().flatten() {
                 if own {

@@ -17,9 +17,9 @@ use crate::auth::permission::WriteServices;
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
 use crate::http::bodies::Claim;
-use crate::http::row_reader::FlatRow;
-use crate::http::rows::{Upload, read_all};
-use crate::http::{Check, Code, Listing, Problem, Reply, ValidJson, Violations, json};
+use crate::http::upload::rows::FlatRow;
+use crate::http::upload::stream::{Upload, read_all};
+use crate::http::{Check, ListQuery, Problem, ProblemCode, Reply, ValidJson, Violations, json};
 use crate::values::is_plausible_day;
 
 /// Rows of one batch.
@@ -80,7 +80,7 @@ impl Check for ServiceBatch {
                 "Cần từ 1 đến {MOST_ROWS} dòng, nhận được {n}.",
                 "Takes 1 to {MOST_ROWS} rows, got {n}."
             );
-            faults.add(Code::InvalidLength, "/rows", detail);
+            faults.add(ProblemCode::InvalidLength, "/rows", detail);
         }
     }
 }
@@ -136,7 +136,7 @@ pub struct BatchParams {
 #[post("/service-batches")]
 pub async fn merge_service_batch(
     access: Access<WriteServices>,
-    params: Listing<BatchParams>,
+    params: ListQuery<BatchParams>,
     body: Upload<ServiceBatch>,
 ) -> Result<Reply, Problem> {
     let (actor, dry_run) = (access.actor(), params.filter.dry_run.unwrap_or_default());

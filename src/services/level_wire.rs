@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::model::LevelRow;
 use super::rules;
 use crate::http::csv::CsvRow;
-use crate::http::{Check, Code, Violations};
+use crate::http::{Check, ProblemCode, Violations};
 
 /// A level of a procedure from a day on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -49,7 +49,7 @@ impl NewLevel {
         if !rules::is_level(self.level) {
             let level = self.level;
             let detail = msg!("Mức độ từ 1 đến 4, nhận được {level}.", "Levels are 1 to 4, got {level}.");
-            faults.add(Code::NumberOutOfRange, format!("{at}/level"), detail);
+            faults.add(ProblemCode::NumberOutOfRange, format!("{at}/level"), detail);
         }
         faults.day(&format!("{at}/effective_from"), self.effective_from);
         faults.name(&format!("{at}/decision"), self.decision.trim(), 1, 200);

@@ -8,7 +8,9 @@ use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::{ReadServices, WriteServices};
 use crate::db::keyset::Order;
-use crate::http::{Code, EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{
+    EntityTag, ListParams, ListQuery, NoFilter, Page, PathOf, Problem, ProblemCode, Reply, ValidJson,
+};
 use crate::ids::ServiceCode;
 
 /// List the levels of a procedure
@@ -24,7 +26,7 @@ use crate::ids::ServiceCode;
 pub(super) async fn list_service_levels(
     access: Access<ReadServices>,
     code: PathOf<ServiceCode>,
-    list: Listing<NoFilter>,
+    list: ListQuery<NoFilter>,
 ) -> Result<Reply, Problem> {
     let newest = Order { key: model::EFFECTIVE_FROM, descending: true };
     let order = list.order(&[model::EFFECTIVE_FROM], &[newest], newest)?;
@@ -61,7 +63,7 @@ pub(super) async fn add_service_level(
             if !model::add_level(conn, service.id, level.clone(), &actor).await? {
                 let day = level.effective_from;
                 let detail = msg!("Đã có mức độ có hiệu lực từ {day}.", "A level begins on {day} already.");
-                return Err(Problem::at(Code::AlreadyExists, "/effective_from", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/effective_from", detail));
             }
             audit::record(conn, &actor, Event::create("service_level", &code.0, &level)).await?;
             let tag = EntityTag::of_version(service.version + 1);

@@ -11,7 +11,7 @@ use super::routes::{itself_a_duplicate, no_agency, no_service};
 use super::rules::ServiceStatus;
 use super::wire::{NewService, ServicePatch};
 use crate::audit::Event;
-use crate::http::{Code, Patch, Problem, Violations};
+use crate::http::{Patch, Problem, ProblemCode, Violations};
 use crate::ids::{AgencyId, ServiceId};
 
 /// Levels that begin on the days a batch names, by code: a batch has one per procedure.
@@ -176,7 +176,7 @@ fn level_of(at: &str, row: &ServiceBatchRow, faults: &mut Violations) -> Option<
                 "level, effective_from và decision đi cùng nhau: thiếu {name}.",
                 "level, effective_from and decision go together: {name} is missing."
             );
-            faults.add(Code::Required, format!("{at}/{name}"), detail);
+            faults.add(ProblemCode::Required, format!("{at}/{name}"), detail);
         }
     }
     None
@@ -200,20 +200,24 @@ fn check_together(
         if !seen.insert(service.code.as_str()) {
             let code = &service.code;
             let detail = msg!("Mã `{code}` bị lặp.", "The code `{code}` occurs twice.");
-            faults.add(Code::DuplicateEntry, format!("/rows/{i}/code"), detail);
+            faults.add(ProblemCode::DuplicateEntry, format!("/rows/{i}/code"), detail);
         }
         let held = existing.get(&service.code).map(|row| row.agencies.as_slice()).unwrap_or_default();
         for (j, agency) in service.agencies.iter().enumerate() {
             if !agencies.contains_key(agency) && !held.contains(agency) {
-                faults.add(Code::UnknownReference, format!("/rows/{i}/agencies/{j}"), no_agency(agency));
+                faults.add(
+                    ProblemCode::UnknownReference,
+                    format!("/rows/{i}/agencies/{j}"),
+                    no_agency(agency),
+                );
             }
         }
         if let Some(original) = service.duplicate_of.as_ref().filter(|code| **code != service.code) {
             let pointer = format!("/rows/{i}/duplicate_of");
             match status_of(original) {
-                None => faults.add(Code::UnknownReference, pointer, no_service(original)),
+                None => faults.add(ProblemCode::UnknownReference, pointer, no_service(original)),
                 Some(ServiceStatus::Duplicate) => {
-                    faults.add(Code::CyclicReference, pointer, itself_a_duplicate(original));
+                    faults.add(ProblemCode::CyclicReference, pointer, itself_a_duplicate(original));
                 }
                 Some(_) => {}
             }
@@ -323,12 +327,12 @@ mod tests {
         assert_eq!(
             found,
             [
-                ("/rows/1/decision", Code::Required),
-                ("/rows/2/level", Code::NumberOutOfRange),
-                ("/rows/2/code", Code::InvalidCode),
-                ("/rows/1/code", Code::DuplicateEntry),
-                ("/rows/2/agencies/0", Code::UnknownReference),
-                ("/rows/3/duplicate_of", Code::UnknownReference),
+                ("/rows/1/decision", ProblemCode::Required),
+                ("/rows/2/level", ProblemCode::NumberOutOfRange),
+                ("/rows/2/code", ProblemCode::InvalidCode),
+                ("/rows/1/code", ProblemCode::DuplicateEntry),
+                ("/rows/2/agencies/0", ProblemCode::UnknownReference),
+                ("/rows/3/duplicate_of", ProblemCode::UnknownReference),
             ]
         );
     }
@@ -342,7 +346,10 @@ mod tests {
         };
         let rows = vec![duplicate("1.000001", "1.000002"), duplicate("1.000002", "1.000001")];
         let problem = merged(rows, &[], &Levels::new()).unwrap_err();
-        assert!(problem.errors.iter().all(|e| e.code == Code::CyclicReference) && problem.errors.len() == 2);
+        assert!(
+            problem.errors.iter().all(|e| e.code == ProblemCode::CyclicReference)
+                && problem.errors.len() == 2
+        );
         let rows = vec![duplicate("1.000001", "1.000002"), row("1.000002")];
         assert_eq!(merged(rows, &[], &Levels::new()).unwrap().counts().created, 2);
     }

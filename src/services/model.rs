@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::dossiers::rollups::{self, Move};
 use super::rules::SINCE_EVER;
 use crate::auth::Actor;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, Sql, sql};
 use crate::ids::{AgencyId, ServiceId};
 use crate::values::fold;

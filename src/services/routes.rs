@@ -16,7 +16,7 @@ use crate::auth::permission::{ReadServices, WriteServices};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::{
-    Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
+    Check, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::ids::ServiceCode;
 
@@ -42,7 +42,10 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     security(("bearer" = ["services:read"]), ("oauth2" = ["catalogue:read"]))
 )]
 #[get("/services")]
-async fn list_services(access: Access<ReadServices>, list: Listing<ServiceFilter>) -> Result<Reply, Problem> {
+async fn list_services(
+    access: Access<ReadServices>,
+    list: ListQuery<ServiceFilter>,
+) -> Result<Reply, Problem> {
     let by_code = Order { key: model::CODE, descending: false };
     let order = list.order(&[model::CODE, model::NAME, model::FIELD], &[by_code], by_code)?;
     let (query, today, window) = (list.filter.query(), access.today(), list.window(&order)?);
@@ -99,7 +102,7 @@ async fn create_service(
 
 fn taken(code: &str) -> Problem {
     Problem::at(
-        Code::AlreadyExists,
+        ProblemCode::AlreadyExists,
         "/code",
         msg!("Đã có thủ tục `{code}`.", "There is a procedure `{code}` already."),
     )
@@ -110,14 +113,14 @@ async fn resolve(conn: &mut Conn, new: NewService) -> Result<ServiceWrite, Probl
     let mut faults = Violations::default();
     let ids = agencies::ids_of(conn, new.agencies.clone()).await?;
     for (i, agency) in new.agencies.iter().enumerate().filter(|(_, code)| !ids.contains_key(*code)) {
-        faults.add(Code::UnknownReference, format!("/agencies/{i}"), no_agency(agency));
+        faults.add(ProblemCode::UnknownReference, format!("/agencies/{i}"), no_agency(agency));
     }
     let mut duplicate_of = None;
     if let Some(code) = &new.duplicate_of {
         match model::original(conn, code.clone()).await? {
-            None => faults.add(Code::UnknownReference, "/duplicate_of", no_service(code)),
+            None => faults.add(ProblemCode::UnknownReference, "/duplicate_of", no_service(code)),
             Some(original) if original.status == ServiceStatus::Duplicate.as_str() => {
-                faults.add(Code::CyclicReference, "/duplicate_of", itself_a_duplicate(code));
+                faults.add(ProblemCode::CyclicReference, "/duplicate_of", itself_a_duplicate(code));
             }
             Some(original) => duplicate_of = Some(original.id),
         }
@@ -205,14 +208,14 @@ async fn status_change(
         match status_day(day, latest, today) {
             Ok(()) => {}
             Err(StatusDayFault::InFuture) => {
-                faults.add(Code::DateInFuture, POINTER, Code::DateInFuture.title());
+                faults.add(ProblemCode::DateInFuture, POINTER, ProblemCode::DateInFuture.title());
             }
             Err(StatusDayFault::BeforeLatest) => {
                 let detail = msg!(
                     "Trạng thái gần nhất có hiệu lực từ {latest}; không thể ghi trước ngày đó.",
                     "The latest status is in force from {latest}; none can begin before it."
                 );
-                faults.add(Code::InvalidRange, POINTER, detail);
+                faults.add(ProblemCode::InvalidRange, POINTER, detail);
             }
         }
     }

@@ -9,8 +9,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{ServiceQuery, ServiceRow};
 use super::rules::{self, ServiceStatus, ServiceTier};
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::{Check, Code, EntityTag, Msg, Patch, Problem, Violations};
+use crate::http::list_query::AnyOf;
+use crate::http::{Check, EntityTag, Msg, Patch, Problem, ProblemCode, Violations};
 use crate::values::{fold, nfc};
 
 /// Agencies that one procedure may have.
@@ -207,13 +207,13 @@ impl NewService {
         faults.name(&format!("{at}/field"), self.field.trim(), 1, 200);
         if self.agencies.len() > MOST_AGENCIES {
             let detail = msg!("Tối đa {MOST_AGENCIES} cơ quan.", "At most {MOST_AGENCIES} agencies.");
-            faults.add(Code::InvalidLength, format!("{at}/agencies"), detail);
+            faults.add(ProblemCode::InvalidLength, format!("{at}/agencies"), detail);
         }
         let mut seen = HashSet::new();
         for (i, agency) in self.agencies.iter().enumerate().take(MOST_AGENCIES) {
             if !seen.insert(agency) {
                 let detail = msg!("Cơ quan `{agency}` bị lặp.", "The agency `{agency}` occurs twice.");
-                faults.add(Code::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
+                faults.add(ProblemCode::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
             }
         }
         self.check_original(format!("{at}/duplicate_of"), faults);
@@ -226,17 +226,17 @@ impl NewService {
                     "Thủ tục trùng cần mã thủ tục gốc.",
                     "A duplicate needs the code of the procedure it is the same as.",
                 );
-                faults.add(Code::Required, pointer, detail);
+                faults.add(ProblemCode::Required, pointer, detail);
             }
             (ServiceStatus::Duplicate, Some(original)) if *original == self.code => {
                 let detail =
                     Msg::fixed("Thủ tục không thể trùng chính nó.", "A procedure cannot duplicate itself.");
-                faults.add(Code::CyclicReference, pointer, detail);
+                faults.add(ProblemCode::CyclicReference, pointer, detail);
             }
             (ServiceStatus::InForce | ServiceStatus::Abolished, Some(_)) => {
                 let detail =
                     Msg::fixed("Chỉ dùng với trạng thái `duplicate`.", "Only with the status `duplicate`.");
-                faults.add(Code::InvalidValue, pointer, detail);
+                faults.add(ProblemCode::InvalidValue, pointer, detail);
             }
             _ => {}
         }
@@ -255,7 +255,7 @@ fn check_code(pointer: String, code: &str, faults: &mut Violations) {
             "Mã thủ tục hành chính có dạng 1.011443, 1.011443.000.00.00.H38 hoặc mã cũ T-LCA-123456, T-LCA-123456-TT.",
             "The code of a procedure is 1.011443, 1.011443.000.00.00.H38, or a legacy T-LCA-123456, T-LCA-123456-TT.",
         );
-        faults.add(Code::InvalidCode, pointer, detail);
+        faults.add(ProblemCode::InvalidCode, pointer, detail);
     }
 }
 
@@ -292,7 +292,7 @@ impl Check for ServicePatch {
                     "status_effective_from cần đi cùng status.",
                     "status_effective_from needs a status.",
                 );
-                faults.add(Code::Required, "/status", detail);
+                faults.add(ProblemCode::Required, "/status", detail);
             }
         }
     }

@@ -13,8 +13,8 @@ use super::wire::{Counting, Coverage, Group, GroupType, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
-use crate::http::listing::AnyOf;
-use crate::http::{Listing, Preconditions, Problem, Reply};
+use crate::http::list_query::AnyOf;
+use crate::http::{ListQuery, Preconditions, Problem, Reply};
 use crate::services::wire::fields_of;
 use crate::state::State;
 use crate::values::{Decimal, Period};
@@ -213,7 +213,7 @@ fn aimed_at() -> Vec<String> {
 #[get("/statistics/service-levels")]
 pub async fn service_levels(
     access: Access<ReadStatistics>,
-    params: Listing<LevelParams>,
+    params: ListQuery<LevelParams>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let counted = Counted::of(&access, params.filter.query()).await?;

@@ -8,15 +8,15 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::metrics::{Metric, Tally};
 use super::rate_counts::RateQuery;
-use super::rates_at_once;
+use super::rate_query;
 use super::targets::Aims;
 use super::wire::{Coverage, Group, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::db::Reader;
 use crate::http::csv::{CsvRow, Format};
-use crate::http::listing::{AnyOf, invalid};
-use crate::http::{Listing, Msg, Preconditions, Problem, Reply};
+use crate::http::list_query::{AnyOf, invalid};
+use crate::http::{ListQuery, Msg, Preconditions, Problem, Reply};
 use crate::services::wire::fields_of;
 use crate::state::State;
 use crate::values::Period;
@@ -141,7 +141,7 @@ impl CsvRow for RateLine<'_> {
 #[get("/statistics/dossier-rates")]
 async fn dossier_rates(
     access: Access<ReadStatistics>,
-    params: Listing<RateParams>,
+    params: ListQuery<RateParams>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let metrics = params.filter.metrics()?;
@@ -172,9 +172,9 @@ impl Counted {
         let (period, at, asked) = (query.period, query.as_of.unwrap_or(access.now()), query.agencies.clone());
         let found = if query.reads_facts() {
             // Long: others must not wait behind it on a shared connection.
-            access.read(async move |conn| Ok(rates_at_once::ask(&mut &*conn, &query, ids).await?)).await?
+            access.read(async move |conn| Ok(rate_query::ask(&mut &*conn, &query, ids).await?)).await?
         } else {
-            let work = async |conn: &mut Reader<'_>| Ok(rates_at_once::ask(conn, &query, ids.clone()).await?);
+            let work = async |conn: &mut Reader<'_>| Ok(rate_query::ask(conn, &query, ids.clone()).await?);
             access.read_statistics(work).await?
         };
         let coverage = Coverage::of(found.expected, asked.as_deref())?;

@@ -13,8 +13,8 @@ use crate::auth::permission::ReadIndicatorValues;
 use crate::auth::{Access, Identity};
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::{ListParams, Listing, Page, Problem, Reply};
+use crate::http::list_query::AnyOf;
+use crate::http::{ListParams, ListQuery, Page, Problem, Reply};
 use crate::values::{Decimal, Month, Period};
 
 /// A figure that counts, with where it comes from.
@@ -116,7 +116,7 @@ pub struct IndicatorValueFilter {
 #[get("/indicator-values")]
 pub async fn list_indicator_values(
     access: Access<ReadIndicatorValues>,
-    list: Listing<IndicatorValueFilter>,
+    list: ListQuery<IndicatorValueFilter>,
 ) -> Result<Reply, Problem> {
     use stored_values::{AGENCY, INDICATOR, KEY, PERIOD};
     let ascending = |key| Order { key, descending: false };

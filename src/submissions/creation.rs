@@ -11,10 +11,10 @@ use crate::agencies::rules::Validity;
 use crate::agencies::{self, AgencyRow};
 use crate::audit::{self, Event};
 use crate::auth::permission::WriteSubmissions;
-use crate::auth::{Access, Scope};
+use crate::auth::{Access, AgencyScope};
 use crate::db::Conn;
 use crate::http::problem::ProblemBody;
-use crate::http::{Check, Code, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::months;
 use crate::values::Month;
 
@@ -58,7 +58,7 @@ pub async fn create_submission(
             let agency = agency_of(conn, &scope, &new.agency).await?;
             check_month(&agency, new.period, actor.today())?;
             if months::model::lock_shared(conn, new.period).await? {
-                return Err(Problem::new(Code::PeriodLocked));
+                return Err(Problem::new(ProblemCode::PeriodLocked));
             }
             let id = model::insert(conn, agency.id, new.period, &actor).await?.ok_or_else(|| taken(&new))?;
             let row = model::find(conn, &scope, id).await?.ok_or_else(Problem::not_found)?;
@@ -71,12 +71,12 @@ pub async fn create_submission(
 }
 
 /// The agency, if it is the caller's to report for.
-async fn agency_of(conn: &mut Conn, scope: &Scope, code: &str) -> Result<AgencyRow, Problem> {
-    let found = agencies::model::find(conn, code).await?.filter(|agency| scope.holds(agency.id));
+async fn agency_of(conn: &mut Conn, scope: &AgencyScope, code: &str) -> Result<AgencyRow, Problem> {
+    let found = agencies::model::find(conn, code).await?.filter(|agency| scope.contains(agency.id));
     found.ok_or_else(|| match scope {
-        Scope::Agencies(_) => Problem::not_found(),
-        Scope::All => Problem::at(
-            Code::UnknownReference,
+        AgencyScope::Agencies(_) => Problem::not_found(),
+        AgencyScope::All => Problem::at(
+            ProblemCode::UnknownReference,
             "/agency",
             msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`."),
         ),
@@ -92,11 +92,11 @@ fn check_month(agency: &AgencyRow, month: Month, today: NaiveDate) -> Result<(),
             "Cơ quan `{code}` không hoạt động trong tháng {month}.",
             "The agency `{code}` does not exist in {month}."
         );
-        faults.add(Code::AgencyNotActive, "/agency", detail);
+        faults.add(ProblemCode::AgencyNotActive, "/agency", detail);
     }
     if month.first_day() > today {
         let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
-        faults.add(Code::DateInFuture, "/period", detail);
+        faults.add(ProblemCode::DateInFuture, "/period", detail);
     }
     faults.into_result()
 }
@@ -104,7 +104,7 @@ fn check_month(agency: &AgencyRow, month: Month, today: NaiveDate) -> Result<(),
 fn taken(new: &NewSubmission) -> Problem {
     let (agency, month) = (&new.agency, new.period);
     Problem::at(
-        Code::AlreadyExists,
+        ProblemCode::AlreadyExists,
         "/period",
         msg!(
             "Cơ quan `{agency}` đã có báo cáo tháng {month}.",

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::http::{Code, Msg, Violations};
+use crate::http::{Msg, ProblemCode, Violations};
 use crate::values::{Decimal, NumberFault, number_of};
 
 /// Values that one submission may hold.
@@ -103,14 +103,14 @@ pub fn check(
         let code = &entry.indicator;
         if !seen.insert(entry.indicator.clone()) {
             let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
-            place.fault(Code::DuplicateEntry, "indicator", detail);
+            place.fault(ProblemCode::DuplicateEntry, "indicator", detail);
         }
         place.length_of_note(entry.note.as_deref());
         match definitions.get(code) {
             Some(definition) => figures.extend(place.figure(entry, definition)),
             None => {
                 let detail = msg!("Không có chỉ tiêu `{code}`.", "There is no indicator `{code}`.");
-                place.fault(Code::UnknownReference, "indicator", detail);
+                place.fault(ProblemCode::UnknownReference, "indicator", detail);
             }
         }
     }
@@ -124,11 +124,11 @@ struct Place<'f> {
 }
 
 impl Place<'_> {
-    fn fault(&mut self, code: Code, field: &str, detail: Msg) {
+    fn fault(&mut self, code: ProblemCode, field: &str, detail: Msg) {
         self.faults.add(code, format!("/values/{}/{field}", self.index), detail);
     }
 
-    fn plain(&mut self, code: Code, field: &str) {
+    fn plain(&mut self, code: ProblemCode, field: &str) {
         self.fault(code, field, code.title());
     }
 
@@ -162,7 +162,7 @@ impl Place<'_> {
         definition: &Definition,
     ) -> Option<(Option<BigDecimal>, Option<BigDecimal>)> {
         if entry.value.is_some() {
-            self.plain(Code::NumeratorRequired, "value");
+            self.plain(ProblemCode::NumeratorRequired, "value");
             if entry.numerator.is_none() && entry.denominator.is_none() {
                 return None;
             }
@@ -171,11 +171,11 @@ impl Place<'_> {
         let denominator = self.number(entry.denominator.as_ref(), "denominator", definition.counts());
         let (numerator, denominator) = (numerator?, denominator?);
         if denominator.is_zero() && !numerator.is_zero() {
-            self.plain(Code::ZeroDenominator, "denominator");
+            self.plain(ProblemCode::ZeroDenominator, "denominator");
             return None;
         }
         if definition.is_share() && numerator > denominator {
-            self.plain(Code::NumeratorExceedsDenominator, "numerator");
+            self.plain(ProblemCode::NumeratorExceedsDenominator, "numerator");
             return None;
         }
         Some((Some(numerator), Some(denominator)))
@@ -184,11 +184,11 @@ impl Place<'_> {
     fn single(&mut self, entry: &Entry) -> Option<BigDecimal> {
         let parts = [("numerator", &entry.numerator), ("denominator", &entry.denominator)];
         if let Some((field, _)) = parts.into_iter().find(|(_, sent)| sent.is_some()) {
-            self.plain(Code::ValueRequired, field);
+            self.plain(ProblemCode::ValueRequired, field);
             return None;
         }
         if entry.value.is_none() {
-            self.plain(Code::ValueRequired, "value");
+            self.plain(ProblemCode::ValueRequired, "value");
             return None;
         }
         self.number(entry.value.as_ref(), "value", false)
@@ -196,21 +196,23 @@ impl Place<'_> {
 
     fn number(&mut self, sent: Option<&Value>, field: &str, whole: bool) -> Option<BigDecimal> {
         let Some(sent) = sent else {
-            self.plain(Code::Required, field);
+            self.plain(ProblemCode::Required, field);
             return None;
         };
         match number_of(sent) {
             Err(fault) => self.plain(code_of(fault), field),
-            Ok(Decimal(number)) if number < BigDecimal::zero() => self.plain(Code::Negative, field),
-            Ok(Decimal(number)) if whole && !number.is_integer() => self.plain(Code::NotAnInteger, field),
+            Ok(Decimal(number)) if number < BigDecimal::zero() => self.plain(ProblemCode::Negative, field),
+            Ok(Decimal(number)) if whole && !number.is_integer() => {
+                self.plain(ProblemCode::NotAnInteger, field)
+            }
             Ok(Decimal(number)) => return Some(number),
         }
         None
     }
 }
 
-fn code_of(fault: NumberFault) -> Code {
-    Code::parse(fault.code()).unwrap_or(Code::NotANumber)
+fn code_of(fault: NumberFault) -> ProblemCode {
+    ProblemCode::parse(fault.code()).unwrap_or(ProblemCode::NotANumber)
 }
 
 #[cfg(test)]

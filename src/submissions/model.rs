@@ -5,8 +5,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::rules::{Action, Outcome, Standing, State};
-use crate::auth::{Actor, Scope};
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::auth::{Actor, AgencyScope};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::months;
@@ -68,7 +68,7 @@ impl SubmissionRow {
     }
 }
 
-pub async fn find(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Option<SubmissionRow>> {
+pub async fn find(conn: &mut Conn, scope: &AgencyScope, id: Uuid) -> QueryResult<Option<SubmissionRow>> {
     sql(format!(
         "select {COLUMNS} from {FROM} where s.id = $1 and ($2::int[] is null or s.agency_id = any($2))"
     ))
@@ -79,7 +79,7 @@ pub async fn find(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Optio
 }
 
 /// As [`find`], and neither the row nor its month's closing changes until the transaction ends.
-pub async fn lock(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Option<SubmissionRow>> {
+pub async fn lock(conn: &mut Conn, scope: &AgencyScope, id: Uuid) -> QueryResult<Option<SubmissionRow>> {
     let Some(mut row) = lock_unclosed(conn, scope, id).await? else { return Ok(None) };
     row.closing = months::model::closing(conn, row.month()).await?;
     Ok(Some(row))
@@ -89,7 +89,11 @@ pub async fn lock(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Optio
 /// the locks.
 ///
 /// The row always comes first and the month second, so that no two writers wait for each other in a circle.
-pub async fn lock_unclosed(conn: &mut Conn, scope: &Scope, id: Uuid) -> QueryResult<Option<SubmissionRow>> {
+pub async fn lock_unclosed(
+    conn: &mut Conn,
+    scope: &AgencyScope,
+    id: Uuid,
+) -> QueryResult<Option<SubmissionRow>> {
     let lock_month = months::model::lock_shared_text("s.month");
     // A part that locks rows is always carried out by itself, before what is made of its rows.
     sql(format!(
@@ -209,7 +213,7 @@ pub const UPDATED: SortKey = SortKey { name: "updated_at", expr: "s.updated_at",
 
 pub async fn list(
     conn: &mut Conn,
-    scope: &Scope,
+    scope: &AgencyScope,
     query: SubmissionQuery,
     order: &[Order],
     window: PageRequest,

@@ -17,8 +17,8 @@ use crate::auth::Access;
 use crate::auth::permission::ReadSubmissions;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::listing::{from_pairs, pairs};
-use crate::http::{EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply};
+use crate::http::list_query::{from_pairs, pairs};
+use crate::http::{EntityTag, ListParams, ListQuery, Page, PathOf, Problem, Reply};
 
 /// What was submitted once, and what came of it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -89,7 +89,7 @@ pub struct RevisionValues {
 pub async fn list_revisions(
     access: Access<ReadSubmissions>,
     id: PathOf<Uuid>,
-    list: Listing<NoFilter>,
+    list: ListQuery<NoFilter>,
 ) -> Result<Reply, Problem> {
     let first = Order { key: stored_values::REVISION_KEY, descending: false };
     let order = list.order(&[stored_values::REVISION_KEY], &[first], first)?;

@@ -15,8 +15,8 @@ use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
 use crate::auth::{Access, Identity, Role};
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
-use crate::http::{Code, EntityTag, ListParams, Listing, Msg, Page, PathOf, Problem, Reply};
+use crate::http::list_query::AnyOf;
+use crate::http::{EntityTag, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply};
 use crate::values::{Month, Period};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -143,11 +143,11 @@ pub fn caller_of<P>(access: &Access<P>) -> Caller {
 /// Why the working copy may not be touched.
 pub fn not_editable(refusal: Refusal, standing: &Standing) -> Problem {
     match refusal {
-        Refusal::PeriodLocked => Problem::new(Code::PeriodLocked),
+        Refusal::PeriodLocked => Problem::new(ProblemCode::PeriodLocked),
         _ => {
             let state = standing.state.as_str();
             Problem::with(
-                Code::NotEditable,
+                ProblemCode::NotEditable,
                 msg!("Báo cáo đang ở trạng thái `{state}`.", "The submission is in state `{state}`."),
             )
         }
@@ -197,7 +197,7 @@ impl SubmissionFilter {
 #[get("/submissions")]
 async fn list_submissions(
     access: Access<ReadSubmissions>,
-    list: Listing<SubmissionFilter>,
+    list: ListQuery<SubmissionFilter>,
 ) -> Result<Reply, Problem> {
     let latest = Order { key: model::PERIOD, descending: true };
     let by_agency = Order { key: model::AGENCY, descending: false };
@@ -252,7 +252,7 @@ async fn delete_submission(access: Access<WriteSubmissions>, id: PathOf<Uuid>) -
                     "Chỉ xóa được bản nháp chưa từng gửi.",
                     "Only a draft that was never submitted can be deleted.",
                 );
-                return Err(Problem::with(Code::NotEditable, detail));
+                return Err(Problem::with(ProblemCode::NotEditable, detail));
             }
             model::delete(conn, id).await?;
             audit::record(conn, &actor, Event::delete("submission", id.to_string(), &row)).await?;

@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use super::figures::{Definition, Figure};
 use super::warnings::Earlier;
-use crate::auth::Scope;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::auth::AgencyScope;
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::values::{Month, Period};
@@ -167,7 +167,7 @@ pub async fn revisions(
 
 pub async fn revision(
     conn: &mut Conn,
-    scope: &Scope,
+    scope: &AgencyScope,
     submission: Uuid,
     revision: i32,
 ) -> QueryResult<Option<RevisionRow>> {
@@ -216,7 +216,7 @@ pub const KEY: SortKey = SortKey { name: "key", expr: "(s.id::text || v.indicato
 
 pub async fn accepted(
     conn: &mut Conn,
-    scope: &Scope,
+    scope: &AgencyScope,
     query: AcceptedQuery,
     order: &[Order],
     window: PageRequest,

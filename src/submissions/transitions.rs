@@ -19,7 +19,7 @@ use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{
-    Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
+    Check, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 
 /// Characters of a reason.
@@ -82,7 +82,7 @@ pub struct NoFilter {}
 pub async fn list_transitions(
     access: Access<ReadSubmissions>,
     id: PathOf<Uuid>,
-    list: Listing<NoFilter>,
+    list: ListQuery<NoFilter>,
 ) -> Result<Reply, Problem> {
     let first = Order { key: model::TRANSITION, descending: false };
     let order = list.order(&[model::TRANSITION], &[first], first)?;
@@ -175,7 +175,7 @@ async fn take(
         .map_err(|refusal| refused(refusal, step.action, &standing, caller))?;
     let reason = step.reason();
     if step.action.needs_reason() && reason.is_none() {
-        return Err(Problem::at(Code::ReasonRequired, "/reason", Code::ReasonRequired.title()));
+        return Err(Problem::at(ProblemCode::ReasonRequired, "/reason", ProblemCode::ReasonRequired.title()));
     }
     if step.action == Action::Submit {
         complete(conn, row).await?;
@@ -188,7 +188,7 @@ async fn take(
 async fn complete(conn: &mut Conn, row: &SubmissionRow) -> Result<(), Problem> {
     let set = stored_values::compared(conn, row.id, row.agency_id, row.month()).await?;
     if set.is_empty() {
-        return Err(Problem::new(Code::EmptySubmission));
+        return Err(Problem::new(ProblemCode::EmptySubmission));
     }
     let mut faults = Violations::default();
     for warning in warnings(set.iter().map(|(figure, earlier)| (figure, earlier.as_ref()))) {
@@ -196,7 +196,7 @@ async fn complete(conn: &mut Conn, row: &SubmissionRow) -> Result<(), Problem> {
             let pointer = format!("/values/{}/note", warning.index);
             let extra = json!({"indicator": warning.indicator, "warning": warning.code});
             let extra = extra.as_object().cloned().unwrap_or_default();
-            faults.add_with(Code::NoteRequired, pointer, warning.detail, extra);
+            faults.add_with(ProblemCode::NoteRequired, pointer, warning.detail, extra);
         }
     }
     faults.into_result()
@@ -204,14 +204,14 @@ async fn complete(conn: &mut Conn, row: &SubmissionRow) -> Result<(), Problem> {
 
 fn refused(refusal: Refusal, action: Action, standing: &Standing, caller: &Caller) -> Problem {
     match refusal {
-        Refusal::ReviewerIsSubmitter => Problem::new(Code::ReviewerIsSubmitter),
-        Refusal::PeriodLocked => Problem::new(Code::PeriodLocked),
+        Refusal::ReviewerIsSubmitter => Problem::new(ProblemCode::ReviewerIsSubmitter),
+        Refusal::PeriodLocked => Problem::new(ProblemCode::PeriodLocked),
         Refusal::Forbidden if action == Action::Withdraw => Problem::with(
-            Code::Forbidden,
+            ProblemCode::Forbidden,
             Msg::fixed("Chỉ bên gửi mới rút lại được.", "Only the side that submitted can withdraw."),
         ),
         Refusal::Forbidden => Problem::with(
-            Code::Forbidden,
+            ProblemCode::Forbidden,
             Msg::fixed(
                 "Chỉ đơn vị điều phối mới duyệt, trả lại hoặc mở lại.",
                 "Only the coordinating department accepts, returns and reopens.",
@@ -230,7 +230,7 @@ fn not_allowed(action: Action, standing: &Standing, caller: &Caller) -> Problem 
         "Không thể `{action}` ở trạng thái `{state}`; được phép: {names}.",
         "Cannot `{action}` in state `{state}`; allowed: {names}."
     );
-    let mut problem = Problem::at(Code::TransitionNotAllowed, "/action", detail);
+    let mut problem = Problem::at(ProblemCode::TransitionNotAllowed, "/action", detail);
     if let Some(error) = problem.errors.first_mut() {
         let extra = json!({"state": state, "allowed_actions": allowed});
         error.extra = extra.as_object().cloned().unwrap_or_default();

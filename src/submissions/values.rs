@@ -16,7 +16,7 @@ use crate::audit::Event;
 use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
-use crate::http::{Check, Code, EntityTag, PathOf, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, EntityTag, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::values::{Decimal, Month};
 
 /// A figure as it is stored. Either numerator and denominator or value are null, by the kind of indicator.
@@ -182,7 +182,7 @@ impl Check for NewValues {
                 "Tối đa {MOST_VALUES} chỉ tiêu, nhận được {n}.",
                 "At most {MOST_VALUES} values, got {n}."
             );
-            faults.add(Code::InvalidLength, "/values", detail);
+            faults.add(ProblemCode::InvalidLength, "/values", detail);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::one_or_many::OneOrMany;
 use crate::http::{
-    Code, EntityTag, ListParams, Listing, Page, Preconditions, Problem, Reply, ValidJson, Violations,
+    EntityTag, ListParams, ListQuery, Page, Preconditions, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -30,7 +30,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     security(("bearer" = ["targets:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/targets")]
-async fn list_targets(access: Access<ReadTargets>, list: Listing<TargetFilter>) -> Result<Reply, Problem> {
+async fn list_targets(access: Access<ReadTargets>, list: ListQuery<TargetFilter>) -> Result<Reply, Problem> {
     let by_code = Order { key: model::CODE, descending: false };
     let unique = Order { key: model::ID, descending: false };
     let order = list.order(&[model::CODE, model::DUE, model::YEAR], &[by_code], unique)?;
@@ -87,12 +87,12 @@ async fn resolve(conn: &mut Conn, body: OneOrMany<NewTarget>) -> Result<Vec<Targ
             && !agencies.contains_key(code)
         {
             let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-            faults.add(Code::UnknownReference, format!("{pointer}/agency"), detail);
+            faults.add(ProblemCode::UnknownReference, format!("{pointer}/agency"), detail);
         }
         let code = indicator_of(&target.code);
         if target.subject == Subject::Indicator && !indicators.iter().any(|known| known == code) {
             let detail = msg!("Không có chỉ tiêu `{code}`.", "There is no indicator `{code}`.");
-            faults.add(Code::UnknownReference, format!("{pointer}/code"), detail);
+            faults.add(ProblemCode::UnknownReference, format!("{pointer}/code"), detail);
         }
     }
     faults.into_result()?;

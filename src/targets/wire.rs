@@ -7,9 +7,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{TargetQuery, TargetRow};
 use super::rules::{Subject, TargetScope, is_metric};
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
+use crate::http::list_query::AnyOf;
 use crate::http::one_or_many::{CheckAt, Listed};
-use crate::http::{Code, Msg, Violations};
+use crate::http::{Msg, ProblemCode, Violations};
 use crate::values::{Comparator, Decimal};
 
 /// What an indicator or a rate has to reach.
@@ -176,7 +176,7 @@ impl CheckAt for NewTarget {
         }
         if !(2000..=2199).contains(&self.year) {
             let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
-            faults.add(Code::InvalidRange, format!("{pointer}/year"), detail);
+            faults.add(ProblemCode::InvalidRange, format!("{pointer}/year"), detail);
         }
         faults.day(&format!("{pointer}/due"), self.due);
         match self.subject {
@@ -186,7 +186,7 @@ impl CheckAt for NewTarget {
                     "Không có tỷ lệ này; ví dụ dossiers_level_3_resolved, services_level_3_4, on_time.",
                     "There is no such rate; for example dossiers_level_3_resolved, services_level_3_4, on_time.",
                 );
-                faults.add(Code::UnknownReference, format!("{pointer}/code"), detail);
+                faults.add(ProblemCode::UnknownReference, format!("{pointer}/code"), detail);
             }
             Subject::Metric => {}
         }
@@ -198,7 +198,7 @@ impl NewTarget {
     pub fn check_values(&self, pointer: &str, faults: &mut Violations) {
         if self.agency.is_some() && self.scope == TargetScope::Province {
             let detail = Msg::fixed("Chỉ dùng với scope = agency.", "Only with scope agency.");
-            faults.add(Code::InvalidValue, format!("{pointer}/agency"), detail);
+            faults.add(ProblemCode::InvalidValue, format!("{pointer}/agency"), detail);
         }
         let possible = match (self.comparator, &self.value_to) {
             (Comparator::Between, Some(to)) => self.value <= *to,
@@ -210,7 +210,7 @@ impl NewTarget {
                 "value_to cần có và không nhỏ hơn value khi comparator là between, và chỉ khi đó.",
                 "value_to goes with between, and is not below value.",
             );
-            faults.add(Code::InvalidRange, format!("{pointer}/value_to"), detail);
+            faults.add(ProblemCode::InvalidRange, format!("{pointer}/value_to"), detail);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::updates::not_a_lead;
 use super::wire::{overdue, terms};
 use crate::auth::Actor;
 use crate::db::Conn;
-use crate::http::{Code, Msg, Problem};
+use crate::http::{Msg, Problem, ProblemCode};
 use crate::ids::AgencyId;
 
 /// A decision that is allowed, with what it changes.
@@ -43,7 +43,7 @@ impl Decision {
             only.and_then(|place| leads.get(place)).map_or(terms.deadline, |lead| lead.deadline(&terms));
         if new.due_date.is_some_and(|day| day <= present) {
             let detail = msg!("Hạn mới phải sau {present}.", "The new deadline must be after {present}.");
-            return Err(Problem::at(Code::InvalidRange, "/due_date", detail));
+            return Err(Problem::at(ProblemCode::InvalidRange, "/due_date", detail));
         }
         let row = TransitionRow {
             id: Uuid::now_v7(),
@@ -138,7 +138,7 @@ fn not_allowed(action: TransitionAction) -> Problem {
             Msg::fixed("Nhiệm vụ đã được xác nhận hoặc đã hủy.", "It is confirmed or cancelled already.")
         }
     };
-    Problem::with(Code::TransitionNotAllowed, detail)
+    Problem::with(ProblemCode::TransitionNotAllowed, detail)
 }
 
 /// A deadline that is moved does not undo that leads missed it.

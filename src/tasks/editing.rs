@@ -16,7 +16,7 @@ use crate::audit::{self, Event};
 use crate::auth::Access;
 use crate::auth::permission::WriteTasks;
 use crate::db::Conn;
-use crate::http::{Check, Code, Msg, Patch, PathOf, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, Msg, Patch, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::ids::TaskCode;
 
 /// Parties of a role, and indicators, of one task.
@@ -73,7 +73,7 @@ impl Check for NewTask {
         faults.name("/title", self.title.trim(), 1, 2000);
         if self.leads.is_empty() {
             let detail = Msg::fixed("Cần ít nhất một đơn vị chủ trì.", "At least one lead is needed.");
-            faults.add(Code::Required, "/leads", detail);
+            faults.add(ProblemCode::Required, "/leads", detail);
         }
         distinct(faults, "/leads", &self.leads);
         distinct(faults, "/coordinators", &self.coordinators);
@@ -95,16 +95,16 @@ impl NewTask {
                     "Quý cuối không được trước quý đầu.",
                     "The last quarter must not be before the first.",
                 );
-                faults.add(Code::InvalidRange, "/to_quarter", detail);
+                faults.add(ProblemCode::InvalidRange, "/to_quarter", detail);
             }
-            (Some(_), None) => faults.add(Code::Required, "/to_quarter", both),
-            (None, Some(_)) => faults.add(Code::Required, "/from_quarter", both),
+            (Some(_), None) => faults.add(ProblemCode::Required, "/to_quarter", both),
+            (None, Some(_)) => faults.add(ProblemCode::Required, "/from_quarter", both),
             (None, None) if self.due_date.is_none() => {
                 let detail = Msg::fixed(
                     "Cần khoảng quý hoặc hạn hoàn thành.",
                     "A range of quarters or a due date is needed.",
                 );
-                faults.add(Code::Required, "/due_date", detail);
+                faults.add(ProblemCode::Required, "/due_date", detail);
             }
             _ => {}
         }
@@ -115,7 +115,7 @@ impl NewTask {
                 "Hạn hoàn thành không được trước khi bắt đầu.",
                 "The due date must not be before the start.",
             );
-            faults.add(Code::InvalidRange, "/due_date", detail);
+            faults.add(ProblemCode::InvalidRange, "/due_date", detail);
         }
     }
 
@@ -135,7 +135,7 @@ impl NewTask {
         let mut look = |kind: &str, code: &str, pointer: String| {
             if !known.contains(&(kind.to_owned(), code.to_owned())) {
                 let detail = msg!("Không có `{code}`.", "There is no {kind} `{code}`.");
-                faults.add(Code::UnknownReference, pointer, detail);
+                faults.add(ProblemCode::UnknownReference, pointer, detail);
             }
         };
         look("plan", &self.plan, "/plan".into());
@@ -172,12 +172,20 @@ impl NewTask {
 fn distinct<T: Eq + std::hash::Hash>(faults: &mut Violations, pointer: &str, entries: &[T]) {
     if entries.len() > MOST_ENTRIES {
         let most = MOST_ENTRIES;
-        faults.add(Code::InvalidLength, pointer, msg!("Tối đa {most} mục.", "At most {most} entries."));
+        faults.add(
+            ProblemCode::InvalidLength,
+            pointer,
+            msg!("Tối đa {most} mục.", "At most {most} entries."),
+        );
     }
     let mut seen = HashSet::new();
     for (i, entry) in entries.iter().enumerate() {
         if !seen.insert(entry) {
-            faults.add(Code::DuplicateEntry, format!("{pointer}/{i}"), Code::DuplicateEntry.title());
+            faults.add(
+                ProblemCode::DuplicateEntry,
+                format!("{pointer}/{i}"),
+                ProblemCode::DuplicateEntry.title(),
+            );
         }
     }
 }
@@ -198,7 +206,7 @@ pub async fn create_task(access: Access<WriteTasks>, body: ValidJson<NewTask>) -
             let write = new.resolve(conn).await?;
             if !model::insert(conn, write, &actor).await? {
                 let detail = msg!("Đã có nhiệm vụ `{code}`.", "There is a task `{code}` already.");
-                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("task", &code, &row)).await?;

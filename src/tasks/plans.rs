@@ -13,10 +13,10 @@ use crate::auth::permission::{ReadPlans, WritePlans};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
+use crate::http::list_query::AnyOf;
 use crate::http::{
-    Check, Code, EntityTag, ListParams, Listing, Msg, Page, Patch, PathOf, Problem, Reply, ValidJson,
-    Violations,
+    Check, EntityTag, ListParams, ListQuery, Msg, Page, Patch, PathOf, Problem, ProblemCode, Reply,
+    ValidJson, Violations,
 };
 use crate::ids::PlanCode;
 use crate::values::fold;
@@ -95,7 +95,7 @@ impl<'de> Deserialize<'de> for PlanYear {
     security(("bearer" = ["plans:read"]), ("oauth2" = ["catalogue:read"]))
 )]
 #[get("/plans")]
-pub async fn list_plans(access: Access<ReadPlans>, list: Listing<PlanFilter>) -> Result<Reply, Problem> {
+pub async fn list_plans(access: Access<ReadPlans>, list: ListQuery<PlanFilter>) -> Result<Reply, Problem> {
     let by_code = Order { key: model::CODE, descending: false };
     let order = list.order(&[model::CODE, model::YEAR], &[by_code], by_code)?;
     let query = PlanQuery {
@@ -157,7 +157,7 @@ impl Check for NewPlan {
         faults.name("/title", self.title.trim(), 1, 1000);
         if !(1900..=2199).contains(&self.year) {
             let detail = Msg::fixed("Năm từ 1900 đến 2199.", "A year from 1900 to 2199.");
-            faults.add(Code::InvalidValue, "/year", detail);
+            faults.add(ProblemCode::InvalidValue, "/year", detail);
         }
         faults.day("/issued_on", self.issued_on);
         if let Some(framework) = &self.framework {
@@ -172,7 +172,7 @@ impl NewPlan {
         let code = &self.issuer;
         let issuer = issuer.ok_or_else(|| {
             let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-            Problem::at(Code::UnknownReference, "/issuer", detail)
+            Problem::at(ProblemCode::UnknownReference, "/issuer", detail)
         })?;
         Ok(PlanWrite {
             code: self.code,
@@ -202,7 +202,7 @@ pub async fn create_plan(access: Access<WritePlans>, body: ValidJson<NewPlan>) -
             let write = new.resolve(conn).await?;
             if !model::insert(conn, write, &actor).await? {
                 let detail = msg!("Đã có kế hoạch `{code}`.", "There is a plan `{code}` already.");
-                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("plan", &code, &row)).await?;

@@ -15,8 +15,8 @@ use crate::auth::Access;
 use crate::auth::permission::ReadTasks;
 use crate::db::keyset::Order;
 use crate::http::csv::Format;
-use crate::http::listing::AnyOf;
-use crate::http::{ListParams, Listing, Page, PathOf, Problem, Reply};
+use crate::http::list_query::AnyOf;
+use crate::http::{ListParams, ListQuery, Page, PathOf, Problem, Reply};
 use crate::ids::TaskCode;
 use crate::values::fold;
 
@@ -103,7 +103,7 @@ impl TaskFilter {
     security(("bearer" = ["tasks:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/tasks")]
-async fn list_tasks(access: Access<ReadTasks>, list: Listing<TaskFilter>) -> Result<Reply, Problem> {
+async fn list_tasks(access: Access<ReadTasks>, list: ListQuery<TaskFilter>) -> Result<Reply, Problem> {
     let by_code = Order { key: model::CODE, descending: false };
     let order = list.order(&[model::CODE, model::DEADLINE], &[by_code], by_code)?;
     let query = list.filter.query();

@@ -17,7 +17,7 @@ use crate::auth::permission::{ReadTaskUpdates, ReviewTasks};
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{
-    Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
+    Check, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::ids::TaskCode;
 
@@ -79,7 +79,7 @@ pub struct TransitionFilter {}
 pub async fn list_transitions(
     access: Access<ReadTaskUpdates>,
     code: PathOf<TaskCode>,
-    list: Listing<TransitionFilter>,
+    list: ListQuery<TransitionFilter>,
 ) -> Result<Reply, Problem> {
     let newest = Order { key: progress::DECIDED, descending: true };
     let order = list.order(&[progress::DECIDED], &[newest], newest)?;
@@ -121,7 +121,7 @@ impl NewTaskTransition {
 impl Check for NewTaskTransition {
     fn check(&self, faults: &mut Violations) {
         if self.action.needs_reason() && self.reason().is_none() {
-            faults.add(Code::ReasonRequired, "/reason", Code::ReasonRequired.title());
+            faults.add(ProblemCode::ReasonRequired, "/reason", ProblemCode::ReasonRequired.title());
         }
         if let Some(reason) = &self.reason {
             faults.length("/reason", reason, 0, 2000);
@@ -130,13 +130,13 @@ impl Check for NewTaskTransition {
         match (self.action, self.due_date) {
             (TransitionAction::Extend, None) => {
                 let detail = Msg::fixed("Cần hạn mới.", "The new deadline is needed.");
-                faults.add(Code::Required, "/due_date", detail);
+                faults.add(ProblemCode::Required, "/due_date", detail);
             }
             (TransitionAction::Extend, Some(_)) | (_, None) => {}
             (_, Some(_)) => {
                 let detail =
                     Msg::fixed("Chỉ gia hạn mới có hạn mới.", "Only an extension has a new deadline.");
-                faults.add(Code::InvalidValue, "/due_date", detail);
+                faults.add(ProblemCode::InvalidValue, "/due_date", detail);
             }
         }
     }

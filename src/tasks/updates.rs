@@ -14,13 +14,13 @@ use super::wire::terms;
 use crate::agencies::model as agencies;
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadTaskUpdates, ReportTasks};
-use crate::auth::{Access, Actor, Scope};
+use crate::auth::{Access, Actor, AgencyScope};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::listing::AnyOf;
+use crate::http::list_query::AnyOf;
 use crate::http::{
-    Check, Code, ListParams, Listing, Msg, Page, PathOf, Problem, Reply, ValidJson, Violations,
+    Check, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::ids::TaskCode;
 use crate::values::integer_of;
@@ -94,7 +94,7 @@ pub struct UpdateFilter {
 pub async fn list_updates(
     access: Access<ReadTaskUpdates>,
     code: PathOf<TaskCode>,
-    list: Listing<UpdateFilter>,
+    list: ListQuery<UpdateFilter>,
 ) -> Result<Reply, Problem> {
     let newest = Order { key: progress::UPDATED, descending: true };
     let order = list.order(&[progress::UPDATED], &[newest], newest)?;
@@ -146,10 +146,10 @@ impl Check for NewTaskUpdate {
             Ok(0..=100) => {}
             Ok(_) => {
                 let detail = Msg::fixed("Phần trăm từ 0 đến 100.", "A percentage from 0 to 100.");
-                faults.add(Code::NumberOutOfRange, "/percent", detail);
+                faults.add(ProblemCode::NumberOutOfRange, "/percent", detail);
             }
             Err(fault) => {
-                let code = Code::parse(fault.code()).unwrap_or(Code::NotANumber);
+                let code = ProblemCode::parse(fault.code()).unwrap_or(ProblemCode::NotANumber);
                 faults.add(code, "/percent", code.title());
             }
         }
@@ -157,7 +157,7 @@ impl Check for NewTaskUpdate {
         if self.evidence.len() > MOST_EVIDENCE {
             let most = MOST_EVIDENCE;
             faults.add(
-                Code::InvalidLength,
+                ProblemCode::InvalidLength,
                 "/evidence",
                 msg!("Tối đa {most} địa chỉ.", "At most {most} addresses."),
             );
@@ -169,7 +169,7 @@ impl Check for NewTaskUpdate {
         if self.completed_on.is_some() && self.percent() != COMPLETE {
             let detail =
                 Msg::fixed("Chỉ có ngày hoàn thành khi đạt 100%.", "Only what is at 100 % is completed.");
-            faults.add(Code::InvalidValue, "/completed_on", detail);
+            faults.add(ProblemCode::InvalidValue, "/completed_on", detail);
         }
     }
 }
@@ -186,7 +186,7 @@ fn check_url(faults: &mut Violations, pointer: &str, url: &str) {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\' | '`');
     if host.is_empty() || url.contains(odd) {
         let detail = Msg::fixed("Cần một địa chỉ http(s).", "An http(s) address is needed.");
-        faults.add(Code::InvalidValue, pointer, detail);
+        faults.add(ProblemCode::InvalidValue, pointer, detail);
     }
 }
 
@@ -229,15 +229,20 @@ pub async fn report_progress(
 }
 
 /// The lead of the task with this code. An agency outside the caller's scope is not there.
-async fn lead_of(conn: &mut Conn, scope: &Scope, task: &TaskRow, agency: &str) -> Result<LeadRow, Problem> {
+async fn lead_of(
+    conn: &mut Conn,
+    scope: &AgencyScope,
+    task: &TaskRow,
+    agency: &str,
+) -> Result<LeadRow, Problem> {
     let leads = progress::leads(conn, vec![task.code.clone()]).await?;
     if let Some(lead) = leads.into_iter().find(|lead| lead.agency == agency) {
-        return if scope.holds(lead.agency_id) { Ok(lead) } else { Err(Problem::not_found()) };
+        return if scope.contains(lead.agency_id) { Ok(lead) } else { Err(Problem::not_found()) };
     }
     match agencies::ids_of(conn, vec![agency.to_owned()]).await?.get(agency) {
-        Some(id) if scope.holds(*id) => Err(not_a_lead(agency)),
-        None if *scope == Scope::All => Err(Problem::at(
-            Code::UnknownReference,
+        Some(id) if scope.contains(*id) => Err(not_a_lead(agency)),
+        None if *scope == AgencyScope::All => Err(Problem::at(
+            ProblemCode::UnknownReference,
             "/agency",
             msg!("Không có cơ quan `{agency}`.", "There is no agency `{agency}`."),
         )),
@@ -247,7 +252,7 @@ async fn lead_of(conn: &mut Conn, scope: &Scope, task: &TaskRow, agency: &str) -
 
 pub(super) fn not_a_lead(agency: &str) -> Problem {
     let detail = msg!("`{agency}` không chủ trì nhiệm vụ này.", "`{agency}` does not lead this task.");
-    Problem::at(Code::NotALead, "/agency", detail)
+    Problem::at(ProblemCode::NotALead, "/agency", detail)
 }
 
 fn may_report(task: &TaskRow, row: &LeadRow, actor: &Actor) -> Result<(), Problem> {
@@ -257,11 +262,11 @@ fn may_report(task: &TaskRow, row: &LeadRow, actor: &Actor) -> Result<(), Proble
             "Tiến độ đã được xác nhận hoặc đã hủy; cần mở lại trước.",
             "It is confirmed or cancelled; it has to be reopened first.",
         );
-        return Err(Problem::with(Code::TransitionNotAllowed, detail));
+        return Err(Problem::with(ProblemCode::TransitionNotAllowed, detail));
     }
     if !lead.has_begun(actor.today()) {
         let detail = Msg::fixed("Cơ quan chưa hoạt động.", "The agency does not exist yet.");
-        return Err(Problem::at(Code::AgencyNotActive, "/agency", detail));
+        return Err(Problem::at(ProblemCode::AgencyNotActive, "/agency", detail));
     }
     Ok(())
 }
@@ -271,7 +276,7 @@ fn update_of(new: NewTaskUpdate, actor: &Actor) -> Result<UpdateRow, Problem> {
     let completed_on = (percent == COMPLETE).then(|| new.completed_on.unwrap_or(today));
     if completed_on.is_some_and(|day| day > today) {
         let detail = msg!("Hôm nay là {today}.", "Today is {today}.");
-        return Err(Problem::at(Code::DateInFuture, "/completed_on", detail));
+        return Err(Problem::at(ProblemCode::DateInFuture, "/completed_on", detail));
     }
     Ok(UpdateRow {
         id: Uuid::now_v7(),

@@ -11,7 +11,7 @@ use super::model::{PartyRole, PartyRow, PartyType, TaskRow};
 use super::quarter::Quarter;
 use super::rules::{self, Lead, Standing, TaskStatus, Terms, TransitionAction};
 use crate::agencies::rules::Validity;
-use crate::auth::{Access, Permission, Scope};
+use crate::auth::{Access, AgencyScope, Permission};
 use crate::http::csv::CsvRow;
 use crate::http::{EntityTag, Problem};
 use crate::ids::AgencyId;
@@ -20,7 +20,7 @@ use crate::values::{Decimal, WithheldReason, is_too_few};
 /// Whose view of a task it is, and when.
 #[derive(Clone, Debug)]
 pub struct Viewer {
-    scope: Scope,
+    scope: AgencyScope,
     today: NaiveDate,
     reports: bool,
     reviews: bool,
@@ -193,7 +193,7 @@ impl Task {
         let standings = rules::standings(&terms, &leads);
         let overall = rules::overall(&terms, &standings);
         let foreign =
-            lead_rows.iter().zip(&standings).filter(|(lead, _)| !viewer.scope.holds(lead.agency_id));
+            lead_rows.iter().zip(&standings).filter(|(lead, _)| !viewer.scope.contains(lead.agency_id));
         let withheld = withheld(foreign.map(|(_, standing)| standing));
         let allowed_actions = allowed(&terms, &lead_rows, &leads, viewer);
         let party = |role: PartyRole| {
@@ -220,7 +220,7 @@ impl Task {
             progress: lead_rows
                 .into_iter()
                 .zip(standings)
-                .filter(|(lead, _)| viewer.scope.holds(lead.agency_id))
+                .filter(|(lead, _)| viewer.scope.contains(lead.agency_id))
                 .map(|(lead, standing)| progress(lead, standing))
                 .collect(),
             allowed_actions,
@@ -264,7 +264,7 @@ fn allowed(terms: &Terms, rows: &[LeadRow], leads: &[Lead], viewer: &Viewer) -> 
         && rows
             .iter()
             .zip(leads)
-            .any(|(row, lead)| viewer.scope.holds(row.agency_id) && lead.may_report(terms));
+            .any(|(row, lead)| viewer.scope.contains(row.agency_id) && lead.may_report(terms));
     let reviews = TransitionAction::ALL
         .into_iter()
         .filter(|action| viewer.reviews && rules::reach(*action, terms, leads, None).is_some())

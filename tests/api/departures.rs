@@ -4,7 +4,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use futures::FutureExt;
 use futures::future::{Either, join_all, select};
 use ict_index::db::{Caller, Permit, Reader, sql};
-use ict_index::http::{Code, Problem};
+use ict_index::http::{Problem, ProblemCode};
 use serde_json::json;
 
 use crate::support::{Answer, PASSWORD, TestService, until};
@@ -90,7 +90,11 @@ async fn an_abandoned_read_over_a_shared_connection_is_its_callers_until_the_ser
         Either::Right(((), reads)) => drop(reads),
     }
     let refused = read().now_or_never().expect("refused at once").unwrap_err();
-    assert_eq!((refused.code, refused.detail.is_some()), (Code::Unavailable, true), "its share is used up");
+    assert_eq!(
+        (refused.code, refused.detail.is_some()),
+        (ProblemCode::Unavailable, true),
+        "its share is used up"
+    );
     holder.batch_execute("select pg_advisory_unlock(42)").await.unwrap();
     until("the server has answered them", async || read().await.is_ok()).await;
 }

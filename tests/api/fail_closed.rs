@@ -94,8 +94,9 @@ async fn every_connection_takes_the_role_on_or_is_none() {
     let other = service.beside_of(&login, "x").await;
     let db = other.state.db();
     let one = "select 1 as value";
-    let shared: Result<i32, Problem> =
-        db.read_shared(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(one).value(conn).await?)).await;
+    let shared: Result<i32, Problem> = db
+        .read_shared(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(one).value(conn).await?))
+        .await;
     let pooled = db.read(async move |conn: &mut Conn| Ok::<i32, Problem>(sql(one).value(conn).await?)).await;
     for cause in [shared.unwrap_err(), pooled.unwrap_err()] {
         let cause = cause.internal_cause().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Tokens that are not ours, or not in force, or not for this: 401 at every operation.
+//! TokenCache that are not ours, or not in force, or not for this: 401 at every operation.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};

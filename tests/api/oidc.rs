@@ -19,7 +19,7 @@ use crate::support::{Answer, TestService};
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 #[derive(Default)]
-struct Answers {
+struct ResponseCache {
     keys: Vec<Value>,
     id_token: String,
     /// Form and `Authorization` of the last exchange.
@@ -34,7 +34,7 @@ type HttpResponseMaker = fn() -> HttpResponse;
 #[derive(Clone)]
 struct Provider {
     url: String,
-    answers: Arc<Mutex<Answers>>,
+    answers: Arc<Mutex<ResponseCache>>,
 }
 
 /// One of its keys.
@@ -65,7 +65,11 @@ impl Key {
     }
 }
 
-async fn answer(request: HttpRequest, body: String, answers: web::Data<Mutex<Answers>>) -> HttpResponse {
+async fn answer(
+    request: HttpRequest,
+    body: String,
+    answers: web::Data<Mutex<ResponseCache>>,
+) -> HttpResponse {
     let url = format!("http://{}", request.app_config().local_addr());
     let mut answers = answers.lock().unwrap();
     *answers.reads.entry(request.path().to_owned()).or_default() += 1;
@@ -92,7 +96,8 @@ async fn answer(request: HttpRequest, body: String, answers: web::Data<Mutex<Ans
 
 impl Provider {
     fn start(key: &Key) -> Self {
-        let answers = web::Data::new(Mutex::new(Answers { keys: vec![key.jwk()], ..Answers::default() }));
+        let answers =
+            web::Data::new(Mutex::new(ResponseCache { keys: vec![key.jwk()], ..ResponseCache::default() }));
         let shared = answers.clone();
         let server =
             HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(answer)))
@@ -126,7 +131,7 @@ impl Provider {
         self.answers.lock().unwrap().reads.get(path).copied().unwrap_or_default()
     }
 
-    fn set(&self, change: impl FnOnce(&mut Answers)) {
+    fn set(&self, change: impl FnOnce(&mut ResponseCache)) {
         change(&mut self.answers.lock().unwrap());
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use ict_index::db::{Caller, Conn, Db, DbSettings, MOST_PREPARED, Reader, sql};
-use ict_index::http::{Code, Problem};
+use ict_index::http::{Problem, ProblemCode};
 use tokio::sync::Barrier;
 
 use crate::support::{TestService, admin, until};
@@ -107,7 +107,9 @@ async fn composed_texts_that_are_each_used_often_are_bounded_on_pooled_and_share
         }
         if n % 100 == 99 {
             let prepared: Result<i64, Problem> = db
-                .read_shared(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(count).value(conn).await?))
+                .read_shared(&Caller::system(), async |conn: &mut Reader<'_>| {
+                    Ok(sql(count).value(conn).await?)
+                })
                 .await;
             let prepared = prepared.map_err(|problem| format!("{problem:?}")).unwrap();
             assert!(prepared <= i64::from(MOST_PREPARED), "{prepared} on a shared connection");
@@ -155,8 +157,9 @@ async fn connections_are_replaced_when_they_are_old_and_work_goes_on() {
         read.map_err(|problem| format!("{problem:?}")).unwrap()
     };
     let shared = async || {
-        let read: Result<i32, Problem> =
-            db.read_shared(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(pid).value(conn).await?)).await;
+        let read: Result<i32, Problem> = db
+            .read_shared(&Caller::system(), async |conn: &mut Reader<'_>| Ok(sql(pid).value(conn).await?))
+            .await;
         read.map_err(|problem| format!("{problem:?}")).unwrap()
     };
     let (first_pooled, first_shared) = (pooled().await, shared().await);
@@ -191,7 +194,7 @@ async fn a_shared_connection_that_is_full_serves_no_longer_although_no_other_can
             refused = refused.or(read(n).await.err());
         }
     }
-    assert_eq!(refused.expect("it goes on without a bound").code, Code::Unavailable);
+    assert_eq!(refused.expect("it goes on without a bound").code, ProblemCode::Unavailable);
     admin(&format!("alter database {database} allow_connections true")).await;
     until("another one is open", async || read(0).await.is_ok()).await;
 }

@@ -3,8 +3,8 @@
 mod forgetful;
 mod roles;
 
-use ict_index::auth::Scope;
-use ict_index::db::keyset::{Order, SortKey, PageRequest};
+use ict_index::auth::AgencyScope;
+use ict_index::db::keyset::{Order, PageRequest, SortKey};
 use ict_index::db::{Conn, RlsContext, durability, sql};
 use ict_index::http::Problem;
 use ict_index::services::dossiers::model as dossiers;
@@ -59,12 +59,17 @@ async fn without_the_services_filters_nothing_foreign_shows() {
     let shown = async move |conn: &mut Conn| {
         let mut shown = Vec::new();
         let (order, window) = by(submissions::ID);
-        let list =
-            submissions::list(conn, &Scope::All, submissions::SubmissionQuery::default(), &order, window)
-                .await?;
+        let list = submissions::list(
+            conn,
+            &AgencyScope::All,
+            submissions::SubmissionQuery::default(),
+            &order,
+            window,
+        )
+        .await?;
         assert_eq!(list.rows.len(), list.rows.iter().filter(|row| row.agency == "SO-YT").count());
         shown.push(format!("{list:?}"));
-        shown.push(format!("{:?}", submissions::find(conn, &Scope::All, foreign).await?));
+        shown.push(format!("{:?}", submissions::find(conn, &AgencyScope::All, foreign).await?));
         let (order, window) = by(submissions::TRANSITION);
         shown.push(format!("{:?}", submissions::transitions(conn, foreign, &order, window).await?));
         let (order, window) = by(stored_values::REVISION_KEY);
@@ -74,18 +79,21 @@ async fn without_the_services_filters_nothing_foreign_shows() {
         }
         let (order, window) = by(stored_values::KEY);
         let query = stored_values::AcceptedQuery::default();
-        shown.push(format!("{:?}", stored_values::accepted(conn, &Scope::All, query, &order, window).await?));
+        shown.push(format!(
+            "{:?}",
+            stored_values::accepted(conn, &AgencyScope::All, query, &order, window).await?
+        ));
         let (order, window) = by(progress::UPDATED);
         shown.push(format!(
             "{:?}",
-            progress::updates(conn, &Scope::All, "T05".into(), None, &order, window).await?
+            progress::updates(conn, &AgencyScope::All, "T05".into(), None, &order, window).await?
         ));
         let (order, window) = by(progress::DECIDED);
         shown.push(format!(
             "{:?}",
-            progress::transitions(conn, &Scope::All, "T05".into(), &order, window).await?
+            progress::transitions(conn, &AgencyScope::All, "T05".into(), &order, window).await?
         ));
-        let reach = dossiers::Reach { feed: None, scope: Scope::All };
+        let reach = dossiers::Reach { feed: None, scope: AgencyScope::All };
         let (order, query) = (dossiers::key_order(false), dossiers::CountQuery::default());
         let (_, window) = by(dossiers::MONTH);
         let counts = dossiers::list(&mut &*conn, dossiers::WALLED, &query, &reach, &order, window).await?;
@@ -116,7 +124,11 @@ async fn the_tables_themselves_show_their_own_alone() {
     };
     let mut held = 0;
     for table in tables.iter().map(String::as_str) {
-        assert_eq!(rows(table, &RlsContext::default()).await, [] as [String; 0], "{table} shows rows to nobody");
+        assert_eq!(
+            rows(table, &RlsContext::default()).await,
+            [] as [String; 0],
+            "{table} shows rows to nobody"
+        );
         let (all, own) = (rows(table, &RlsContext::all()).await, rows(table, &own).await);
         let foreign = format!("CANARY-{FOREIGN}");
         held += all.iter().filter(|row| row.contains(&foreign)).count();
@@ -133,9 +145,10 @@ async fn a_shared_connection_shows_nothing_of_agencies() {
     let count = async |table: &str| -> i64 {
         let text = format!("select count(*) as value from {table}");
         let caller = ict_index::db::Caller::system();
-        let answer = world.service.state.db().read_shared(&caller, async |conn: &mut ict_index::db::Reader<'_>| {
-            Ok::<_, Problem>(sql(text.clone()).value(conn).await?)
-        });
+        let answer =
+            world.service.state.db().read_shared(&caller, async |conn: &mut ict_index::db::Reader<'_>| {
+                Ok::<_, Problem>(sql(text.clone()).value(conn).await?)
+            });
         answer.await.map_err(|problem| format!("{problem:?}")).unwrap()
     };
     for table in ["submissions", "submission_values", "task_updates", "dossier_counts", "audit_events"] {
@@ -216,7 +229,8 @@ async fn what_was_said_for_one_is_not_left_for_the_next() {
 #[actix_web::test]
 async fn the_service_knows_whether_the_wall_holds_for_it() {
     let walled = async |service: &TestService| {
-        read(service, RlsContext::default(), async |conn: &mut Conn| Ok(durability::is_walled(conn).await?)).await
+        read(service, RlsContext::default(), async |conn: &mut Conn| Ok(durability::is_walled(conn).await?))
+            .await
     };
     assert!(walled(&TestService::start().await).await);
     assert!(!walled(&TestService::start_without_wall().await).await);

@@ -10,7 +10,7 @@ use crate::auth::Access;
 use crate::auth::permission::OwnAccount;
 use crate::db::Conn;
 use crate::http::problem::ProblemBody;
-use crate::http::{Code, Msg, Problem, Reply, ValidJson};
+use crate::http::{Msg, Problem, ProblemCode, Reply, ValidJson};
 use crate::state::State;
 
 /// Start to enrol a second factor
@@ -57,7 +57,7 @@ fn not_available() -> Problem {
         "Máy chủ chưa được cấu hình để đăng ký yếu tố thứ hai.",
         "The service is not set up for second factors (SECOND_FACTOR_KEY_FILE).",
     );
-    Problem::with(Code::Conflict, detail)
+    Problem::with(ProblemCode::Conflict, detail)
 }
 
 fn shown_secret(secret: &[u8], username: &str) -> Result<Reply, Problem> {
@@ -109,7 +109,7 @@ async fn put_into_force(conn: &mut Conn, state: &State, owner: &Owner, code: &st
     let since = pending.pending_since.filter(|since| rules::is_confirmable(*since, now));
     let (Some(stored), Some(_)) = (pending.pending_secret, since) else { return Err(not_begun()) };
     let secret = state.second_factor().decrypt(&stored, owner.id.as_bytes()).map_err(Problem::internal)?;
-    let rules::Code::Totp(code) = rules::Code::parse(code) else { return Err(wrong_code()) };
+    let rules::ProblemCode::Totp(code) = rules::ProblemCode::parse(code) else { return Err(wrong_code()) };
     let step = rules::matching_step(&secret, &code, now).ok_or_else(wrong_code)?;
     if !model::confirm(conn, owner.id, stored, step, now).await? {
         return Err(not_begun());
@@ -123,7 +123,7 @@ fn not_begun() -> Problem {
         "Không có đăng ký nào đang chờ xác nhận; hãy bắt đầu lại (POST /me/second-factor).",
         "No enrolment waits for its code; begin anew (POST /me/second-factor).",
     );
-    Problem::with(Code::Conflict, detail)
+    Problem::with(ProblemCode::Conflict, detail)
 }
 
 pub(super) async fn new_codes(conn: &mut Conn, owner: &Owner) -> Result<Reply, Problem> {

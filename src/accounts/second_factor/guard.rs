@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::model::{self, FactorRow};
-use super::rules::{self, Code};
+use super::rules::{self, ProblemCode};
 use crate::accounts::login_throttle::{self, Attempt, Credential, Origin};
 use crate::accounts::model::Credentials;
 use crate::audit::{self, Event};
@@ -30,9 +30,9 @@ impl Proof {
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, Problem> {
         let Some(stored) = &row.secret else { return Ok(None) };
-        match Code::parse(code) {
-            Code::Recovery(hash) => Ok(Some(Self::Recovery(hash))),
-            Code::Totp(code) => {
+        match ProblemCode::parse(code) {
+            ProblemCode::Recovery(hash) => Ok(Some(Self::Recovery(hash))),
+            ProblemCode::Totp(code) => {
                 let secret = factor.decrypt(stored, user.as_bytes()).map_err(Problem::internal)?;
                 let step = rules::matching_step(&secret, &code, now);
                 Ok(step.map(|step| Self::Step { secret: stored.clone(), step }))
@@ -85,7 +85,7 @@ enum Shown {
     Nothing,
     /// The identity provider has verified it.
     Asserted(DateTime<Utc>),
-    Code {
+    ProblemCode {
         proof: Proof,
         attempt: Attempt,
         user: Uuid,
@@ -113,7 +113,7 @@ pub async fn at_login(
         .await?;
     let code = match (&row.secret, code) {
         (None, _) => return Ok(LoginFactor { shown: Shown::Nothing }),
-        (Some(_), None) => return Err(Problem::unauthenticated(http::Code::SecondFactorRequired)),
+        (Some(_), None) => return Err(Problem::unauthenticated(http::ProblemCode::SecondFactorRequired)),
         (Some(_), Some(code)) => code,
     };
     let (name, origin) = (user.username.clone(), Origin::Address(address.clone()));
@@ -123,7 +123,7 @@ pub async fn at_login(
     let attempt = db.transaction(counted).await?;
     let proof = Proof::of(second_factor, &row, id, code, now)?.ok_or_else(|| refused(&actor))?;
     let (epoch, username) = (user.epoch, user.username.clone());
-    Ok(LoginFactor { shown: Shown::Code { proof, attempt, user: id, epoch, username, actor } })
+    Ok(LoginFactor { shown: Shown::ProblemCode { proof, attempt, user: id, epoch, username, actor } })
 }
 
 impl LoginFactor {
@@ -137,13 +137,13 @@ impl LoginFactor {
         let (proof, attempt, user, epoch, username, actor) = match self.shown {
             Shown::Nothing => return Ok(None),
             Shown::Asserted(at) => return Ok(Some(at)),
-            Shown::Code { proof, attempt, user, epoch, username, actor } => {
+            Shown::ProblemCode { proof, attempt, user, epoch, username, actor } => {
                 (proof, attempt, user, epoch, username, actor)
             }
         };
         // The account before its factor, as a reset locks them.
         if !model::lock_account(conn, user, epoch).await? {
-            return Err(Problem::unauthenticated(http::Code::InvalidCredentials));
+            return Err(Problem::unauthenticated(http::ProblemCode::InvalidCredentials));
         }
         if !proof.spend(conn, user, &username, &actor).await? {
             return Err(refused(&actor));
@@ -157,5 +157,5 @@ impl LoginFactor {
 fn refused(actor: &Actor) -> Problem {
     let (caller, request_id) = (actor.name.as_str(), actor.request_id.as_str());
     log::warn!(target: "security", caller, request_id; "a right password with a wrong second factor");
-    Problem::unauthenticated(http::Code::InvalidSecondFactor)
+    Problem::unauthenticated(http::ProblemCode::InvalidSecondFactor)
 }

@@ -7,13 +7,13 @@ use super::guard::Proof;
 use super::model::{self, FactorRow};
 use super::wire::SecondFactorProof;
 use crate::accounts::login_throttle::{self, Attempt, Credential, Origin};
+use crate::accounts::me::password::require_current_password;
 use crate::accounts::model as users;
-use crate::accounts::own_password::require_current_password;
 use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Actor, Identity};
 use crate::db::Conn;
-use crate::http::{Code, Problem};
+use crate::http::{Problem, ProblemCode};
 use crate::state::State;
 
 /// A user who has shown the password, and perhaps a code.
@@ -34,7 +34,7 @@ impl Owner {
     /// Whose account it is; nothing is shown yet.
     pub async fn of(access: &Access<OwnAccount>) -> Result<Self, Problem> {
         let Identity::User { id, username, session, .. } = access.identity() else {
-            return Err(Problem::new(Code::Forbidden));
+            return Err(Problem::new(ProblemCode::Forbidden));
         };
         let (id, username, session, name) = (*id, username.clone(), *session, username.clone());
         let (known, factor) = access
@@ -79,7 +79,11 @@ impl Owner {
             return Ok(self);
         }
         let Some(code) = code else {
-            return Err(Problem::at(Code::Required, "/code", Code::SecondFactorRequired.title()));
+            return Err(Problem::at(
+                ProblemCode::Required,
+                "/code",
+                ProblemCode::SecondFactorRequired.title(),
+            ));
         };
         let attempt = self.attempt(access).await?;
         let proof = Proof::of(state.second_factor(), &self.factor, self.id, code, self.actor.now)?;
@@ -127,10 +131,10 @@ impl Owner {
 }
 
 pub fn wrong_code() -> Problem {
-    Problem::at(Code::WrongSecondFactor, "/code", Code::WrongSecondFactor.title())
+    Problem::at(ProblemCode::WrongSecondFactor, "/code", ProblemCode::WrongSecondFactor.title())
 }
 
 /// The account has changed since the request began.
 fn stale() -> Problem {
-    Problem::unauthenticated(Code::InvalidToken)
+    Problem::unauthenticated(ProblemCode::InvalidToken)
 }

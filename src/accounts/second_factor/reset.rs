@@ -10,7 +10,7 @@ use crate::audit::{self, Event};
 use crate::auth::permission::WriteUsers;
 use crate::auth::{Access, Actor, Identity};
 use crate::db::Conn;
-use crate::http::{Code, Msg, PathOf, Problem, Reply};
+use crate::http::{Msg, PathOf, Problem, ProblemCode, Reply};
 use crate::ids::Username;
 
 /// Reset a user's second factor
@@ -34,7 +34,7 @@ pub async fn reset_second_factor(
             "Không thể tự đặt lại yếu tố thứ hai của mình; hãy nhờ quản trị viên khác.",
             "One's own second factor is reset by another administrator.",
         );
-        return Err(Problem::with(Code::Conflict, detail));
+        return Err(Problem::with(ProblemCode::Conflict, detail));
     }
     access
         .transaction(async move |conn| {
@@ -49,7 +49,7 @@ pub async fn reset(conn: &mut Conn, username: &str, actor: &Actor) -> Result<(),
     let user = users::lock_user(conn, username).await?.ok_or_else(Problem::not_found)?;
     if !model::remove(conn, user.id).await? {
         let detail = Msg::fixed("Tài khoản không có yếu tố thứ hai.", "The user has no second factor.");
-        return Err(Problem::with(Code::NotFound, detail));
+        return Err(Problem::with(ProblemCode::NotFound, detail));
     }
     model::end_sessions(conn, user.id, None, actor.now).await?;
     login_throttle::reopen(conn, Credential::SecondFactor, username).await?;

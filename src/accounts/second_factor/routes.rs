@@ -9,7 +9,7 @@ use super::{model, rules};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Identity};
 use crate::http::problem::ProblemBody;
-use crate::http::{Code, Msg, Problem, Reply, ValidJson};
+use crate::http::{Msg, Problem, ProblemCode, Reply, ValidJson};
 use crate::state::State;
 
 /// Read the state of one's own second factor
@@ -21,7 +21,7 @@ use crate::state::State;
 #[get("/me/second-factor")]
 pub async fn second_factor(access: Access<OwnAccount>, state: web::Data<State>) -> Result<Reply, Problem> {
     let Identity::User { id, role, .. } = access.identity() else {
-        return Err(Problem::new(Code::Forbidden));
+        return Err(Problem::new(ProblemCode::Forbidden));
     };
     let (id, role, now) = (*id, *role, access.now());
     let row = access.read(async move |conn| Ok(model::find(conn, id).await?)).await?;
@@ -78,12 +78,12 @@ fn refuse_where_required(access: &Access<OwnAccount>, state: &State) -> Result<(
         "Vai trò này bắt buộc có yếu tố thứ hai; có thể thay thế nhưng không thể gỡ bỏ.",
         "This role needs a second factor; it can be replaced and not removed.",
     );
-    Err(Problem::with(Code::Conflict, detail))
+    Err(Problem::with(ProblemCode::Conflict, detail))
 }
 
 fn not_enrolled() -> Problem {
     let detail = Msg::fixed("Chưa đăng ký yếu tố thứ hai.", "No second factor is enrolled.");
-    Problem::with(Code::Conflict, detail)
+    Problem::with(ProblemCode::Conflict, detail)
 }
 
 /// Get new recovery codes

@@ -1,4 +1,4 @@
-//! Tokens of the provider, judged: signature by a pinned algorithm, then every claim, against our clock.
+//! TokenCache of the provider, judged: signature by a pinned algorithm, then every claim, against our clock.
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, PublicKeyUse};

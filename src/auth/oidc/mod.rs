@@ -18,7 +18,7 @@ use self::provider::Provider;
 pub use self::settings::{MfaRule, OidcSettings, SignIn};
 use super::KeyRing;
 use crate::db::{AdmissionControl, Caller, Limits, Refused};
-use crate::http::{Code, Problem};
+use crate::http::{Problem, ProblemCode};
 
 /// Codes that are exchanged at the same time.
 const EXCHANGES: Limits = Limits { permits: 16, per_free: 2, queue: 0 };
@@ -125,10 +125,10 @@ impl Refusal {
     }
 
     /// 401 with this code, or 503.
-    pub fn into_problem(self, invalid: Code) -> Problem {
+    pub fn into_problem(self, invalid: ProblemCode) -> Problem {
         match self {
             Self::Invalid(_) => Problem::unauthenticated(invalid),
-            Self::Unavailable(_) => Problem::new(Code::Unavailable).retry_after(30),
+            Self::Unavailable(_) => Problem::new(ProblemCode::Unavailable).retry_after(30),
             Self::Overloaded(refused) => refused.into(),
         }
     }

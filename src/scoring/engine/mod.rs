@@ -4,7 +4,6 @@
 pub mod aggregate;
 pub mod catalogue;
 pub mod compare;
-pub mod doubts;
 pub mod elementary;
 pub mod explain;
 pub mod faults;
@@ -27,6 +26,7 @@ mod sketch;
 pub mod tree;
 pub mod validate;
 pub mod validate_leaf;
+pub mod warnings;
 pub mod whatif;
 pub mod work;
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::faults;
-use crate::http::{Check, Code, Msg, Violations};
+use crate::http::{Check, Msg, ProblemCode, Violations};
 use crate::scoring::engine::faults::FaultCode;
 use crate::scoring::engine::framework::{Framework, Node};
 use crate::scoring::engine::validate::validate;
@@ -30,7 +30,7 @@ impl Check for Framework {
                 "Loại đơn vị gồm 1-{MOST_UNIT_TYPE} chữ thường không dấu, chữ số và _, ví dụ province.",
                 "A kind of units has 1-{MOST_UNIT_TYPE} lower-case ASCII letters, digits or _, such as province."
             );
-            faults.add(Code::InvalidCode, "/unit_type", detail);
+            faults.add(ProblemCode::InvalidCode, "/unit_type", detail);
         }
         at_most("/bands", self.bands.len(), faults);
         let mut codes = HashSet::new();
@@ -39,9 +39,9 @@ impl Check for Framework {
             faults.name(&format!("/bands/{index}/name"), band.name.trim(), 1, MOST_NAME);
             if !codes.insert(&band.code) {
                 faults.add(
-                    Code::DuplicateEntry,
+                    ProblemCode::DuplicateEntry,
                     format!("/bands/{index}/code"),
-                    Code::DuplicateEntry.title(),
+                    ProblemCode::DuplicateEntry.title(),
                 );
             }
         }
@@ -49,7 +49,7 @@ impl Check for Framework {
         check_node(&self.root, "/root", &mut nodes, faults);
         if nodes > MOST_NODES {
             let detail = msg!("Tối đa {MOST_NODES} nút.", "At most {MOST_NODES} nodes.");
-            faults.add(Code::InvalidLength, "/root", detail);
+            faults.add(ProblemCode::InvalidLength, "/root", detail);
         }
         // What is too large is not looked into: no caller could use the answer.
         if nodes > MOST_NODES || self.bands.len() > MOST_ITEMS {
@@ -72,7 +72,7 @@ fn is_token(text: &str) -> bool {
 fn at_most(pointer: &str, n: usize, faults: &mut Violations) {
     if n > MOST_ITEMS {
         let detail = msg!("Tối đa {MOST_ITEMS} mục, nhận được {n}.", "At most {MOST_ITEMS} items, got {n}.");
-        faults.add(Code::InvalidLength, pointer, detail);
+        faults.add(ProblemCode::InvalidLength, pointer, detail);
     }
 }
 
@@ -112,6 +112,6 @@ pub fn check_label(pointer: &str, label: &str, faults: &mut Violations) {
     if label.trim() != label {
         let detail =
             Msg::fixed("Không để khoảng trắng ở đầu hoặc cuối.", "No space at the beginning or end.");
-        faults.add(Code::InvalidValue, pointer, detail);
+        faults.add(ProblemCode::InvalidValue, pointer, detail);
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::http::{Code, Msg, Violations};
+use crate::http::{Msg, ProblemCode, Violations};
 use crate::scoring::engine::faults::{Fault, FaultCode, Report};
 
 /// What is allowed but seldom meant.
@@ -57,47 +57,47 @@ pub fn add(fault: &Fault, faults: &mut Violations) {
 }
 
 enum Kind {
-    Fault(Code),
+    Fault(ProblemCode),
     Warning(WarningCode),
 }
 
 fn kind(code: FaultCode) -> Kind {
     use FaultCode as F;
     Kind::Fault(match code {
-        F::CodeInvalid => Code::InvalidCode,
-        F::CodeDuplicate => Code::DuplicateEntry,
-        F::CodeCycle => Code::CyclicReference,
-        F::IndicatorUnknown => Code::UnknownReference,
-        F::NameEmpty => Code::InvalidLength,
-        F::TooDeep => Code::TreeTooDeep,
-        F::TooManyLeaves => Code::TooManyLeaves,
-        F::NodeEmpty => Code::NodeEmpty,
-        F::NodeAndLeaf => Code::NodeAndLeaf,
-        F::AggregateMissing => Code::AggregateMissing,
-        F::WeightNegative => Code::WeightNegative,
-        F::WeightsAllZero => Code::WeightsAllZero,
-        F::WeightsTotal => Code::WeightsTotal,
-        F::MethodMissing => Code::MethodMissing,
-        F::MethodAndPoints => Code::MethodAndPoints,
-        F::GoalpostsMissing => Code::GoalpostsMissing,
-        F::GoalpostsReversed => Code::GoalpostsReversed,
-        F::BoundsUnused => Code::BoundsUnused,
-        F::ScaleReversed => Code::ScaleReversed,
-        F::TruncateReversed => Code::TruncateReversed,
-        F::PerNotPositive => Code::PerNotPositive,
-        F::MaxPointsMissing => Code::MaxPointsMissing,
-        F::MaxPointsNotPositive => Code::MaxPointsNotPositive,
-        F::MaxPointsTotal => Code::MaxPointsTotal,
-        F::PointsParameter => Code::PointsParameter,
-        F::StepsMissing => Code::StepsMissing,
-        F::StepsUnordered => Code::StepsUnordered,
-        F::StepsOutOfRange => Code::StepsOutOfRange,
-        F::AlternativesMissing => Code::AlternativesMissing,
-        F::AlternativeKind => Code::AlternativeKind,
-        F::DirectionNotAllowed => Code::DirectionNotAllowed,
-        F::AppliesToEmpty => Code::AppliesToEmpty,
-        F::RankDecimals => Code::RankDecimals,
-        F::BandsUnordered => Code::BandsUnordered,
+        F::CodeInvalid => ProblemCode::InvalidCode,
+        F::CodeDuplicate => ProblemCode::DuplicateEntry,
+        F::CodeCycle => ProblemCode::CyclicReference,
+        F::IndicatorUnknown => ProblemCode::UnknownReference,
+        F::NameEmpty => ProblemCode::InvalidLength,
+        F::TooDeep => ProblemCode::TreeTooDeep,
+        F::TooManyLeaves => ProblemCode::TooManyLeaves,
+        F::NodeEmpty => ProblemCode::NodeEmpty,
+        F::NodeAndLeaf => ProblemCode::NodeAndLeaf,
+        F::AggregateMissing => ProblemCode::AggregateMissing,
+        F::WeightNegative => ProblemCode::WeightNegative,
+        F::WeightsAllZero => ProblemCode::WeightsAllZero,
+        F::WeightsTotal => ProblemCode::WeightsTotal,
+        F::MethodMissing => ProblemCode::MethodMissing,
+        F::MethodAndPoints => ProblemCode::MethodAndPoints,
+        F::GoalpostsMissing => ProblemCode::GoalpostsMissing,
+        F::GoalpostsReversed => ProblemCode::GoalpostsReversed,
+        F::BoundsUnused => ProblemCode::BoundsUnused,
+        F::ScaleReversed => ProblemCode::ScaleReversed,
+        F::TruncateReversed => ProblemCode::TruncateReversed,
+        F::PerNotPositive => ProblemCode::PerNotPositive,
+        F::MaxPointsMissing => ProblemCode::MaxPointsMissing,
+        F::MaxPointsNotPositive => ProblemCode::MaxPointsNotPositive,
+        F::MaxPointsTotal => ProblemCode::MaxPointsTotal,
+        F::PointsParameter => ProblemCode::PointsParameter,
+        F::StepsMissing => ProblemCode::StepsMissing,
+        F::StepsUnordered => ProblemCode::StepsUnordered,
+        F::StepsOutOfRange => ProblemCode::StepsOutOfRange,
+        F::AlternativesMissing => ProblemCode::AlternativesMissing,
+        F::AlternativeKind => ProblemCode::AlternativeKind,
+        F::DirectionNotAllowed => ProblemCode::DirectionNotAllowed,
+        F::AppliesToEmpty => ProblemCode::AppliesToEmpty,
+        F::RankDecimals => ProblemCode::RankDecimals,
+        F::BandsUnordered => ProblemCode::BandsUnordered,
         F::ZeroUnderMean => return Kind::Warning(WarningCode::ZeroUnderMean),
         F::WeightAndPoints => return Kind::Warning(WarningCode::WeightAndPoints),
         F::DeductionUnderMean => return Kind::Warning(WarningCode::DeductionUnderMean),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::auth::Actor;
 use crate::db::json::{from_json, to_json};
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::scoring::engine::framework::{Framework, Node};
 

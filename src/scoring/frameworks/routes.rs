@@ -10,7 +10,7 @@ use crate::auth::Access;
 use crate::auth::permission::{ReadFrameworks, WriteFrameworks};
 use crate::db::keyset::Order;
 use crate::http::problem::ProblemBody;
-use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{EntityTag, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson};
 use crate::ids::FrameworkCode;
 use crate::scoring::engine::framework::Framework;
 use crate::state::State;
@@ -35,7 +35,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 #[get("/frameworks")]
 async fn list_frameworks(
     access: Access<ReadFrameworks>,
-    list: Listing<FrameworkFilter>,
+    list: ListQuery<FrameworkFilter>,
 ) -> Result<Reply, Problem> {
     let by_code = Order { key: model::CODE, descending: false };
     let order = list.order(&[model::CODE], &[by_code], by_code)?;
@@ -118,7 +118,7 @@ async fn create_framework(
 
 fn taken(code: &str) -> Problem {
     let detail = msg!("Bộ chỉ số `{code}` đã có.", "The framework `{code}` exists already.");
-    Problem::at(Code::AlreadyExists, "/code", detail)
+    Problem::at(ProblemCode::AlreadyExists, "/code", detail)
 }
 
 /// Delete a framework
@@ -149,7 +149,7 @@ async fn delete_framework(
                     "Đã có số liệu của bộ chỉ số `{code}`.",
                     "Observations rest on the framework `{code}`."
                 );
-                return Err(Problem::with(Code::InUse, detail));
+                return Err(Problem::with(ProblemCode::InUse, detail));
             }
             model::delete(conn, &code).await?;
             audit::record(conn, &actor, Event::delete("framework", &code, &row.definition)).await?;

@@ -8,7 +8,7 @@ use super::rules::{Row, Set, Source, fixed_of};
 use super::wire::{MOST_NOTE, NewRow, NewUnit};
 use crate::http::target::is_dot_segment;
 use crate::http::violations::not_visible;
-use crate::http::{Code, Msg, Violations};
+use crate::http::{Msg, ProblemCode, Violations};
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::{Unit, observed_codes};
 use crate::scoring::engine::tree::Tree;
@@ -65,7 +65,7 @@ impl<'a> Checker<'a> {
                     "Trùng với đơn vị `{other}` ở {there}, chỉ khác cách viết.",
                     "The same unit as `{other}` at {there}, spelt another way."
                 );
-                self.faults.add(Code::DuplicateEntry, pointer, detail);
+                self.faults.add(ProblemCode::DuplicateEntry, pointer, detail);
             } else {
                 spellings.insert(key, (code, pointer));
             }
@@ -81,7 +81,7 @@ impl<'a> Checker<'a> {
             if let Some(first) = seen.insert((row.unit.clone(), row.indicator.clone()), index) {
                 let detail =
                     msg!("Trùng với dòng /rows/{first}.", "The same unit and indicator as /rows/{first}.");
-                self.faults.add(Code::DuplicateEntry, pointer, detail);
+                self.faults.add(ProblemCode::DuplicateEntry, pointer, detail);
             }
             valid.push(row);
         }
@@ -94,7 +94,7 @@ impl<'a> Checker<'a> {
         if !self.observed.contains(code.as_str()) {
             let detail =
                 msg!("Bộ chỉ số không có chỉ tiêu `{code}`.", "The framework has no indicator `{code}`.");
-            self.faults.add(Code::UnknownReference, format!("{pointer}/indicator"), detail);
+            self.faults.add(ProblemCode::UnknownReference, format!("{pointer}/indicator"), detail);
         }
         let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned);
         if let Some(note) = &note {
@@ -127,7 +127,7 @@ impl<'a> Checker<'a> {
                     "Cần value, hoặc numerator và denominator; chỉ tiêu thiếu số liệu thì bỏ dòng.",
                     "Takes value, or numerator and denominator; leave the row out where there is no figure.",
                 );
-                self.faults.add(Code::Required, format!("{pointer}/value"), detail);
+                self.faults.add(ProblemCode::Required, format!("{pointer}/value"), detail);
                 None
             }
             Some(_) if parts => {
@@ -135,7 +135,7 @@ impl<'a> Checker<'a> {
                     "Chỉ một trong hai: value, hoặc numerator và denominator.",
                     "Either value, or numerator and denominator, not both.",
                 );
-                self.faults.add(Code::InvalidValue, format!("{pointer}/value"), detail);
+                self.faults.add(ProblemCode::InvalidValue, format!("{pointer}/value"), detail);
                 None
             }
             Some(value) => Some((Some(self.number(Some(value), pointer, "value")?), None, None)),
@@ -144,7 +144,7 @@ impl<'a> Checker<'a> {
                 let denominator = self.number(new.denominator.as_ref(), pointer, "denominator");
                 let (numerator, denominator) = (numerator?, denominator?);
                 if denominator.is_negative() {
-                    let code = Code::Negative;
+                    let code = ProblemCode::Negative;
                     self.faults.add(code, format!("{pointer}/denominator"), code.title());
                 }
                 Some((None, Some(numerator), Some(denominator)))
@@ -156,17 +156,17 @@ impl<'a> Checker<'a> {
         let (code, detail) = match sent.map(fixed_of) {
             Some(Ok(number)) => return Some(number),
             Some(Err(NumberFault::OutOfRange)) => (
-                Code::NumberOutOfRange,
+                ProblemCode::NumberOutOfRange,
                 Msg::fixed(
                     "Tối đa 24 chữ số trước và 18 chữ số sau dấu thập phân.",
                     "At most 24 digits before and 18 after the point.",
                 ),
             ),
             Some(Err(fault)) => {
-                let code = Code::parse(fault.code()).unwrap_or(Code::NotANumber);
+                let code = ProblemCode::parse(fault.code()).unwrap_or(ProblemCode::NotANumber);
                 (code, code.title())
             }
-            None => (Code::Required, Code::Required.title()),
+            None => (ProblemCode::Required, ProblemCode::Required.title()),
         };
         self.faults.add(code, format!("{pointer}/{field}"), detail);
         None
@@ -178,16 +178,16 @@ impl<'a> Checker<'a> {
         if n == 0 || n > MOST_UNIT {
             self.faults.length(pointer, code, 1, MOST_UNIT);
         } else if let Some(detail) = not_visible(code) {
-            self.faults.add(Code::InvalidCode, pointer, detail);
+            self.faults.add(ProblemCode::InvalidCode, pointer, detail);
         } else if is_dot_segment(code) {
             let detail = Msg::fixed(
                 "Tên không thể là . hoặc .. vì đứng trong đường dẫn.",
                 "A name that stands in a path cannot be . or ..",
             );
-            self.faults.add(Code::InvalidCode, pointer, detail);
+            self.faults.add(ProblemCode::InvalidCode, pointer, detail);
         } else if self.agencies.is_some_and(|known| !known.contains(code)) {
             let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-            self.faults.add(Code::UnknownReference, pointer, detail);
+            self.faults.add(ProblemCode::UnknownReference, pointer, detail);
         }
     }
 
@@ -200,7 +200,7 @@ impl<'a> Checker<'a> {
             let code = unit_code(&new.code).to_owned();
             if !seen.insert(code.clone()) {
                 let detail = msg!("Đơn vị `{code}` bị lặp.", "The unit `{code}` occurs twice.");
-                self.faults.add(Code::DuplicateEntry, format!("{pointer}/code"), detail);
+                self.faults.add(ProblemCode::DuplicateEntry, format!("{pointer}/code"), detail);
             }
             self.labels(&new, &pointer);
             valid.push(Unit {
@@ -223,7 +223,7 @@ impl<'a> Checker<'a> {
                 "Tối đa {MOST_ATTRIBUTES} mục, nhận được {n}.",
                 "At most {MOST_ATTRIBUTES} items, got {n}."
             );
-            self.faults.add(Code::InvalidLength, format!("{pointer}/attributes"), detail);
+            self.faults.add(ProblemCode::InvalidLength, format!("{pointer}/attributes"), detail);
         }
         for (index, label) in new.attributes.iter().enumerate() {
             check_label(&format!("{pointer}/attributes/{index}"), label, &mut self.faults);
@@ -232,7 +232,11 @@ impl<'a> Checker<'a> {
             if !self.leaves.contains(code.as_str()) {
                 let detail =
                     msg!("Bộ chỉ số không có chỉ tiêu `{code}`.", "The framework has no indicator `{code}`.");
-                self.faults.add(Code::UnknownReference, format!("{pointer}/not_applicable/{index}"), detail);
+                self.faults.add(
+                    ProblemCode::UnknownReference,
+                    format!("{pointer}/not_applicable/{index}"),
+                    detail,
+                );
             }
         }
     }

@@ -17,7 +17,7 @@ use crate::auth::{Access, Actor};
 use crate::db::{Conn, QueryResult};
 use crate::http::target::is_dot_segment;
 use crate::http::{
-    Code, EntityTag, Listing, Msg, PathOf, Preconditions, Problem, Reply, ValidJson, Violations,
+    EntityTag, ListQuery, Msg, PathOf, Preconditions, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::ids::FrameworkCode;
 use crate::scoring::engine::fixed::Fixed;
@@ -55,7 +55,7 @@ const PROVINCE: &str = "province";
 pub async fn collect_observations(
     access: Access<WriteObservations>,
     path: PathOf<(FrameworkCode, DataYear)>,
-    query: Listing<WriteParams>,
+    query: ListQuery<WriteParams>,
     body: ValidJson<NewCollection>,
 ) -> Result<Reply, Problem> {
     let (FrameworkCode(framework), DataYear(year)) = path.0;
@@ -126,16 +126,16 @@ fn own_unit(unit_type: &str, as_unit: Option<&str>) -> Result<Option<String>, Pr
             let mut faults = Violations::default();
             faults.name("/as_unit", unit, 1, 100);
             if is_dot_segment(unit) {
-                faults.add(Code::InvalidCode, "/as_unit", Code::InvalidCode.title());
+                faults.add(ProblemCode::InvalidCode, "/as_unit", ProblemCode::InvalidCode.title());
             }
             faults.into_result().map(|()| Some(unit.to_owned()))
         }
         (PROVINCE, None) => at(
-            Code::Required,
+            ProblemCode::Required,
             Msg::fixed("Cần cho biết đơn vị nào là tỉnh này.", "Say which unit is this province."),
         ),
         _ => at(
-            Code::InvalidValue,
+            ProblemCode::InvalidValue,
             Msg::fixed(
                 "Chỉ thu thập được cho bộ chỉ số của tỉnh (có as_unit) hoặc của cơ quan (không có).",
                 "Figures are collected where provinces (with as_unit) or agencies (without) are scored.",
@@ -158,7 +158,7 @@ async fn origins(
         let (pointer, from) = (format!("/submissions/{index}"), &mapping.from);
         if !indicators.contains_key(from) {
             let detail = msg!("Không có chỉ tiêu `{from}`.", "There is no indicator `{from}`.");
-            mapper.faults.add(Code::UnknownReference, format!("{pointer}/from"), detail);
+            mapper.faults.add(ProblemCode::UnknownReference, format!("{pointer}/from"), detail);
         }
         mapper.put(&mapping.indicator, Origin::Submissions(from.clone()), &pointer);
     }
@@ -171,7 +171,7 @@ async fn origins(
                     "Không có tỷ lệ `{metric}` với cách đếm này.",
                     "There is no rate `{metric}` of this counting."
                 );
-                mapper.faults.add(Code::UnknownReference, format!("{pointer}/metric"), detail);
+                mapper.faults.add(ProblemCode::UnknownReference, format!("{pointer}/metric"), detail);
             }
         }
     }
@@ -206,10 +206,10 @@ impl Mapper<'_> {
                 "Bộ chỉ số không có chỉ tiêu `{indicator}`.",
                 "The framework has no indicator `{indicator}`."
             );
-            self.faults.add(Code::UnknownReference, pointer, detail);
+            self.faults.add(ProblemCode::UnknownReference, pointer, detail);
         } else if self.origins.insert(indicator.to_owned(), origin).is_some() {
             let detail = msg!("Chỉ tiêu `{indicator}` bị lặp.", "The indicator `{indicator}` occurs twice.");
-            self.faults.add(Code::DuplicateEntry, pointer, detail);
+            self.faults.add(ProblemCode::DuplicateEntry, pointer, detail);
         }
     }
 }

@@ -75,7 +75,7 @@ impl Check for NewCollection {
                     "Tối đa {MOST_MAPPINGS} mục, nhận được {n}.",
                     "At most {MOST_MAPPINGS} items, got {n}."
                 );
-                faults.add(crate::http::Code::InvalidLength, pointer, detail);
+                faults.add(crate::http::ProblemCode::InvalidLength, pointer, detail);
             }
         }
     }

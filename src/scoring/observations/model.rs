@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::rules::{Changes, Set};
 use crate::auth::Actor;
 use crate::db::json::{from_json, to_json};
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::values::hex;
 

@@ -16,15 +16,15 @@ use super::wire::{
 };
 use crate::agencies::model as agencies;
 use crate::auth::permission::{ReadObservations, WriteObservations};
-use crate::auth::{Access, Identity, Scope};
+use crate::auth::{Access, AgencyScope, Identity};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::Format;
-use crate::http::{EntityTag, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{EntityTag, ListParams, ListQuery, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
 use crate::ids::FrameworkCode;
-use crate::scoring::engine::doubts::figures_out_of_range;
 use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::tree::Tree;
+use crate::scoring::engine::warnings::figures_out_of_range;
 use crate::scoring::frameworks::model as frameworks;
 use crate::scoring::visible_units::VisibleUnits;
 use crate::state::State;
@@ -60,7 +60,7 @@ pub const AGENCY: &str = "agency";
 async fn get_observations(
     access: Access<ReadObservations>,
     path: PathOf<(FrameworkCode, DataYear)>,
-    query: Listing<ObservationFilter>,
+    query: ListQuery<ObservationFilter>,
     state: Data<State>,
 ) -> Result<Reply, Problem> {
     let (FrameworkCode(code), DataYear(year)) = path.0;
@@ -85,7 +85,7 @@ async fn get_observations(
 /// What the caller sees of a set.
 struct RlsContext {
     /// Units that are agencies outside of it are hidden, and what they reported; what was said of all of them, too.
-    scope: Scope,
+    scope: AgencyScope,
     /// Notes and reasons: words of people for people.
     words: bool,
 }
@@ -138,7 +138,7 @@ async fn view(
     if !ctx.words {
         rows.iter_mut().for_each(|row| row.note = None);
     }
-    let reason = head.reason.filter(|_| ctx.scope == Scope::All && ctx.words);
+    let reason = head.reason.filter(|_| ctx.scope == AgencyScope::All && ctx.words);
     let RevisionRow { revision, recorded_at, recorded_by, .. } = head;
     Ok(Observations { framework, data_year, revision, reason, recorded_at, recorded_by, units, rows })
 }
@@ -163,7 +163,7 @@ async fn view(
 async fn put_observations(
     access: Access<WriteObservations>,
     path: PathOf<(FrameworkCode, DataYear)>,
-    query: Listing<WriteParams>,
+    query: ListQuery<WriteParams>,
     body: ValidJson<NewObservations>,
 ) -> Result<Reply, Problem> {
     let (FrameworkCode(code), DataYear(year)) = path.0;
@@ -250,7 +250,7 @@ pub fn result(
 async fn list_revisions(
     access: Access<ReadObservations>,
     path: PathOf<(FrameworkCode, DataYear)>,
-    list: Listing<NoFilter>,
+    list: ListQuery<NoFilter>,
 ) -> Result<Reply, Problem> {
     let (FrameworkCode(code), DataYear(year)) = path.0;
     let first = Order { key: model::REVISION_KEY, descending: false };
@@ -263,7 +263,7 @@ async fn list_revisions(
         })
         .await?;
     let ctx = RlsContext::of(&access);
-    let sees_all = ctx.words && ctx.scope == Scope::All;
+    let sees_all = ctx.words && ctx.scope == AgencyScope::All;
     let page = list.page(slice, |row: RevisionRow| ObservationRevision::of(row, sees_all));
     Reply::page(&access.conditions, list.format, &page)
 }

@@ -9,14 +9,14 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::faults::{departed, too_much};
-use super::kept::{Kept, rows_of, run_of};
 use super::model::RunRow;
+use super::run_store::{Kept, rows_of, run_of};
 use super::wire::{IndexRun, units_asked};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
-use crate::http::listing::{AnyOf, invalid};
-use crate::http::{ListParams, Listing, Msg, Page, PageInfo, PathOf, Problem, Reply};
+use crate::http::list_query::{AnyOf, invalid};
+use crate::http::{ListParams, ListQuery, Msg, Page, PageInfo, PathOf, Problem, Reply};
 use crate::scoring::disclosure::Disclosure;
 use crate::scoring::engine::compare::{Change, Comparison, compare, scores_to_compare};
 use crate::scoring::engine::fixed::Fixed;
@@ -117,7 +117,7 @@ impl CsvRow for ScoreMove {
 pub async fn compare_runs(
     access: Access<ReadStatistics>,
     id: PathOf<Uuid>,
-    list: Listing<ComparisonFilter>,
+    list: ListQuery<ComparisonFilter>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     list.order(&[], &[], NODE_AND_UNIT)?;

@@ -1,6 +1,6 @@
 //! What the engine refuses, as problems.
 
-use crate::http::{Code, Msg, Problem, Violations};
+use crate::http::{Msg, Problem, ProblemCode, Violations};
 use crate::scoring::engine::input::{InputFault, InputFaultCode, MAX_SCORES};
 use crate::scoring::engine::inverse::InverseFault;
 use crate::scoring::engine::score::Refusal;
@@ -22,7 +22,7 @@ pub fn refused(refusal: Refusal) -> Problem {
 
 /// The caller is gone, so the answer is not read.
 pub fn departed(_: Cancelled) -> Problem {
-    Problem::new(Code::Unavailable).retry_after(1)
+    Problem::new(ProblemCode::Unavailable).retry_after(1)
 }
 
 /// Answered before anything is computed.
@@ -32,37 +32,38 @@ pub fn too_much(work: TooMuchWork) -> Problem {
         "Yêu cầu này cần tính {scores} điểm (số lần tính × số đơn vị × số nút); tối đa {MAX_SCORED}. Hãy dùng một lần tính nhỏ hơn hoặc ít phương án hơn.",
         "This request takes {scores} scores (scorings × units × nodes); at most {MAX_SCORED} are computed. Use a smaller run or fewer alternatives."
     );
-    Problem::with(Code::WorkTooLarge, detail)
+    Problem::with(ProblemCode::WorkTooLarge, detail)
 }
 
 fn add_input(faults: &mut Violations, fault: &InputFault) {
     let (unit, indicator) = (&fault.unit, fault.indicator.as_deref().unwrap_or_default());
     let (code, detail) = match fault.code {
-        InputFaultCode::UnitDuplicate => {
-            (Code::DuplicateEntry, msg!("Đơn vị `{unit}` có hai lần.", "The unit `{unit}` is there twice."))
-        }
-        InputFaultCode::UnitUnknown => (Code::UnknownReference, unknown_unit(unit)),
-        InputFaultCode::IndicatorUnknown => (Code::UnknownReference, unknown_indicator(indicator)),
+        InputFaultCode::UnitDuplicate => (
+            ProblemCode::DuplicateEntry,
+            msg!("Đơn vị `{unit}` có hai lần.", "The unit `{unit}` is there twice."),
+        ),
+        InputFaultCode::UnitUnknown => (ProblemCode::UnknownReference, unknown_unit(unit)),
+        InputFaultCode::IndicatorUnknown => (ProblemCode::UnknownReference, unknown_indicator(indicator)),
         InputFaultCode::ObservationDuplicate => (
-            Code::DuplicateEntry,
+            ProblemCode::DuplicateEntry,
             msg!("`{unit}` có hai số liệu cho `{indicator}`.", "`{unit}` has two figures for `{indicator}`."),
         ),
         InputFaultCode::TooManyScores => (
-            Code::InvalidLength,
+            ProblemCode::InvalidLength,
             msg!(
                 "Tối đa {MAX_SCORES} điểm (số đơn vị × số nút) trong một lần tính.",
                 "At most {MAX_SCORES} scores (units × nodes) in one run."
             ),
         ),
         InputFaultCode::FigureIncomplete => (
-            Code::MissingData,
+            ProblemCode::MissingData,
             msg!(
                 "`{unit}`, `{indicator}`: cần giá trị, hoặc tử số và mẫu số.",
                 "`{unit}`, `{indicator}`: takes a value, or a numerator and a denominator."
             ),
         ),
         InputFaultCode::FigureAmbiguous => (
-            Code::InvalidValue,
+            ProblemCode::InvalidValue,
             msg!(
                 "`{unit}`, `{indicator}`: giá trị hoặc tử số và mẫu số, không cả hai.",
                 "`{unit}`, `{indicator}`: a value or a numerator and a denominator, not both."
@@ -85,7 +86,7 @@ pub fn no_way(fault: InverseFault) -> Problem {
     let (code, pointer, detail) = match fault {
         InverseFault::Cancelled => return departed(Cancelled),
         InverseFault::UnitUnknown => (
-            Code::MissingData,
+            ProblemCode::MissingData,
             "/goal/unit",
             Msg::fixed(
                 "Đơn vị không có điểm tổng hợp để bắt đầu.",
@@ -93,12 +94,12 @@ pub fn no_way(fault: InverseFault) -> Problem {
             ),
         ),
         InverseFault::IndicatorUnknown => (
-            Code::UnknownReference,
+            ProblemCode::UnknownReference,
             "/goal/indicators",
             Msg::fixed("Không phải chỉ tiêu của bộ chỉ số.", "Not an indicator of the framework."),
         ),
         InverseFault::NotApplicable => (
-            Code::MissingData,
+            ProblemCode::MissingData,
             "/goal/indicators",
             Msg::fixed(
                 "Có chỉ tiêu không áp dụng cho đơn vị này.",
@@ -106,7 +107,7 @@ pub fn no_way(fault: InverseFault) -> Problem {
             ),
         ),
         InverseFault::BestOf => (
-            Code::MissingData,
+            ProblemCode::MissingData,
             "/goal/indicators",
             Msg::fixed(
                 "Có chỉ tiêu lấy phương án tốt nhất trong nhiều phương án: không có một số liệu chung; hãy thử từng phương án qua `changes`.",
@@ -114,7 +115,7 @@ pub fn no_way(fault: InverseFault) -> Problem {
             ),
         ),
         InverseFault::NoRange => (
-            Code::MissingData,
+            ProblemCode::MissingData,
             "/goal/indicators",
             Msg::fixed(
                 "Có chỉ tiêu không biết giá trị tốt nhất: chưa có số liệu của ai, hoặc chỉ để tham khảo.",

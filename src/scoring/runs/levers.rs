@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::faults::{departed, too_much};
-use super::kept::Kept;
 use super::model::RunRow;
 use super::redaction;
+use super::run_store::Kept;
 use super::units::unit_of;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;

@@ -5,7 +5,6 @@
 
 pub mod comparison;
 pub mod faults;
-pub mod kept;
 pub mod levers;
 pub mod limited_simulation;
 pub mod model;
@@ -14,6 +13,7 @@ pub mod redaction;
 pub mod robustness;
 pub mod routes;
 pub mod rules;
+pub mod run_store;
 pub mod score_model;
 pub mod scores;
 pub mod simulations;

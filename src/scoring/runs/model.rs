@@ -8,8 +8,8 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::auth::{Actor, Scope};
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::auth::{Actor, AgencyScope};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::scoring::visible_units::VisibleUnits;
 
@@ -129,7 +129,11 @@ impl RunRow {
 }
 
 /// The runs of these ids, with the units that the reader is not kept from.
-pub async fn find(conn: &mut impl Connected, ids: Vec<Uuid>, scope: &Scope) -> QueryResult<Vec<RunRow>> {
+pub async fn find(
+    conn: &mut impl Connected,
+    ids: Vec<Uuid>,
+    scope: &AgencyScope,
+) -> QueryResult<Vec<RunRow>> {
     let visible = VisibleUnits::of(conn, scope).await?;
     let columns = with_units("$2");
     let mut rows: Vec<RunRow> = sql(format!("select {columns} from {FROM} where r.id = any($1)"))
@@ -142,7 +146,11 @@ pub async fn find(conn: &mut impl Connected, ids: Vec<Uuid>, scope: &Scope) -> Q
 }
 
 /// As [`find`], with what the run is computed from.
-pub async fn whole(conn: &mut impl Connected, id: Uuid, scope: &Scope) -> QueryResult<Option<WholeRow>> {
+pub async fn whole(
+    conn: &mut impl Connected,
+    id: Uuid,
+    scope: &AgencyScope,
+) -> QueryResult<Option<WholeRow>> {
     let visible = VisibleUnits::of(conn, scope).await?;
     let columns = with_units("$2");
     let mut whole: Option<WholeRow> = sql(format!(

@@ -5,15 +5,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::kept::both_of;
 use super::model::{self, RunRow};
 use super::redaction;
+use super::run_store::both_of;
 use super::score_model::{self, BesideRow};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
-use crate::http::listing::invalid;
-use crate::http::{Listing, Msg, PathOf, Problem, Reply};
+use crate::http::list_query::invalid;
+use crate::http::{ListQuery, Msg, PathOf, Problem, Reply};
 use crate::indicators::rules::rank_change;
 use crate::scoring::engine::score::Run;
 use crate::state::State;
@@ -47,7 +47,7 @@ pub struct NodeComparison {
     pub node: String,
     pub published: PublishedResult,
     pub computed: ComputedResult,
-    /// Computed minus published.
+    /// ComputeCache minus published.
     pub score_difference: Option<Decimal>,
     /// Places by which the published rank is better than the computed one; negative when it is worse. Null where not as many units were
     /// ranked: a place among 9 says nothing beside one among 63.
@@ -150,7 +150,7 @@ fn needed() -> Msg {
 pub async fn compare_with_published(
     access: Access<ReadStatistics>,
     id: PathOf<Uuid>,
-    query: Listing<BesideQuery>,
+    query: ListQuery<BesideQuery>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let (row, run) = both_of(&access, &state, id.0).await?;

@@ -6,7 +6,7 @@ use super::model::RunRow;
 use super::rules::Verification;
 use super::warnings::{RunWarning, RunWarningCode};
 use super::wire::IndexScore;
-use crate::http::{Code, Problem};
+use crate::http::{Problem, ProblemCode};
 use crate::scoring::disclosure::{Disclosure, Withheld, WithheldReason};
 use crate::scoring::engine::explain::Explanation;
 use crate::scoring::engine::fixed::Fixed;
@@ -24,7 +24,7 @@ impl RunRow {
 
 /// Refuses an answer that cannot be given without giving others' figures away.
 pub fn refused(pointer: &str) -> Problem {
-    Problem::at(Code::Withheld, pointer, Code::Withheld.title())
+    Problem::at(ProblemCode::Withheld, pointer, ProblemCode::Withheld.title())
 }
 
 /// Nodes that have one indicator at or below them: what is said of such a node is said of a figure.

@@ -9,13 +9,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::faults::{refused, too_much};
-use super::kept::{Kept, row_of, run_of};
 use super::model::RunRow;
 use super::redaction;
+use super::run_store::{Kept, row_of, run_of};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::http::listing::{AnyOf, invalid};
-use crate::http::{EntityTag, Listing, Msg, PathOf, Problem, Reply};
+use crate::http::list_query::{AnyOf, invalid};
+use crate::http::{EntityTag, ListQuery, Msg, PathOf, Problem, Reply};
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::framework::{Aggregate, Method};
 use crate::scoring::engine::hash::ENGINE_VERSION;
@@ -160,7 +160,7 @@ pub struct Robustness {
 pub async fn test_robustness(
     access: Access<ReadStatistics>,
     id: PathOf<Uuid>,
-    query: Listing<RobustnessQuery>,
+    query: ListQuery<RobustnessQuery>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let row = row_of(&access, id.0).await?;

@@ -5,19 +5,19 @@ use tokio_util::sync::CancellationToken;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::kept::{both_of, of_input};
 use super::model::{self, InputRow, RunRow, RunWrite};
 use super::rules::{Computation, Verification, verify};
+use super::run_store::{both_of, of_input};
 use super::score_model::ScoreRow;
 use super::warnings::{RunWarning, warnings};
 use super::wire::{IndexRun, IndexRunDetail, Kind, NewIndexRun, RunFilter};
 use super::{comparison, levers, national, redaction, robustness, score_model, scores, simulations, units};
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadStatistics, WriteIndexRuns};
-use crate::auth::{Access, Actor, Scope};
+use crate::auth::{Access, Actor, AgencyScope};
 use crate::db::Conn;
 use crate::db::keyset::Order;
-use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{EntityTag, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson};
 use crate::scoring::engine::hash::ENGINE_VERSION;
 use crate::scoring::engine::outcome::ScoreItem;
 use crate::scoring::{frameworks, observations};
@@ -46,7 +46,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 #[utoipa::path(
     tag = "runs",
     request_body = NewIndexRun,
-    responses((status = 201, description = "Computed", body = IndexRunDetail, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "ComputeCache", body = IndexRunDetail, headers(("Location" = String, description = "Where it is")))),
     security(("bearer" = ["index_runs:write"]))
 )]
 #[post("/index-runs")]
@@ -86,7 +86,7 @@ async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32),
     let Some(framework) = frameworks::model::find(conn, &new.framework).await? else {
         let code = &new.framework;
         let detail = msg!("Không có bộ chỉ số `{code}`.", "There is no framework `{code}`.");
-        return Err(Problem::at(Code::UnknownReference, "/framework", detail));
+        return Err(Problem::at(ProblemCode::UnknownReference, "/framework", detail));
     };
     let set = observations::model::current(conn, &new.framework, new.data_year).await?;
     let is_empty = |value: &serde_json::Value| value.as_array().is_none_or(Vec::is_empty);
@@ -102,7 +102,7 @@ async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32),
                 "Chưa có số liệu năm {year} cho `{code}`.",
                 "There are no observations of {year} for `{code}`."
             );
-            Err(Problem::at(Code::MissingData, "/data_year", detail))
+            Err(Problem::at(ProblemCode::MissingData, "/data_year", detail))
         }
     }
 }
@@ -143,8 +143,11 @@ async fn store(
     audit::record(conn, actor, Event::create("index_run", id.to_string(), &row)).await?;
     let verification = Verification::of_new(&done);
     let tag = tag_of(&row, verification.matches);
-    let detail =
-        IndexRunDetail { run: IndexRun::of(row, &Scope::All), warnings: warnings(&done.run), verification };
+    let detail = IndexRunDetail {
+        run: IndexRun::of(row, &AgencyScope::All),
+        warnings: warnings(&done.run),
+        verification,
+    };
     Ok(Reply::created(format!("/api/v1/index-runs/{id}"), &detail)?.tagged(&tag))
 }
 
@@ -165,7 +168,7 @@ fn tag_of(row: &RunRow, matches: bool) -> EntityTag {
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/index-runs")]
-async fn list_runs(access: Access<ReadStatistics>, list: Listing<RunFilter>) -> Result<Reply, Problem> {
+async fn list_runs(access: Access<ReadStatistics>, list: ListQuery<RunFilter>) -> Result<Reply, Problem> {
     let latest = Order { key: model::ID, descending: true };
     let order = list.order(&[model::ID, model::INDEX_YEAR, model::DATA_YEAR], &[latest], latest)?;
     let window = list.window(&order)?;

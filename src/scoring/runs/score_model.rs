@@ -4,7 +4,7 @@ use bigdecimal::BigDecimal;
 use uuid::Uuid;
 
 use super::model::RunRow;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::scoring::engine::outcome::ScoreItem;
 

@@ -3,14 +3,14 @@
 use actix_web::{get, web};
 use uuid::Uuid;
 
-use super::kept::{both_of, row_of};
 use super::redaction;
+use super::run_store::{both_of, row_of};
 use super::score_model as model;
 use super::wire::{IndexScore, ScoreFilter};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::db::keyset::{Order, SortKey};
-use crate::http::{ListParams, Listing, Page, PathOf, Problem, Reply};
+use crate::http::{ListParams, ListQuery, Page, PathOf, Problem, Reply};
 use crate::state::State;
 
 /// List the scores of a run
@@ -28,7 +28,7 @@ use crate::state::State;
 pub async fn list_scores(
     access: Access<ReadStatistics>,
     id: PathOf<Uuid>,
-    list: Listing<ScoreFilter>,
+    list: ListQuery<ScoreFilter>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     page((&access, &state), id.0, &list, &[model::POSITION, model::UNIT], false).await
@@ -48,7 +48,7 @@ pub async fn list_scores(
 pub async fn list_ranks(
     access: Access<ReadStatistics>,
     id: PathOf<Uuid>,
-    list: Listing<ScoreFilter>,
+    list: ListQuery<ScoreFilter>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     page((&access, &state), id.0, &list, &[model::POSITION, model::RANK, model::UNIT], true).await
@@ -57,7 +57,7 @@ pub async fn list_ranks(
 async fn page(
     (access, state): (&Access<ReadStatistics>, &State),
     id: Uuid,
-    list: &Listing<ScoreFilter>,
+    list: &ListQuery<ScoreFilter>,
     default: &[SortKey],
     root_only: bool,
 ) -> Result<Reply, Problem> {

@@ -9,13 +9,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::faults::{departed, no_way, refused, too_much, unknown_indicator, unknown_unit};
-use super::kept::both_of;
 use super::limited_simulation as limited;
 use super::model::RunRow;
+use super::run_store::both_of;
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::json::at_most;
-use crate::http::{Check, Code, Msg, PathOf, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, Msg, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::scoring::disclosure::Withheld;
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::observed_codes;
@@ -101,16 +101,16 @@ impl NewSimulation {
         let Some(goal) = &self.goal else { return };
         if goal.indicators.is_empty() {
             let detail = Msg::fixed("Cần ít nhất một chỉ tiêu.", "At least one indicator is needed.");
-            faults.add(Code::Required, "/goal/indicators", detail);
+            faults.add(ProblemCode::Required, "/goal/indicators", detail);
         }
         if goal.score.is_some() == goal.place.is_some() {
             let detail =
                 Msg::fixed("Cần `score` hoặc `place`, một trong hai.", "Takes either `score` or `place`.");
-            faults.add(Code::InvalidValue, "/goal", detail);
+            faults.add(ProblemCode::InvalidValue, "/goal", detail);
         }
         if goal.place == Some(0) {
             let detail = Msg::fixed("Thứ hạng từ 1.", "Places begin at 1.");
-            faults.add(Code::InvalidRange, "/goal/place", detail);
+            faults.add(ProblemCode::InvalidRange, "/goal/place", detail);
         }
     }
 }
@@ -180,24 +180,32 @@ fn check_names(row: &RunRow, run: &Run, request: &NewSimulation) -> Result<(), P
     request.check_goal(&mut faults);
     for (at, change) in request.changes.iter().enumerate() {
         if !known(&change.unit) {
-            faults.add(Code::UnknownReference, format!("/changes/{at}/unit"), unknown_unit(&change.unit));
+            faults.add(
+                ProblemCode::UnknownReference,
+                format!("/changes/{at}/unit"),
+                unknown_unit(&change.unit),
+            );
         }
         if !observed.contains(change.indicator.as_str()) {
             let detail = unknown_indicator(&change.indicator);
-            faults.add(Code::UnknownReference, format!("/changes/{at}/indicator"), detail);
+            faults.add(ProblemCode::UnknownReference, format!("/changes/{at}/indicator"), detail);
         }
     }
     for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| run.tree.index_of(node).is_none()) {
         let detail = msg!("Bộ chỉ số không có nút `{node}`.", "The framework has no node `{node}`.");
-        faults.add(Code::UnknownReference, format!("/nodes/{at}"), detail);
+        faults.add(ProblemCode::UnknownReference, format!("/nodes/{at}"), detail);
     }
     if let Some(goal) = &request.goal {
         if !known(&goal.unit) {
-            faults.add(Code::UnknownReference, "/goal/unit", unknown_unit(&goal.unit));
+            faults.add(ProblemCode::UnknownReference, "/goal/unit", unknown_unit(&goal.unit));
         }
         let is_leaf = |code: &String| run.tree.leaves().any(|(_, item, _)| item.code == *code);
         for (at, code) in goal.indicators.iter().enumerate().filter(|(_, code)| !is_leaf(code)) {
-            faults.add(Code::UnknownReference, format!("/goal/indicators/{at}"), unknown_indicator(code));
+            faults.add(
+                ProblemCode::UnknownReference,
+                format!("/goal/indicators/{at}"),
+                unknown_indicator(code),
+            );
         }
     }
     faults.into_result()
@@ -210,19 +218,19 @@ fn repeated(request: &NewSimulation, faults: &mut Violations) {
         if !seen.insert((&change.unit, &change.indicator)) {
             let detail =
                 Msg::fixed("Số liệu này đã được thay đổi ở trên.", "This figure is changed above already.");
-            faults.add(Code::DuplicateEntry, format!("/changes/{at}"), detail);
+            faults.add(ProblemCode::DuplicateEntry, format!("/changes/{at}"), detail);
         }
     }
     let mut nodes = HashSet::new();
     for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| !nodes.insert(*node)) {
         let detail = msg!("Nút `{node}` bị lặp.", "The node `{node}` occurs twice.");
-        faults.add(Code::DuplicateEntry, format!("/nodes/{at}"), detail);
+        faults.add(ProblemCode::DuplicateEntry, format!("/nodes/{at}"), detail);
     }
     let indicators = request.goal.iter().flat_map(|goal| &goal.indicators);
     let mut once = HashSet::new();
     for (at, code) in indicators.enumerate().filter(|(_, code)| !once.insert(*code)) {
         let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
-        faults.add(Code::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
+        faults.add(ProblemCode::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
     }
 }
 

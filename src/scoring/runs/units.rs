@@ -6,14 +6,14 @@ use tokio_util::sync::CancellationToken;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::kept::{Kept, both_of};
 use super::model::RunRow;
 use super::redaction;
 use super::rules::Computation;
+use super::run_store::{Kept, both_of};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::http::listing::invalid;
-use crate::http::{EntityTag, Listing, Msg, PathOf, Problem, Reply};
+use crate::http::list_query::invalid;
+use crate::http::{EntityTag, ListQuery, Msg, PathOf, Problem, Reply};
 use crate::scoring::disclosure::Withheld;
 use crate::scoring::engine::explain::Explanation;
 use crate::scoring::engine::fixed::Fixed;
@@ -68,7 +68,7 @@ pub struct UnitExplanation {
 pub async fn explain_unit(
     access: Access<ReadStatistics>,
     path: PathOf<(Uuid, String)>,
-    query: Listing<ExplanationQuery>,
+    query: ListQuery<ExplanationQuery>,
     state: web::Data<State>,
 ) -> Result<Reply, Problem> {
     let (row, now, unit) = unit_of(&access, &state, path.0).await?;

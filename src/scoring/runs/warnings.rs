@@ -4,12 +4,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::scoring::engine::aggregate::Cell;
-use crate::scoring::engine::doubts::Doubt;
 use crate::scoring::engine::faults::FaultCode;
 use crate::scoring::engine::framework::Status;
 use crate::scoring::engine::readings::State;
 use crate::scoring::engine::score::Run;
 use crate::scoring::engine::validate::validate;
+use crate::scoring::engine::warnings::WarningKind;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -73,13 +73,13 @@ pub fn warnings(run: &Run) -> Vec<RunWarning> {
         warn(RunWarningCode::UnitWithoutScore, without, vec![]);
     }
     for (code, doubt) in [
-        (RunWarningCode::FigureMissing, Doubt::Reads(State::NoFigure)),
-        (RunWarningCode::ZeroDenominator, Doubt::Reads(State::ZeroDenominator)),
-        (RunWarningCode::FigureNotAsked, Doubt::NotAsked),
-        (RunWarningCode::FigureOutOfRange, Doubt::OutOfRange),
-        (RunWarningCode::AboveMaximum, Doubt::AboveMaximum),
-        (RunWarningCode::MeanMadeZero, Doubt::ZeroUnderMean),
-        (RunWarningCode::NegativeUnderMean, Doubt::NegativeUnderMean),
+        (RunWarningCode::FigureMissing, WarningKind::Reads(State::NoFigure)),
+        (RunWarningCode::ZeroDenominator, WarningKind::Reads(State::ZeroDenominator)),
+        (RunWarningCode::FigureNotAsked, WarningKind::NotAsked),
+        (RunWarningCode::FigureOutOfRange, WarningKind::OutOfRange),
+        (RunWarningCode::AboveMaximum, WarningKind::AboveMaximum),
+        (RunWarningCode::MeanMadeZero, WarningKind::ZeroUnderMean),
+        (RunWarningCode::NegativeUnderMean, WarningKind::NegativeUnderMean),
     ] {
         for (units, nodes) in run.doubtful(doubt) {
             warn(code, units, nodes);

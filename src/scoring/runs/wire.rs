@@ -9,10 +9,10 @@ use super::model::{RunQuery, RunRow};
 use super::rules::Verification;
 use super::score_model::{ScoreQuery, ScoreRow};
 use super::warnings::RunWarning;
-use crate::auth::Scope;
+use crate::auth::AgencyScope;
 use crate::http::csv::CsvRow;
-use crate::http::listing::{AnyOf, invalid};
-use crate::http::{Check, Code, Msg, Problem, Violations};
+use crate::http::list_query::{AnyOf, invalid};
+use crate::http::{Check, Msg, Problem, ProblemCode, Violations};
 use crate::scoring::disclosure::WithheldReason;
 use crate::values::Decimal;
 
@@ -66,7 +66,7 @@ impl Check for NewIndexRun {
         for (pointer, year) in [("/data_year", self.data_year), ("/index_year", self.index_year)] {
             if !(2000..=2199).contains(&year) {
                 let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
-                faults.add(Code::InvalidRange, pointer, detail);
+                faults.add(ProblemCode::InvalidRange, pointer, detail);
             }
         }
         faults.name("/label", self.label.trim(), 1, 200);
@@ -105,7 +105,7 @@ pub struct IndexRun {
 
 impl IndexRun {
     /// As disclosed to a caller of this scope.
-    pub fn of(row: RunRow, scope: &Scope) -> Self {
+    pub fn of(row: RunRow, scope: &AgencyScope) -> Self {
         Self {
             id: row.id,
             framework: row.framework,
@@ -116,7 +116,7 @@ impl IndexRun {
             label: row.label,
             observations_revision: row.observations_revision,
             engine_version: row.engine_version,
-            input_hash: (*scope == Scope::All).then_some(row.input_hash),
+            input_hash: (*scope == AgencyScope::All).then_some(row.input_hash),
             units: row.units,
             current: row.superseded_by.is_none(),
             superseded_by: row.superseded_by,

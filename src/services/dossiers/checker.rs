@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 
 use super::raw::{Control, Figure, RawRow};
 use super::rules::{COUNTS, Channel, CountRow, Known, Procedure, Spot, UnknownServices, outside_scope};
-use crate::http::{Code, Msg, Violation, Violations};
+use crate::http::{Msg, ProblemCode, Violation, Violations};
 use crate::ids::{AgencyId, is_code};
 use crate::values::NumberFault;
 
@@ -130,11 +130,11 @@ impl Checker {
         let index = u32::try_from(spot.index).unwrap_or(u32::MAX);
         if let Some(first) = self.seen.insert((agency, number, channel), index) {
             let detail = msg!("Trùng với dòng /rows/{first}.", "The same key as /rows/{first}.");
-            self.add(spot, Code::DuplicateEntry, "", detail);
+            self.add(spot, ProblemCode::DuplicateEntry, "", detail);
         }
     }
 
-    fn add(&mut self, spot: Spot, code: Code, field: &str, detail: Msg) {
+    fn add(&mut self, spot: Spot, code: ProblemCode, field: &str, detail: Msg) {
         self.faults.add_with(code, spot.pointer(field), detail, spot.extra());
     }
 
@@ -144,11 +144,11 @@ impl Checker {
         match self.known.agencies.get(code).copied() {
             None => {
                 let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-                self.add(spot, Code::UnknownReference, FIELD, detail);
+                self.add(spot, ProblemCode::UnknownReference, FIELD, detail);
                 None
             }
             Some(agency) if !agency.in_scope => {
-                self.add(spot, Code::OutsideScope, FIELD, outside_scope(code));
+                self.add(spot, ProblemCode::OutsideScope, FIELD, outside_scope(code));
                 None
             }
             Some(agency) => Some(agency.id),
@@ -163,7 +163,7 @@ impl Checker {
             (None, UnknownServices::Park) => Some(Procedure::Parked(code.to_owned())),
             (None, UnknownServices::Refuse) => {
                 let detail = msg!("Không có thủ tục `{code}`.", "There is no procedure `{code}`.");
-                self.add(spot, Code::UnknownReference, FIELD, detail);
+                self.add(spot, ProblemCode::UnknownReference, FIELD, detail);
                 None
             }
         }
@@ -171,9 +171,9 @@ impl Checker {
 
     fn code<'r>(&mut self, code: Option<&'r str>, spot: Spot, field: &str) -> Option<&'r str> {
         match code {
-            None => self.add(spot, Code::Required, field, Code::Required.title()),
+            None => self.add(spot, ProblemCode::Required, field, ProblemCode::Required.title()),
             Some(code) if !is_code(code) => {
-                self.add(spot, Code::InvalidCode, field, Code::InvalidCode.title())
+                self.add(spot, ProblemCode::InvalidCode, field, ProblemCode::InvalidCode.title())
             }
             Some(code) => return Some(code),
         }
@@ -183,7 +183,7 @@ impl Checker {
     fn channel(&mut self, row: &RawRow, spot: Spot) -> Option<Channel> {
         const FIELD: &str = "/channel";
         let Some(text) = row.channel.as_deref() else {
-            self.add(spot, Code::Required, FIELD, Code::Required.title());
+            self.add(spot, ProblemCode::Required, FIELD, ProblemCode::Required.title());
             return None;
         };
         let channel = Channel::parse(text);
@@ -192,7 +192,7 @@ impl Checker {
                 "Hình thức là online, in_person hoặc postal.",
                 "A channel is online, in_person or postal.",
             );
-            self.add(spot, Code::InvalidValue, FIELD, detail);
+            self.add(spot, ProblemCode::InvalidValue, FIELD, detail);
         }
         channel
     }
@@ -223,7 +223,7 @@ impl Checker {
             let mut extra = spot.extra();
             extra.insert("resolved_withdrawn_in_progress".to_owned(), json!(dealt_with));
             extra.insert("received_carried_in".to_owned(), json!(to_deal_with));
-            self.faults.add_with(Code::ArithmeticMismatch, spot.pointer(""), detail, extra);
+            self.faults.add_with(ProblemCode::ArithmeticMismatch, spot.pointer(""), detail, extra);
         }
     }
 }
@@ -238,23 +238,23 @@ fn check_total(pointer: &str, figure: Figure, found: Option<i64>, faults: &mut V
             );
             let extra =
                 Map::from_iter([("control".to_owned(), json!(said)), ("found".to_owned(), json!(found))]);
-            faults.add_with(Code::ControlMismatch, pointer, detail, extra);
+            faults.add_with(ProblemCode::ControlMismatch, pointer, detail, extra);
         }
         _ => {}
     }
 }
 
-fn read(figure: Figure, most: i64) -> Result<i64, (Code, Msg)> {
+fn read(figure: Figure, most: i64) -> Result<i64, (ProblemCode, Msg)> {
     let code = match figure.0 {
-        None => Code::Required,
-        Some(Ok(number)) if number < 0 => Code::Negative,
-        Some(Ok(number)) if number > most => Code::NumberOutOfRange,
+        None => ProblemCode::Required,
+        Some(Ok(number)) if number < 0 => ProblemCode::Negative,
+        Some(Ok(number)) if number > most => ProblemCode::NumberOutOfRange,
         Some(Ok(number)) => return Ok(number),
-        Some(Err(NumberFault::NotANumber)) => Code::NotANumber,
-        Some(Err(NumberFault::DecimalComma)) => Code::DecimalComma,
-        Some(Err(NumberFault::Ambiguous)) => Code::AmbiguousNumber,
-        Some(Err(NumberFault::NotAnInteger)) => Code::NotAnInteger,
-        Some(Err(NumberFault::OutOfRange)) => Code::NumberOutOfRange,
+        Some(Err(NumberFault::NotANumber)) => ProblemCode::NotANumber,
+        Some(Err(NumberFault::DecimalComma)) => ProblemCode::DecimalComma,
+        Some(Err(NumberFault::Ambiguous)) => ProblemCode::AmbiguousNumber,
+        Some(Err(NumberFault::NotAnInteger)) => ProblemCode::NotAnInteger,
+        Some(Err(NumberFault::OutOfRange)) => ProblemCode::NumberOutOfRange,
     };
     // The general advice is about decimals, and about JSON; a count is neither.
     let detail = match figure.0 {

@@ -54,7 +54,7 @@ fn both_sides_of_the_balance_are_named() {
         .into_result()
         .unwrap_err();
     let fault = &problem.errors[0];
-    assert_eq!((fault.code, fault.pointer.as_str()), (Code::ArithmeticMismatch, "/rows/0"));
+    assert_eq!((fault.code, fault.pointer.as_str()), (ProblemCode::ArithmeticMismatch, "/rows/0"));
     assert_eq!(fault.extra["resolved_withdrawn_in_progress"], 111);
     assert_eq!(fault.extra["received_carried_in"], 110);
 }

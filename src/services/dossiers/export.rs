@@ -8,7 +8,7 @@ use super::routes::reach;
 use crate::auth::Access;
 use crate::auth::permission::ReadDossiers;
 use crate::http::file::{BOM, streamed};
-use crate::http::{Listing, Problem};
+use crate::http::{ListQuery, Problem};
 
 /// Export dossier counts
 ///
@@ -24,7 +24,7 @@ use crate::http::{Listing, Problem};
 #[get("/dossier-counts/export")]
 pub(super) async fn export_counts(
     access: Access<ReadDossiers>,
-    list: Listing<CountFilter>,
+    list: ListQuery<CountFilter>,
 ) -> Result<HttpResponse, Problem> {
     let statement = model::export_statement(&list.filter.query(), &reach(&access));
     let pieces = access.staging().copy_out(statement).await?;

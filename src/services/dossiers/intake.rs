@@ -12,7 +12,7 @@ use super::upload::Uploaded;
 use crate::audit::{self, Event};
 use crate::auth::Actor;
 use crate::db::Conn;
-use crate::http::{Code, Msg, Preconditions, Problem};
+use crate::http::{Msg, Preconditions, Problem, ProblemCode};
 use crate::values::Month;
 
 /// A source's month whose rows have come in, and by whom.
@@ -86,7 +86,7 @@ impl Delivery {
         if state.closed && !self.may_correct {
             let month = self.month;
             return Err(Problem::with(
-                Code::PeriodLocked,
+                ProblemCode::PeriodLocked,
                 msg!(
                     "Tháng {month} đã khóa; đơn vị điều phối có thể điều chỉnh, kèm lý do.",
                     "The month {month} is closed; the coordinating department can correct it, with a reason."
@@ -98,7 +98,7 @@ impl Delivery {
                 "Tháng đã khóa: cần nêu lý do điều chỉnh.",
                 "The month is closed: say why it is corrected.",
             );
-            return Err(Problem::at(Code::ReasonRequired, self.reason_at, detail));
+            return Err(Problem::at(ProblemCode::ReasonRequired, self.reason_at, detail));
         }
         match state.revision {
             Some(revision) => self.conditions.match_if_given(revision),

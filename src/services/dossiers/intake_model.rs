@@ -42,7 +42,7 @@ pub async fn known(conn: &mut Conn, source: &str, reach: &Reach) -> QueryResult<
     for Named { is_agency, code, id, of_source } in found {
         if is_agency {
             let id = AgencyId(id);
-            let agency = NamedAgency { id, in_scope: of_source && reach.scope.holds(id) };
+            let agency = NamedAgency { id, in_scope: of_source && reach.scope.contains(id) };
             known.agencies.insert(code, agency);
         } else {
             known.services.insert(code, ServiceId(id));
@@ -143,7 +143,7 @@ pub async fn reporters(
         validity: Validity { from: one.valid_from, until: one.valid_to },
         decided_source: one.dossier_source,
         other_source: one.other_source,
-        in_scope: one.of_source && reach.scope.holds(one.id),
+        in_scope: one.of_source && reach.scope.contains(one.id),
     };
     Ok(found.into_iter().map(reporter).collect())
 }

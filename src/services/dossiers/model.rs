@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-use crate::auth::Scope;
+use crate::auth::AgencyScope;
 use crate::db::copy::literal;
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, Reader, sql};
 use crate::values::Period;
 
@@ -12,7 +12,7 @@ use crate::values::Period;
 #[derive(Clone, Debug)]
 pub struct Reach {
     pub feed: Option<String>,
-    pub scope: Scope,
+    pub scope: AgencyScope,
 }
 
 /// `$1` the source, `$2` and `$3` the caller's [`Reach`].
@@ -236,7 +236,7 @@ mod tests {
             agencies: Some(vec!["SO-YT".into(), "x') or ('1'='1".into()]),
             ..CountQuery::default()
         };
-        let reach = Reach { feed: Some("vnpt".into()), scope: Scope::Agencies(vec![]) };
+        let reach = Reach { feed: Some("vnpt".into()), scope: AgencyScope::Agencies(vec![]) };
         let text = export_statement(&query, &reach);
         assert!(text.contains("a.code in ('SO-YT', 'x'') or (''1''=''1')"), "{text}");
         assert!(text.contains("c.source = 'vnpt'") && text.contains("any('{}'::int[])"), "nobody's: nothing");

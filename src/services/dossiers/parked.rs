@@ -8,7 +8,7 @@ use super::model::Reach;
 use super::rollups;
 use super::store::{self, Revision};
 use super::upload::STAGES;
-use crate::auth::{Actor, Scope};
+use crate::auth::{Actor, AgencyScope};
 use crate::db::copy::claim_in_transaction;
 use crate::db::{Conn, QueryResult, sql};
 use crate::values::Month;
@@ -122,7 +122,7 @@ async fn replay_each(conn: &mut Conn, actor: &Actor, ready: Vec<Ready>) -> Query
 async fn replay_one(conn: &mut Conn, actor: &Actor, stage: &'static str, ready: Ready) -> QueryResult<()> {
     let (source, month) = (&ready.source, Month::of(ready.month));
     intake_model::lock(conn, source, month, Vec::new()).await?;
-    let everywhere = Reach { feed: None, scope: Scope::All };
+    let everywhere = Reach { feed: None, scope: AgencyScope::All };
     let state = intake_model::state(conn, source, month, &everywhere).await?;
     if state.closed {
         return Ok(());

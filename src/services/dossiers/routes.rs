@@ -11,11 +11,11 @@ use super::upload::{Totals, Uploaded};
 use super::wire::{BatchParams, DossierBatch, DossierBatchResult, DossierBatchState, DossierFeed};
 use super::{intake_model, parked, upload};
 use crate::auth::permission::{ReadDossiers, WriteDossiers};
-use crate::auth::{Access, Identity, Permission, Scope};
+use crate::auth::{Access, AgencyScope, Identity, Permission};
 use crate::db::keyset::Order;
 use crate::db::{Conn, Reader};
-use crate::http::rows::Upload;
-use crate::http::{Code, EntityTag, ListParams, Listing, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::upload::stream::Upload;
+use crate::http::{EntityTag, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson};
 use crate::ids::SourceCode;
 use crate::values::Month;
 
@@ -38,7 +38,7 @@ pub(super) fn reach<P>(access: &Access<P>) -> Reach {
 
 /// A malformed month is a period misspelt, not a thing that is not there.
 fn source_and_month((source, month): (SourceCode, String)) -> Result<(String, Month), Problem> {
-    let month = month.parse().map_err(|_| Problem::new(Code::MalformedMonth))?;
+    let month = month.parse().map_err(|_| Problem::new(ProblemCode::MalformedMonth))?;
     Ok((source.0, month))
 }
 
@@ -97,7 +97,7 @@ async fn get_batch(
 async fn put_batch(
     access: Access<WriteDossiers>,
     path: PathOf<(SourceCode, String)>,
-    query: Listing<BatchParams>,
+    query: ListQuery<BatchParams>,
     body: Upload<DossierBatch>,
 ) -> Result<Reply, Problem> {
     // A month is its source's, whole: also rows of agencies that have left the caller's scope since. `Reach` decides.
@@ -179,12 +179,12 @@ async fn upload(
     security(("bearer" = ["dossiers:read"]), ("oauth2" = ["dossiers:write"]))
 )]
 #[get("/dossier-counts")]
-async fn list_counts(access: Access<ReadDossiers>, list: Listing<CountFilter>) -> Result<Reply, Problem> {
+async fn list_counts(access: Access<ReadDossiers>, list: ListQuery<CountFilter>) -> Result<Reply, Problem> {
     let by_month = Order { key: model::MONTH, descending: false };
     let asked = list.order(&[model::MONTH], &[by_month], by_month)?;
     let order = model::key_order(asked.iter().any(|order| order.descending));
     let (query, reach, window) = (list.filter.query(), reach(&access), list.window(&order)?);
-    let slice = if window.count || query.is_selective() || reach.scope != Scope::All {
+    let slice = if window.count || query.is_selective() || reach.scope != AgencyScope::All {
         // May take its time: others must not wait behind it on a shared connection. And a shared one is nobody's.
         let work = async move |conn: &mut Conn| {
             Ok(model::list(&mut &*conn, model::WALLED, &query, &reach, &order, window).await?)

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::agencies::rules::Validity;
-use crate::http::{Code, Msg, Violations};
+use crate::http::{Msg, ProblemCode, Violations};
 use crate::ids::{AgencyId, ServiceId};
 use crate::values::Month;
 
@@ -133,20 +133,20 @@ pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violation
     let (month, source) = (frame.month, frame.source);
     if month.first_day() > frame.today {
         let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
-        faults.add(Code::DateInFuture, "", detail);
+        faults.add(ProblemCode::DateInFuture, "", detail);
     }
     for (spot, agency) in agencies {
         let code = &agency.code;
         let mut add = |fault, detail| faults.add_with(fault, spot.pointer("/agency"), detail, spot.extra());
         if !agency.in_scope {
-            add(Code::OutsideScope, outside_scope(code));
+            add(ProblemCode::OutsideScope, outside_scope(code));
         }
         if !agency.validity.overlaps(month.first_day(), month.last_day()) {
             let detail = msg!(
                 "Cơ quan `{code}` không tồn tại trong tháng {month}.",
                 "The agency `{code}` does not exist in {month}."
             );
-            add(Code::AgencyNotActive, detail);
+            add(ProblemCode::AgencyNotActive, detail);
         }
         let decided = agency.decided_source.as_deref().filter(|decided| *decided != source);
         if let Some(other) = decided.or(agency.other_source.as_deref()) {
@@ -154,7 +154,7 @@ pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violation
                 "Số liệu tháng {month} của `{code}` thuộc nguồn `{other}`.",
                 "The counts of `{code}` for {month} come from the source `{other}`."
             );
-            add(Code::ForeignSource, detail);
+            add(ProblemCode::ForeignSource, detail);
         }
     }
     faults

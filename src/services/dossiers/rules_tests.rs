@@ -12,7 +12,7 @@ fn missing_months_end_before_the_running_one() {
 
 #[test]
 fn an_agency_has_one_source() {
-    let faults = |decided: Option<&str>, other: Option<&str>| -> Vec<(Code, String)> {
+    let faults = |decided: Option<&str>, other: Option<&str>| -> Vec<(ProblemCode, String)> {
         let reporter = Reporter {
             id: AgencyId(1),
             code: "A".into(),
@@ -29,6 +29,6 @@ fn an_agency_has_one_source() {
     };
     assert_eq!(faults(Some("vnpt"), None), []);
     for (decided, other) in [(Some("A"), None), (None, Some("A")), (Some("vnpt"), Some("A"))] {
-        assert_eq!(faults(decided, other), [(Code::ForeignSource, "/rows/4/agency".into())]);
+        assert_eq!(faults(decided, other), [(ProblemCode::ForeignSource, "/rows/4/agency".into())]);
     }
 }

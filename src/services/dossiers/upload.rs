@@ -6,9 +6,9 @@ use super::checker::{Checked, Checker, ControlPlace};
 use super::raw::{Control, RawRow};
 use super::rules::{CountRow, MOST_ROWS, Procedure};
 use crate::db::copy::{Cell, CellType, CopiedRows, Layout, Stage, Staging};
-use crate::http::row_reader::{Row, RowFormat, RowReader};
-use crate::http::rows::{Piece, RowStream};
-use crate::http::{Code, Problem};
+use crate::http::upload::rows::{Row, RowFormat, RowReader};
+use crate::http::upload::stream::{Piece, RowStream};
+use crate::http::{Problem, ProblemCode};
 
 /// Tables that batches wait in.
 pub static STAGES: Layout = Layout {
@@ -104,7 +104,7 @@ async fn take(
     loop {
         let ended = match pieces.recv().await {
             // Nobody is there to be told.
-            None => return Err(Problem::new(Code::MalformedBody)),
+            None => return Err(Problem::new(ProblemCode::MalformedBody)),
             Some(Piece::Bytes(bytes)) => reader.read(&bytes, &mut rows).map(|()| false)?,
             Some(Piece::End) => reader.end(&mut rows).map(|()| true)?,
         };
@@ -131,7 +131,7 @@ async fn claim(home: &Staging) -> Result<(Stage, CopiedRows), Problem> {
 async fn take_row(row: Row<RawRow>, checker: &mut Checker, copied: &mut CopiedRows) -> Result<(), Problem> {
     if checker.rows() == MOST_ROWS {
         let detail = msg!("Tối đa {MOST_ROWS} dòng.", "At most {MOST_ROWS} rows.");
-        return Err(Problem::at(Code::InvalidLength, "/rows", detail));
+        return Err(Problem::at(ProblemCode::InvalidLength, "/rows", detail));
     }
     match row.value {
         Err(faults) => checker.unreadable(faults),

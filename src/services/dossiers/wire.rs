@@ -10,7 +10,7 @@ use super::parked::Waiting;
 use super::raw::{Control, Figure, RawRow};
 use super::rules::{Channel, MOST_ROWS, UnknownServices};
 use super::store::{Break, Changes};
-use crate::http::{Check, Code, Problem, Violations};
+use crate::http::{Check, Problem, ProblemCode, Violations};
 use crate::values::Month;
 
 /// Longest reason, in characters.
@@ -74,7 +74,7 @@ impl BatchParams {
                     "NDJSON và CSV cần số kiểm tra `{name}`, là số nguyên không âm.",
                     "NDJSON and CSV need the control total `{name}`, a whole number that is not negative."
                 );
-                faults.add(Code::InvalidParameter, format!("?{name}"), detail);
+                faults.add(ProblemCode::InvalidParameter, format!("?{name}"), detail);
                 Figure::default()
             }
         };
@@ -85,7 +85,7 @@ impl BatchParams {
         }
         faults.into_result().map(|()| (control, self.reason.clone())).map_err(|mut problem| {
             if malformed {
-                problem.code = Code::InvalidParameter;
+                problem.code = ProblemCode::InvalidParameter;
             }
             problem
         })
@@ -103,7 +103,7 @@ impl BatchParams {
             "Với JSON, `{name}` nằm trong nội dung, không phải tham số.",
             "With JSON, `{name}` stands in the body and is no parameter."
         );
-        Err(Problem::at(Code::InvalidParameter, format!("?{name}"), detail))
+        Err(Problem::at(ProblemCode::InvalidParameter, format!("?{name}"), detail))
     }
 }
 

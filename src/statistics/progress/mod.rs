@@ -5,10 +5,10 @@
 
 pub mod figures;
 pub mod model;
-pub mod picture;
 pub mod routes;
 pub mod rules;
+pub mod snapshot;
 pub mod tasks;
 pub mod wire;
 
-pub use picture::{Picture, Question, ask};
+pub use snapshot::{Picture, Question, ask};

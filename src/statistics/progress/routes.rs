@@ -5,14 +5,14 @@ use chrono::NaiveDate;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::picture::{Question, ask};
 use super::rules::Status;
+use super::snapshot::{Question, ask};
 use super::wire::{Progress, ProgressLine, Wanted};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::Format;
-use crate::http::listing::{AnyOf, invalid};
-use crate::http::{Listing, Msg, Problem, Reply};
+use crate::http::list_query::{AnyOf, invalid};
+use crate::http::{ListQuery, Msg, Problem, Reply};
 use crate::targets::rules::TargetScope;
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -79,7 +79,7 @@ impl ProgressParams {
 #[get("/statistics/progress")]
 pub async fn progress(
     access: Access<ReadStatistics>,
-    params: Listing<ProgressParams>,
+    params: ListQuery<ProgressParams>,
 ) -> Result<Reply, Problem> {
     let question = params.filter.question(access.today())?;
     let picture = if question.looks_back() {

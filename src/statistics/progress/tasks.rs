@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::agencies::rules::Validity;
-use crate::auth::Scope;
+use crate::auth::AgencyScope;
 use crate::tasks::model::progress::TaskLeadRow;
 use crate::tasks::rules::{Lead, TaskStatus, Terms, overall, standings};
 use crate::tasks::wire::withheld;
@@ -88,7 +88,7 @@ fn lead_of(row: &TaskLeadRow) -> Option<Lead> {
 
 impl Tasks {
     /// How the tasks stand on the day; rows of one task come together.
-    pub fn on(day: NaiveDate, rows: &[TaskLeadRow], scope: &Scope) -> Self {
+    pub fn on(day: NaiveDate, rows: &[TaskLeadRow], scope: &AgencyScope) -> Self {
         let mut tasks = Self::default();
         for rows in rows.chunk_by(|a, b| a.code == b.code) {
             tasks.add(day, rows, scope);
@@ -97,7 +97,7 @@ impl Tasks {
         tasks
     }
 
-    fn add(&mut self, today: NaiveDate, rows: &[TaskLeadRow], scope: &Scope) {
+    fn add(&mut self, today: NaiveDate, rows: &[TaskLeadRow], scope: &AgencyScope) {
         let Some(task) = rows.first() else { return };
         let terms = Terms { deadline: task.deadline, cancelled: task.cancelled, today };
         let leads: Vec<Lead> = rows.iter().filter_map(lead_of).collect();
@@ -109,7 +109,7 @@ impl Tasks {
         }
         let seen = |agency: &str| {
             rows.iter().any(|row| {
-                row.agency.as_deref() == Some(agency) && row.agency_id.is_some_and(|id| scope.holds(id))
+                row.agency.as_deref() == Some(agency) && row.agency_id.is_some_and(|id| scope.contains(id))
             })
         };
         let foreign = leads.iter().zip(&standings).filter(|(lead, _)| !seen(&lead.agency));

@@ -8,10 +8,10 @@ use utoipa::ToSchema;
 
 use super::figures::Source;
 use super::model::AgencyRow;
-use super::picture::{Picture, Standing};
 use super::rules::{Reason, Start, Status};
+use super::snapshot::{Picture, Standing};
 use super::tasks::Tasks;
-use crate::auth::Scope;
+use crate::auth::AgencyScope;
 use crate::http::csv::CsvRow;
 use crate::statistics::wire::Coverage;
 use crate::targets::rules::{Subject, TargetScope};
@@ -160,7 +160,7 @@ pub struct Progress {
 }
 
 impl TargetProgress {
-    pub fn of(standing: &Standing<'_>, scope: &Scope, agencies: &BTreeMap<&str, &AgencyRow>) -> Self {
+    pub fn of(standing: &Standing<'_>, scope: &AgencyScope, agencies: &BTreeMap<&str, &AgencyRow>) -> Self {
         let Standing { target, agency, found, assessment, .. } = standing;
         let is_disclosed = !is_withheld(standing, scope, agencies);
         let (status, reason) = if is_disclosed {
@@ -169,7 +169,7 @@ impl TargetProgress {
             (Status::NotAssessable, Reason::Withheld)
         };
         let seen = |codes: &[String]| {
-            let holds = |code: &&String| agencies.get(code.as_str()).is_some_and(|a| scope.holds(a.id()));
+            let holds = |code: &&String| agencies.get(code.as_str()).is_some_and(|a| scope.contains(a.id()));
             codes.iter().filter(holds).cloned().collect()
         };
         Self {
@@ -211,14 +211,14 @@ impl TargetProgress {
 }
 
 /// Whether submissions of too few agencies stand behind the figure for a caller of this scope to read it.
-fn is_withheld(standing: &Standing<'_>, scope: &Scope, agencies: &BTreeMap<&str, &AgencyRow>) -> bool {
-    if *scope == Scope::All {
+fn is_withheld(standing: &Standing<'_>, scope: &AgencyScope, agencies: &BTreeMap<&str, &AgencyRow>) -> bool {
+    if *scope == AgencyScope::All {
         return false;
     }
     // An agency that ended may have been the caller's own: not counted where that would make enough.
     let (known, ended): (Vec<_>, Vec<_>) =
         standing.found.reporters.iter().map(|code| agencies.get(code.as_str())).partition(Option::is_some);
-    let foreign = known.into_iter().flatten().filter(|agency| !scope.holds(agency.id())).count();
+    let foreign = known.into_iter().flatten().filter(|agency| !scope.contains(agency.id())).count();
     is_too_few(foreign) || is_too_few(foreign + ended.len())
 }
 
@@ -243,13 +243,13 @@ impl Wanted {
 
 impl Progress {
     /// What a caller with this scope sees of the picture: of agencies, the own ones alone.
-    pub fn of(picture: &Picture, scope: &Scope, wanted: &Wanted) -> Self {
+    pub fn of(picture: &Picture, scope: &AgencyScope, wanted: &Wanted) -> Self {
         let standings = picture.standings();
         let by_code: BTreeMap<&str, &AgencyRow> =
             picture.frame.agencies.iter().map(|agency| (agency.code.as_str(), agency)).collect();
         let seen: Vec<&Standing<'_>> = standings
             .iter()
-            .filter(|standing| standing.agency.is_none_or(|agency| scope.holds(agency.id())))
+            .filter(|standing| standing.agency.is_none_or(|agency| scope.contains(agency.id())))
             .filter(|standing| wanted.takes(standing))
             .collect();
         let of_status = |status| wanted.statuses.as_ref().is_none_or(|any| any.contains(&status));
@@ -268,10 +268,10 @@ impl Progress {
 }
 
 /// Those that should have handed in the month and have not, as far as the caller may know.
-pub fn not_reported(agencies: &[AgencyRow], scope: &Scope) -> Vec<NotReported> {
+pub fn not_reported(agencies: &[AgencyRow], scope: &AgencyScope) -> Vec<NotReported> {
     agencies
         .iter()
-        .filter(|agency| agency.reports && !agency.has_reported() && scope.holds(agency.id()))
+        .filter(|agency| agency.reports && !agency.has_reported() && scope.contains(agency.id()))
         .map(|agency| NotReported {
             agency: agency.code.clone(),
             name: agency.name.clone(),

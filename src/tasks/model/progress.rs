@@ -4,8 +4,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::auth::{Actor, Scope};
-use crate::db::keyset::{List, Order, PageRows, SortKey, PageRequest};
+use crate::auth::{Actor, AgencyScope};
+use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, Reader, sql};
 use crate::ids::AgencyId;
 
@@ -141,7 +141,7 @@ pub const UPDATED: SortKey = SortKey { name: "at", expr: "u.id", pg_type: "uuid"
 /// Reports on a task by the agencies in scope.
 pub async fn updates(
     conn: &mut Conn,
-    scope: &Scope,
+    scope: &AgencyScope,
     task: String,
     agencies: Option<Vec<String>>,
     order: &[Order],
@@ -273,7 +273,7 @@ pub const DECIDED: SortKey = SortKey { name: "at", expr: "h.id", pg_type: "uuid"
 /// Decisions on a task that are about all of it or about agencies in scope.
 pub async fn transitions(
     conn: &mut Conn,
-    scope: &Scope,
+    scope: &AgencyScope,
     task: String,
     order: &[Order],
     window: PageRequest,

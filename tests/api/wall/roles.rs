@@ -1,7 +1,7 @@
 //! The roles of the database: what each may do, and as whom the service works.
 
 use diesel_async::{AsyncConnection, AsyncPgConnection};
-use ict_index::db::{Conn, Db, DbSettings, RlsContext, migrations, durability, sql};
+use ict_index::db::{Conn, Db, DbSettings, RlsContext, durability, migrations, sql};
 use ict_index::http::Problem;
 use serde_json::json;
 use uuid::Uuid;

@@ -1,11 +1,11 @@
 //! What the engine promises, on published figures and on generated worlds.
 
-mod doubts;
 mod edges;
 mod faults;
 mod properties;
 mod published;
 mod simulations;
+mod warnings;
 mod work;
 mod world;
 

@@ -31,7 +31,7 @@ const VARY: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
 
 /// A representation, complete: what a 200 or a 304 is made of.
 #[derive(Debug)]
-pub struct Answer {
+pub struct CachedResponse {
     /// Template of the route, for log and metrics.
     pub route: Box<str>,
     body: Bytes,
@@ -43,7 +43,7 @@ pub struct Answer {
     brotli: OnceCell<Option<Bytes>>,
 }
 
-impl Answer {
+impl CachedResponse {
     /// From the answer of a handler; `None` when it has anything that would be lost.
     pub fn of(route: String, headers: &HeaderMap, body: Bytes, lag: Option<HeaderValue>) -> Option<Self> {
         let known = [header::CONTENT_TYPE, header::ETAG];
@@ -156,13 +156,13 @@ impl Key {
 #[derive(Clone)]
 struct Kept {
     generation: u64,
-    answer: Arc<Answer>,
+    answer: Arc<CachedResponse>,
 }
 
 /// How the making of an answer ended.
 #[derive(Clone, Debug)]
 enum Outcome {
-    Made(Arc<Answer>),
+    Made(Arc<CachedResponse>),
     /// It was no 200; the others find out for themselves.
     Refused,
 }
@@ -170,7 +170,7 @@ enum Outcome {
 type Flights = Arc<Mutex<HashMap<(Key, u64), watch::Receiver<Option<Outcome>>>>>;
 
 /// The answers kept, bounded by their bytes.
-pub struct Answers {
+pub struct ResponseCache {
     kept: Option<Cache<Key, Kept>>,
     flights: Flights,
     hits: AtomicU64,
@@ -179,14 +179,14 @@ pub struct Answers {
 
 /// What the one has to do who asks for an answer that is not there.
 #[derive(Debug)]
-pub enum Turn {
+pub enum FlightRole {
     /// Make it.
-    Make(Making),
+    Make(FlightLeader),
     /// Another one is making it.
-    Wait(Waiting),
+    Wait(FlightFollower),
 }
 
-impl Answers {
+impl ResponseCache {
     /// Keeps up to so many MiB; none: nothing.
     pub fn new(mib: u64) -> Self {
         let kept = (mib > 0).then(|| {
@@ -207,31 +207,31 @@ impl Answers {
     }
 
     /// The answer of this generation, if it is kept.
-    pub fn find(&self, key: &Key, generation: u64) -> Option<Arc<Answer>> {
+    pub fn find(&self, key: &Key, generation: u64) -> Option<Arc<CachedResponse>> {
         let kept = self.kept.as_ref()?.get(key).filter(|kept| kept.generation == generation)?;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(kept.answer)
     }
 
     /// Keeps an answer whose making began under this generation.
-    pub fn keep(&self, key: Key, generation: u64, answer: Arc<Answer>) {
+    pub fn keep(&self, key: Key, generation: u64, answer: Arc<CachedResponse>) {
         if let Some(cache) = &self.kept {
             cache.insert(key, Kept { generation, answer });
         }
     }
 
     /// Whether to make the answer or to wait for it.
-    pub fn turn(&self, key: &Key, generation: u64) -> Turn {
+    pub fn join_flight(&self, key: &Key, generation: u64) -> FlightRole {
         let place = (key.clone(), generation);
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(outcome) = flights.get(&place) {
             self.hits.fetch_add(1, Ordering::Relaxed);
-            return Turn::Wait(Waiting(outcome.clone()));
+            return FlightRole::Wait(FlightFollower(outcome.clone()));
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let (outcome, waiting) = watch::channel(None);
         flights.insert(place.clone(), waiting);
-        Turn::Make(Making { flights: self.flights.clone(), place, outcome })
+        FlightRole::Make(FlightLeader { flights: self.flights.clone(), place, outcome })
     }
 
     /// (found, not found, bytes kept)
@@ -243,21 +243,21 @@ impl Answers {
 
 /// The duty of making an answer that others wait for. Dropped (its caller went away), another one takes it over.
 #[derive(Debug)]
-pub struct Making {
+pub struct FlightLeader {
     flights: Flights,
     place: (Key, u64),
     outcome: watch::Sender<Option<Outcome>>,
 }
 
-impl Making {
+impl FlightLeader {
     /// Hands the answer, or that there is none, to those who wait.
-    pub fn done(self, answer: Option<Arc<Answer>>) {
+    pub fn done(self, answer: Option<Arc<CachedResponse>>) {
         let outcome = answer.map_or(Outcome::Refused, Outcome::Made);
         self.outcome.send_replace(Some(outcome));
     }
 }
 
-impl Drop for Making {
+impl Drop for FlightLeader {
     fn drop(&mut self) {
         self.flights.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.place);
     }
@@ -265,25 +265,25 @@ impl Drop for Making {
 
 /// The wait for an answer that another request makes.
 #[derive(Debug)]
-pub struct Waiting(watch::Receiver<Option<Outcome>>);
+pub struct FlightFollower(watch::Receiver<Option<Outcome>>);
 
 /// How a wait ended.
 #[derive(Debug)]
-pub enum Waited {
-    Made(Arc<Answer>),
+pub enum FlightOutcome {
+    Made(Arc<CachedResponse>),
     /// There is no answer to share: ask for oneself.
     Refused,
     /// Who was making it went away: it is anybody's turn.
     Abandoned,
 }
 
-impl Waiting {
-    pub async fn outcome(mut self) -> Waited {
+impl FlightFollower {
+    pub async fn outcome(mut self) -> FlightOutcome {
         let seen = self.0.wait_for(Option::is_some).await.map(|outcome| outcome.clone());
         match seen {
-            Ok(Some(Outcome::Made(answer))) => Waited::Made(answer),
-            Ok(_) => Waited::Refused,
-            Err(_) => Waited::Abandoned,
+            Ok(Some(Outcome::Made(answer))) => FlightOutcome::Made(answer),
+            Ok(_) => FlightOutcome::Refused,
+            Err(_) => FlightOutcome::Abandoned,
         }
     }
 }
@@ -292,22 +292,24 @@ impl Waiting {
 mod tests {
     use super::*;
 
-    fn answer(body: &'static str) -> Arc<Answer> {
+    fn answer(body: &'static str) -> Arc<CachedResponse> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(header::ETAG, HeaderValue::from_static("\"abc\""));
-        Arc::new(Answer::of("/x".into(), &headers, Bytes::from_static(body.as_bytes()), None).unwrap())
+        Arc::new(
+            CachedResponse::of("/x".into(), &headers, Bytes::from_static(body.as_bytes()), None).unwrap(),
+        )
     }
 
     #[test]
     fn an_answer_is_used_under_its_own_generation_alone() {
-        let answers = Answers::new(1);
+        let answers = ResponseCache::new(1);
         let key = Key::new("/x", 'j');
         answers.keep(key.clone(), 7, answer("{}"));
         assert!(answers.find(&key, 7).is_some());
         assert!(answers.find(&key, 8).is_none());
         assert!(answers.find(&Key::new("/x", 'c'), 7).is_none());
-        assert!(Answers::new(0).find(&key, 7).is_none());
+        assert!(ResponseCache::new(0).find(&key, 7).is_none());
     }
 
     #[test]
@@ -315,33 +317,33 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv"));
         headers.insert(header::ETAG, HeaderValue::from_static("\"abc\""));
-        assert!(Answer::of("/x".into(), &headers, Bytes::new(), None).is_some());
+        assert!(CachedResponse::of("/x".into(), &headers, Bytes::new(), None).is_some());
         headers.insert(header::LINK, HeaderValue::from_static("<?cursor=x>; rel=\"next\""));
-        assert!(Answer::of("/x".into(), &headers, Bytes::new(), None).is_none());
+        assert!(CachedResponse::of("/x".into(), &headers, Bytes::new(), None).is_none());
     }
 
     #[actix_web::test]
     async fn one_makes_the_answer_and_who_gives_up_leaves_the_turn_to_another() {
-        let answers = Answers::new(1);
+        let answers = ResponseCache::new(1);
         let key = Key::new("/x", 'j');
-        let Turn::Make(first) = answers.turn(&key, 1) else { panic!("the first makes it") };
-        let Turn::Wait(second) = answers.turn(&key, 1) else { panic!("the second waits") };
+        let FlightRole::Make(first) = answers.join_flight(&key, 1) else { panic!("the first makes it") };
+        let FlightRole::Wait(second) = answers.join_flight(&key, 1) else { panic!("the second waits") };
         assert!(
-            matches!(answers.turn(&key, 2), Turn::Make(_)),
+            matches!(answers.join_flight(&key, 2), FlightRole::Make(_)),
             "a newer generation does not wait for an old answer"
         );
         drop(first);
-        assert!(matches!(second.outcome().await, Waited::Abandoned));
-        let Turn::Make(third) = answers.turn(&key, 1) else { panic!("the turn is free again") };
-        let Turn::Wait(fourth) = answers.turn(&key, 1) else { panic!("the fourth waits") };
+        assert!(matches!(second.outcome().await, FlightOutcome::Abandoned));
+        let FlightRole::Make(third) = answers.join_flight(&key, 1) else { panic!("the turn is free again") };
+        let FlightRole::Wait(fourth) = answers.join_flight(&key, 1) else { panic!("the fourth waits") };
         third.done(Some(answer("{}")));
         assert!(
-            matches!(fourth.outcome().await, Waited::Made(_)),
+            matches!(fourth.outcome().await, FlightOutcome::Made(_)),
             "an answer made is not lost on who comes late"
         );
-        let Turn::Make(fifth) = answers.turn(&key, 1) else { panic!("nobody makes it now") };
-        let Turn::Wait(sixth) = answers.turn(&key, 1) else { panic!("the sixth waits") };
+        let FlightRole::Make(fifth) = answers.join_flight(&key, 1) else { panic!("nobody makes it now") };
+        let FlightRole::Wait(sixth) = answers.join_flight(&key, 1) else { panic!("the sixth waits") };
         fifth.done(None);
-        assert!(matches!(sixth.outcome().await, Waited::Refused));
+        assert!(matches!(sixth.outcome().await, FlightOutcome::Refused));
     }
 }

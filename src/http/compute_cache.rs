@@ -54,13 +54,13 @@ impl Flight {
 type Flights = Arc<Mutex<HashMap<String, Arc<Flight>>>>;
 
 /// The cached results, and the permits to compute.
-pub struct Computed {
+pub struct ComputeCache {
     results: Cache<String, (Anything, u32)>,
     flights: Flights,
     permits: AdmissionControl,
 }
 
-impl Default for Computed {
+impl Default for ComputeCache {
     fn default() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let results = Cache::builder()
@@ -76,7 +76,7 @@ impl Default for Computed {
     }
 }
 
-impl Computed {
+impl ComputeCache {
     /// The result cached under `key`, if there is one.
     pub fn cached<T: Send + Sync + 'static>(&self, key: &str) -> Option<Arc<T>> {
         self.results.get(key)?.0.downcast::<T>().ok()
@@ -259,5 +259,5 @@ fn lock(flights: &Flights) -> MutexGuard<'_, HashMap<String, Arc<Flight>>> {
 }
 
 #[cfg(test)]
-#[path = "computed_tests.rs"]
+#[path = "compute_cache_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Tokens verified a moment ago: neither their signature nor their account is looked at again while nothing has changed.
+//! TokenCache verified a moment ago: neither their signature nor their account is looked at again while nothing has changed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Principal;
 
-/// Tokens kept at the most; each takes a kilobyte or so, however long it is.
+/// TokenCache kept at the most; each takes a kilobyte or so, however long it is.
 const MOST: u64 = 10_000;
 
 /// Generations of what a verified token depends on: accounts and sessions, and the keys in force.
@@ -28,7 +28,7 @@ fn key_of(token: &str) -> Key {
 }
 
 /// Principals by their token.
-pub struct Tokens {
+pub struct TokenCache {
     kept: Cache<Key, Arc<Kept>>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -41,7 +41,7 @@ struct Kept {
     until: i64,
 }
 
-impl Default for Tokens {
+impl Default for TokenCache {
     fn default() -> Self {
         // The least recently used goes first: a flood of new logins must not be refused the place of old ones.
         let kept = Cache::builder().max_capacity(MOST).eviction_policy(EvictionPolicy::lru()).build();
@@ -49,7 +49,7 @@ impl Default for Tokens {
     }
 }
 
-impl Tokens {
+impl TokenCache {
     /// The bearer of a token that was verified under these generations and is in force.
     pub fn find(&self, token: &str, generations: Generations, now: DateTime<Utc>) -> Option<Arc<Principal>> {
         let now = now.timestamp();
@@ -75,7 +75,7 @@ impl Tokens {
         self.kept.insert(key_of(token), Arc::new(Kept { principal, generations, from, until }));
     }
 
-    /// Tokens cached.
+    /// TokenCache cached.
     pub fn len(&self) -> u64 {
         self.kept.run_pending_tasks();
         self.kept.entry_count()
@@ -94,16 +94,16 @@ impl Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::{Identity, Scope};
+    use crate::auth::{AgencyScope, Identity};
 
     #[test]
     fn tokens_are_told_apart_by_every_character_and_take_the_same_however_long_they_are() {
-        let tokens = Tokens::default();
+        let tokens = TokenCache::default();
         let generations = Generations { callers: 1, keys: 1 };
         let now = DateTime::<Utc>::UNIX_EPOCH;
         let long = "x".repeat(16 * 1024);
         let identity = Identity::Client { client_id: "vnpt".into(), scopes: Vec::new() };
-        let principal = Arc::new(Principal::new(identity, Scope::All));
+        let principal = Arc::new(Principal::new(identity, AgencyScope::All));
         tokens.keep(&long, generations, (0, 60), None, principal.clone());
         assert!(tokens.find(&long, generations, now).is_some_and(|found| Arc::ptr_eq(&found, &principal)));
         assert!(tokens.find(&format!("{long}x"), generations, now).is_none());

@@ -3,8 +3,8 @@
 use actix_web::HttpRequest;
 use serde_json::Map;
 
-use crate::http::describe::Operation;
-use crate::http::{Code, Problem, Violation, csv, listing};
+use crate::http::openapi::Operation;
+use crate::http::{Problem, ProblemCode, Violation, csv, list_query};
 use crate::state::State;
 
 /// What every operation refuses alike: parameters it does not know, formats it does not speak.
@@ -13,7 +13,7 @@ pub(super) fn check_request(request: &HttpRequest, state: &State) -> Result<(), 
     if !csv::accepts_json(request)
         && !state.description().operation(request).is_some_and(Operation::speaks_other_formats)
     {
-        return Err(Problem::new(Code::NotAcceptable));
+        return Err(Problem::new(ProblemCode::NotAcceptable));
     }
     Ok(())
 }
@@ -23,18 +23,18 @@ pub(super) fn known_parameters(request: &HttpRequest, state: &State) -> Result<(
     if request.query_string().is_empty() {
         return Ok(());
     }
-    let pairs = listing::pairs(request.query_string())?;
+    let pairs = list_query::pairs(request.query_string())?;
     let operation = state.description().operation(request);
     let unknown =
         pairs.iter().filter(|(name, _)| !operation.is_some_and(|operation| operation.knows_parameter(name)));
     let faults = unknown.map(|(name, _)| Violation {
-        code: Code::UnknownParameter,
+        code: ProblemCode::UnknownParameter,
         pointer: format!("?{name}"),
         detail: msg!("Tham số `{name}` không tồn tại.", "There is no parameter `{name}`."),
         extra: Map::new(),
     });
     match faults.collect::<Vec<_>>() {
         errors if errors.is_empty() => Ok(()),
-        errors => Err(Problem::of_all(Code::UnknownParameter, errors)),
+        errors => Err(Problem::of_all(ProblemCode::UnknownParameter, errors)),
     }
 }

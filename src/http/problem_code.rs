@@ -8,9 +8,9 @@ macro_rules! codes {
     ($($(#[$meta:meta])* $variant:ident = $text:literal, $status:ident, $vi:literal, $en:literal;)+) => {
         /// What went wrong, for programs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Code { $($(#[$meta])* $variant),+ }
+        pub enum ProblemCode { $($(#[$meta])* $variant),+ }
 
-        impl Code {
+        impl ProblemCode {
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
             /// The contract's spelling.
@@ -162,11 +162,11 @@ mod tests {
     #[test]
     fn codes_are_upper_snake_and_unique() {
         let mut seen = HashSet::new();
-        for code in Code::ALL {
+        for code in ProblemCode::ALL {
             let text = code.as_str();
             assert!(text.chars().all(|c| c.is_ascii_uppercase() || c == '_'), "{text}");
             assert!(seen.insert(text), "{text} occurs twice");
-            assert_eq!(Code::parse(text), Some(*code));
+            assert_eq!(ProblemCode::parse(text), Some(*code));
         }
     }
 }

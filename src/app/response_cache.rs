@@ -10,16 +10,16 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage};
 
 use crate::auth::{Principal, ReplicaLag};
-use crate::http::answers::{Answer, Key, Turn, Waited};
 use crate::http::csv::Format;
 use crate::http::encoding::Coding;
+use crate::http::response_cache::{CachedResponse, FlightOutcome, FlightRole, Key};
 use crate::http::{Preconditions, Problem};
 use crate::state::State;
 
 const STATISTICS: &str = "/api/v1/statistics/";
 
 /// What is asked for, where it can be answered from memory.
-struct Wish {
+struct CacheLookup {
     key: Key,
     conditions: Preconditions,
     coding: Coding,
@@ -27,21 +27,21 @@ struct Wish {
 
 /// Whether this request's answer passes through here. Only operations that opted in (`x-response-cache` of their declaration) are
 /// also cached; the path is canonical by now, so the one that is compared is the one that is routed.
-pub fn concerns(request: &ServiceRequest) -> bool {
+pub fn is_cacheable(request: &ServiceRequest) -> bool {
     request.method() == Method::GET && request.path().starts_with(STATISTICS)
 }
 
 /// The kept answer, for a caller who may read it. Everything else about the request is left to [`through`].
-pub async fn kept(
+pub async fn try_hit(
     request: &ServiceRequest,
     state: &State,
     principal: &Principal,
-) -> Option<(Arc<Answer>, actix_web::HttpResponse)> {
+) -> Option<(Arc<CachedResponse>, actix_web::HttpResponse)> {
     if !may_read_cached(request, state, Some(principal)) {
         return None;
     }
     let generation = state.db().changes().figures()?;
-    let wish = Wish::of(request)?;
+    let wish = CacheLookup::of(request)?;
     let answer = state.answers().find(&wish.key, generation)?;
     let response = answer.respond(&wish.conditions, wish.coding).await;
     Some((answer, response))
@@ -50,58 +50,58 @@ pub async fn kept(
 /// The request is for an operation that opted into the cache, and its caller may read what that operation answers.
 fn may_read_cached(request: &ServiceRequest, state: &State, principal: Option<&Principal>) -> bool {
     let needed = (request.method() == Method::GET).then(|| state.response_cached(request.path())).flatten();
-    needed.is_some_and(|needed| principal.is_some_and(|principal| principal.holds(needed)))
+    needed.is_some_and(|needed| principal.is_some_and(|principal| principal.has_permission(needed)))
 }
 
 /// The way of a statistic that is not kept: one request makes it for all who ask at the same time.
-pub async fn through(
+pub async fn serve(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
     state: &State,
     principal: Option<&Principal>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let wish = if may_read_cached(&request, state, principal) { Wish::of(&request) } else { None };
+    let wish = if may_read_cached(&request, state, principal) { CacheLookup::of(&request) } else { None };
     let Some(wish) = wish else {
         // Not cached, or conditions and formats that are the handler's to judge.
         let coding = Coding::negotiate(request.headers());
-        return Ok(shaped(next.call(request).await?, &Preconditions::default(), coding).await.0);
+        return Ok(render(next.call(request).await?, &Preconditions::default(), coding).await.0);
     };
     // The whole answer is made, whatever its first caller holds already.
     request.headers_mut().remove(IF_NONE_MATCH);
     loop {
         let generation = state.db().changes().figures().filter(|_| state.answers().is_on());
         let Some(generation) = generation else {
-            return Ok(shaped(next.call(request).await?, &wish.conditions, wish.coding).await.0);
+            return Ok(render(next.call(request).await?, &wish.conditions, wish.coding).await.0);
         };
         if let Some(answer) = state.answers().find(&wish.key, generation) {
             let response = answer.respond(&wish.conditions, wish.coding).await;
             return Ok(request.into_response(response));
         }
-        match state.answers().turn(&wish.key, generation) {
-            Turn::Make(making) => {
+        match state.answers().join_flight(&wish.key, generation) {
+            FlightRole::Make(making) => {
                 let made = next.call(request).await?;
-                let (response, answer) = shaped(made, &wish.conditions, wish.coding).await;
+                let (response, answer) = render(made, &wish.conditions, wish.coding).await;
                 if let Some(answer) = &answer {
                     state.answers().keep(wish.key, generation, answer.clone());
                 }
                 making.done(answer);
                 return Ok(response);
             }
-            Turn::Wait(waiting) => match waiting.outcome().await {
-                Waited::Made(answer) => {
+            FlightRole::Wait(waiting) => match waiting.outcome().await {
+                FlightOutcome::Made(answer) => {
                     let response = answer.respond(&wish.conditions, wish.coding).await;
                     return Ok(request.into_response(response));
                 }
-                Waited::Refused => {
-                    return Ok(shaped(next.call(request).await?, &wish.conditions, wish.coding).await.0);
+                FlightOutcome::Refused => {
+                    return Ok(render(next.call(request).await?, &wish.conditions, wish.coding).await.0);
                 }
-                Waited::Abandoned => {}
+                FlightOutcome::Abandoned => {}
             },
         }
     }
 }
 
-impl Wish {
+impl CacheLookup {
     /// `None`: the request has something that its handler has to judge.
     fn of(request: &ServiceRequest) -> Option<Self> {
         let headers = request.headers();
@@ -121,11 +121,11 @@ impl Wish {
 }
 
 /// A handler's 200 as an answer, in the form the caller takes; anything else as it is.
-async fn shaped(
+async fn render(
     response: ServiceResponse<impl MessageBody + 'static>,
     conditions: &Preconditions,
     coding: Coding,
-) -> (ServiceResponse<BoxBody>, Option<Arc<Answer>>) {
+) -> (ServiceResponse<BoxBody>, Option<Arc<CachedResponse>>) {
     let response = response.map_into_boxed_body();
     if response.status() != StatusCode::OK {
         return (response, None);
@@ -139,7 +139,7 @@ async fn shaped(
     let lag = request.extensions().get::<ReplicaLag>().and_then(ReplicaLag::seconds);
     let lag = lag.and_then(|seconds| HeaderValue::from_str(&format!("{seconds:.3}")).ok());
     let route = request.match_pattern().unwrap_or_default();
-    match Answer::of(route, head.headers(), body.clone(), lag) {
+    match CachedResponse::of(route, head.headers(), body.clone(), lag) {
         None => (ServiceResponse::new(request, head.set_body(BoxBody::new(body))), None),
         Some(answer) => {
             let answer = Arc::new(answer);

@@ -6,11 +6,11 @@ use crate::db::{Db, DbSettings, Fault};
 
 /// What the database was found to be.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Fit,
-    Refused(Refusal),
+pub enum Preflight {
+    Ready,
+    Rejected(Refusal),
     /// It may come up after the service: `/readyz` says 503 until it does.
-    Silent(String),
+    Unreachable(String),
 }
 
 /// What is wrong, with what to do about it.
@@ -36,7 +36,7 @@ pub async fn load(env: &Environment) -> Result<Config, Vec<String>> {
     };
     if let Ok(url) = database_url(env)
         && let Ok(db) = Db::new(&DbSettings::new(url))
-        && let Verdict::Refused(others) = examine(&db, Config::allows_unsafe_database(env)).await
+        && let Preflight::Rejected(others) = examine(&db, Config::allows_unsafe_database(env)).await
     {
         faults.extend(others.all());
     }
@@ -49,23 +49,23 @@ const EMPTY: &str =
     "the database is empty: run `ict-index migrate` as its owner, and connect as a member of ict_index_app";
 
 /// Whether this binary may serve from the database.
-pub async fn examine(db: &Db, unsafe_allowed: bool) -> Verdict {
+pub async fn examine(db: &Db, unsafe_allowed: bool) -> Preflight {
     verdict(db.inspect().await, unsafe_allowed)
 }
 
 /// Only a database that does not answer is waited for: what cannot be inspected is not served from.
-fn verdict(found: Result<Inspection, Fault>, unsafe_allowed: bool) -> Verdict {
+fn verdict(found: Result<Inspection, Fault>, unsafe_allowed: bool) -> Preflight {
     let fault = match found {
         Ok(found) => return judge(found, unsafe_allowed),
-        Err(Fault::Unavailable(cause)) => return Verdict::Silent(cause),
+        Err(Fault::Unavailable(cause)) => return Preflight::Unreachable(cause),
         Err(Fault::Internal(cause)) => cause,
         Err(fault) => format!("{fault:?}"),
     };
     let lasting = vec![format!("the database cannot be inspected: {fault}")];
-    Verdict::Refused(Refusal { lasting, ..Refusal::default() })
+    Preflight::Rejected(Refusal { lasting, ..Refusal::default() })
 }
 
-fn judge(found: Inspection, unsafe_allowed: bool) -> Verdict {
+fn judge(found: Inspection, unsafe_allowed: bool) -> Preflight {
     let mut refusal = Refusal::default();
     match found.schema {
         Schema::Ready => {}
@@ -97,7 +97,7 @@ fn judge(found: Inspection, unsafe_allowed: bool) -> Verdict {
             )
         }));
     }
-    if refusal == Refusal::default() { Verdict::Fit } else { Verdict::Refused(refusal) }
+    if refusal == Refusal::default() { Preflight::Ready } else { Preflight::Rejected(refusal) }
 }
 
 #[cfg(test)]
@@ -107,14 +107,14 @@ mod tests {
     #[test]
     fn only_a_database_that_does_not_answer_is_waited_for() {
         let silent = verdict(Err(Fault::Unavailable("connection refused".into())), true);
-        assert_eq!(silent, Verdict::Silent("connection refused".into()));
+        assert_eq!(silent, Preflight::Unreachable("connection refused".into()));
         for fault in [
             Fault::Internal("42501: permission denied".into()),
             Fault::BadValue("22021".into()),
             Fault::NotFound,
         ] {
             match verdict(Err(fault), true) {
-                Verdict::Refused(refusal) => assert_eq!(refusal.lasting.len(), 1),
+                Preflight::Rejected(refusal) => assert_eq!(refusal.lasting.len(), 1),
                 other => panic!("{other:?}"),
             }
         }
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn only_what_migrations_change_is_waited_for() {
         let refusal = |schema| match judge(Inspection { schema, ..Inspection::default() }, false) {
-            Verdict::Refused(refusal) => refusal,
+            Preflight::Rejected(refusal) => refusal,
             other => panic!("{other:?}"),
         };
         for schema in [Schema::Empty, Schema::Pending(vec!["1".into()])] {
@@ -140,8 +140,11 @@ mod tests {
         let ready = |unsafe_allowed| {
             let (dangers, meanings) =
                 (vec!["fsync=off".into()], vec!["standard_conforming_strings=off".into()]);
-            match judge(Inspection { unsafe_settings: dangers, meanings, schema: Schema::Ready }, unsafe_allowed) {
-                Verdict::Refused(refusal) => refusal.all(),
+            match judge(
+                Inspection { unsafe_settings: dangers, meanings, schema: Schema::Ready },
+                unsafe_allowed,
+            ) {
+                Preflight::Rejected(refusal) => refusal.all(),
                 other => panic!("{other:?}"),
             }
         };

@@ -5,7 +5,7 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use super::*;
-use crate::http::Code;
+use crate::http::ProblemCode;
 
 fn caller(name: &str) -> Caller {
     Caller::named(name)
@@ -45,7 +45,7 @@ impl Endless {
 
 #[tokio::test]
 async fn simultaneous_requests_share_one_computation() {
-    let (computed, made) = (Computed::default(), AtomicUsize::new(0));
+    let (computed, made) = (ComputeCache::default(), AtomicUsize::new(0));
     let caller = caller("a");
     let get = || {
         computed.get(&caller, "k".to_owned(), async || {
@@ -61,19 +61,19 @@ async fn simultaneous_requests_share_one_computation() {
 
 #[tokio::test]
 async fn what_failed_is_tried_again() {
-    let (computed, caller) = (Computed::default(), caller("a"));
+    let (computed, caller) = (ComputeCache::default(), caller("a"));
     let get = |made: Result<u8, Problem>| {
         let work = async move || Ok(move |_: &CancellationToken| made.map(|value| (value, 1)));
         computed.get(&caller, "k".to_owned(), work)
     };
-    assert_eq!(get(Err(Problem::not_found())).await.unwrap_err().code, Code::NotFound);
+    assert_eq!(get(Err(Problem::not_found())).await.unwrap_err().code, ProblemCode::NotFound);
     assert_eq!(*get(Ok(1)).await.unwrap(), 1);
     assert_eq!(*get(Err(Problem::not_found())).await.unwrap(), 1, "it is cached");
 }
 
 #[tokio::test]
 async fn keys_whose_computation_failed_leave_nothing_behind() {
-    let (computed, caller) = (Computed::default(), caller("a"));
+    let (computed, caller) = (ComputeCache::default(), caller("a"));
     type Work = fn(&CancellationToken) -> Result<(u8, usize), Problem>;
     for n in 0..1_000 {
         let key = format!("{n}");
@@ -90,7 +90,7 @@ async fn keys_whose_computation_failed_leave_nothing_behind() {
 
 #[tokio::test]
 async fn a_computation_is_cancelled_when_its_caller_departs() {
-    let (computed, endless, caller) = (Computed::default(), Endless::default(), caller("a"));
+    let (computed, endless, caller) = (ComputeCache::default(), Endless::default(), caller("a"));
     let work = endless.clone();
     let mut request = Box::pin(computed.work(&caller, move |cancelled| work.run(cancelled)));
     assert!((&mut request).now_or_never().is_none());
@@ -104,7 +104,7 @@ async fn a_computation_is_cancelled_when_its_caller_departs() {
 
 #[tokio::test]
 async fn a_computation_that_waits_leaves_the_queue_when_its_caller_departs() {
-    let (computed, endless, caller) = (Computed::default(), Endless::default(), caller("a"));
+    let (computed, endless, caller) = (ComputeCache::default(), Endless::default(), caller("a"));
     // More than one caller's share on any machine: the last ones wait.
     let permits = std::thread::available_parallelism().map_or(2, NonZero::get).max(2);
     let start = || {
@@ -124,7 +124,7 @@ async fn a_computation_that_waits_leaves_the_queue_when_its_caller_departs() {
 
 #[tokio::test]
 async fn a_shared_computation_goes_on_until_the_last_who_waits_departs() {
-    let (computed, endless) = (Computed::default(), Endless::default());
+    let (computed, endless) = (ComputeCache::default(), Endless::default());
     let (a, b) = (caller("a"), caller("b"));
     let get = |who| {
         let work = endless.clone();
@@ -150,7 +150,7 @@ async fn a_shared_computation_goes_on_until_the_last_who_waits_departs() {
 
 #[tokio::test]
 async fn a_request_that_comes_while_a_cancelled_computation_ends_begins_another() {
-    let computed = Computed::default();
+    let computed = ComputeCache::default();
     let (a, b) = (caller("a"), caller("b"));
     let (release, held) = std::sync::mpsc::channel::<()>();
     let mut first = Box::pin(computed.get(&a, "k".to_owned(), async move || {
@@ -171,7 +171,7 @@ async fn a_request_that_comes_while_a_cancelled_computation_ends_begins_another(
 
 #[tokio::test]
 async fn those_who_wait_get_the_result_of_a_computation_whose_caller_departed() {
-    let computed = Computed::default();
+    let computed = ComputeCache::default();
     let (a, b) = (caller("a"), caller("b"));
     let (release, held) = std::sync::mpsc::channel::<()>();
     let made = Arc::new(AtomicUsize::new(0));
@@ -198,7 +198,7 @@ async fn those_who_wait_get_the_result_of_a_computation_whose_caller_departed() 
 
 #[tokio::test]
 async fn one_callers_endless_computations_leave_another_its_turn() {
-    let (computed, endless) = (Computed::default(), Endless::default());
+    let (computed, endless) = (ComputeCache::default(), Endless::default());
     let (hog, other) = (caller("hog"), caller("other"));
     let permits = std::thread::available_parallelism().map_or(2, NonZero::get).max(2);
     let (share, queued) = (permits.div_ceil(2), (QUEUE * 2).div_ceil(3));

@@ -12,13 +12,13 @@ use crate::ids::AgencyId;
 
 /// Agencies whose data a caller may see and change. A parameter of every query on what an agency owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum AgencyScope {
     All,
     Agencies(Vec<AgencyId>),
 }
 
-impl Scope {
-    pub fn holds(&self, agency: AgencyId) -> bool {
+impl AgencyScope {
+    pub fn contains(&self, agency: AgencyId) -> bool {
         match self {
             Self::All => true,
             Self::Agencies(ids) => ids.contains(&agency),
@@ -45,31 +45,31 @@ pub enum Identity {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Principal {
     pub identity: Identity,
-    pub scope: Scope,
+    pub scope: AgencyScope,
     /// Logged in with a password that was given out.
-    first_password: bool,
+    temporary_password: bool,
     /// Has to enrol a second factor first.
     must_enrol: bool,
     name: Arc<str>,
 }
 
 impl Principal {
-    pub fn new(identity: Identity, scope: Scope) -> Self {
+    pub fn new(identity: Identity, scope: AgencyScope) -> Self {
         let name = match &identity {
             Identity::User { username, .. } => format!("user:{username}"),
             Identity::Client { client_id, .. } => format!("client:{client_id}"),
         };
-        Self { identity, scope, first_password: false, must_enrol: false, name: name.into() }
+        Self { identity, scope, temporary_password: false, must_enrol: false, name: name.into() }
     }
 
     /// May do nothing but see to the own account, until the password that was given out is changed.
-    pub fn with_first_password(mut self) -> Self {
-        self.first_password = true;
+    pub fn with_temporary_password(mut self) -> Self {
+        self.temporary_password = true;
         self
     }
 
-    pub fn has_first_password(&self) -> bool {
-        self.first_password
+    pub fn has_temporary_password(&self) -> bool {
+        self.temporary_password
     }
 
     /// May do nothing but see to the own account, until a second factor is enrolled.
@@ -82,8 +82,8 @@ impl Principal {
         self.must_enrol
     }
 
-    pub fn holds(&self, permission: Permission) -> bool {
-        if (self.first_password || self.must_enrol) && permission != Permission::OwnAccount {
+    pub fn has_permission(&self, permission: Permission) -> bool {
+        if (self.temporary_password || self.must_enrol) && permission != Permission::OwnAccount {
             return false;
         }
         match &self.identity {

@@ -7,13 +7,13 @@ use serde_json::json;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::session_model::{self, SessionRow};
+use crate::accounts::session_model::{self, SessionRow};
 use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Identity};
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::{Code, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply};
+use crate::http::{ListParams, ListQuery, NoFilter, Page, PathOf, Problem, ProblemCode, Reply};
 
 /// A session that is in force.
 #[derive(Debug, Serialize, ToSchema)]
@@ -49,7 +49,7 @@ impl Session {
 fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Option<Uuid>), Problem> {
     match access.identity() {
         Identity::User { id, username, session, .. } => Ok((*id, username, *session)),
-        Identity::Client { .. } => Err(Problem::new(Code::Forbidden)),
+        Identity::Client { .. } => Err(Problem::new(ProblemCode::Forbidden)),
     }
 }
 
@@ -66,7 +66,7 @@ fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Option<Uuid>), Proble
 #[get("/me/sessions")]
 pub async fn list_own_sessions(
     access: Access<OwnAccount>,
-    list: Listing<NoFilter>,
+    list: ListQuery<NoFilter>,
 ) -> Result<Reply, Problem> {
     let (user, _, asking) = own(&access)?;
     let newest = Order { key: session_model::ID, descending: true };

@@ -7,13 +7,13 @@ use actix_web::HttpRequest;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi as Document;
 
-use super::answers::Answer;
-use super::book::XLSX;
+use super::response_cache::CachedResponse;
+use super::xlsx::XLSX;
 
 /// The finished description, ready to be served and asked.
 #[derive(Clone, Debug)]
 pub struct Description {
-    document: Arc<Answer>,
+    document: Arc<CachedResponse>,
     text: Arc<str>,
     /// By route template, then by method.
     operations: HashMap<String, HashMap<String, Operation>>,
@@ -50,7 +50,7 @@ impl Operation {
 impl Description {
     pub fn of(document: &Document) -> Result<Self, String> {
         let mut value = serde_json::to_value(document).map_err(|e| e.to_string())?;
-        super::extended::open(&mut value);
+        super::vendor_extensions::open(&mut value);
         let mut operations: HashMap<String, HashMap<String, Operation>> = HashMap::new();
         let response_cached = response_cached(&value)?;
         each_operation(&mut value, |path, method, operation| {
@@ -62,7 +62,7 @@ impl Description {
             complete(path, method, operation);
         });
         let text = serde_json::to_string_pretty(&value).map_err(|e| e.to_string())? + "\n";
-        let document = Arc::new(Answer::json("/openapi.json", text.clone().into()));
+        let document = Arc::new(CachedResponse::json("/openapi.json", text.clone().into()));
         Ok(Self { document, text: text.into(), operations, response_cached })
     }
 
@@ -82,7 +82,7 @@ impl Description {
     }
 
     /// The document as served at `/openapi.json`.
-    pub fn document(&self) -> &Answer {
+    pub fn document(&self) -> &CachedResponse {
         &self.document
     }
 

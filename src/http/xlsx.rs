@@ -9,8 +9,8 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::csv::best_quality;
-use super::listing::{from_pairs, pairs};
-use super::{Code, Problem};
+use super::list_query::{from_pairs, pairs};
+use super::{Problem, ProblemCode};
 
 /// Media type of a workbook.
 pub const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
@@ -46,7 +46,7 @@ impl BookFormat {
         if best_quality(accept, &[XLSX]) > json {
             return Ok(Self::Xlsx);
         }
-        if json > 0.0 { Ok(Self::Json) } else { Err(Problem::new(Code::NotAcceptable)) }
+        if json > 0.0 { Ok(Self::Json) } else { Err(Problem::new(ProblemCode::NotAcceptable)) }
     }
 }
 
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(asked("/", &format!("{XLSX}, */*;q=0.5")), Ok(BookFormat::Xlsx));
         assert_eq!(asked("/", &format!("{XLSX};q=0.1, application/json")), Ok(BookFormat::Json));
         assert_eq!(asked("/?format=xlsx", "application/json"), Ok(BookFormat::Xlsx));
-        assert_eq!(asked("/", "text/csv"), Err(Code::NotAcceptable));
-        assert_eq!(asked("/?format=csv", "*/*"), Err(Code::InvalidParameter));
+        assert_eq!(asked("/", "text/csv"), Err(ProblemCode::NotAcceptable));
+        assert_eq!(asked("/?format=csv", "*/*"), Err(ProblemCode::InvalidParameter));
     }
 }

@@ -43,7 +43,7 @@ fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn faults(format: RowFormat, bytes: &[u8]) -> Vec<(u64, Code, String)> {
+fn faults(format: RowFormat, bytes: &[u8]) -> Vec<(u64, ProblemCode, String)> {
     let rows = read(format, bytes, 1000).unwrap();
     let faulty = rows.into_iter().filter_map(|row| row.value.err().map(|all| (row.line, all)));
     faulty.flat_map(|(line, all)| all.into_iter().map(move |f| (line, f.code, f.pointer))).collect()
@@ -74,30 +74,30 @@ fn what_cannot_be_read_is_a_fault_of_its_line() {
     assert_eq!(
         faults(RowFormat::Ndjson, &lines),
         [
-            (2, Code::WrongType, "/rows/1".to_owned()),
-            (3, Code::DuplicateField, "/rows/2/a".to_owned()),
-            (4, Code::UnknownField, "/rows/3/c".to_owned()),
-            (5, Code::MalformedBody, "/rows/4".to_owned()),
-            (6, Code::MalformedBody, "/rows/5".to_owned()),
-            (7, Code::InvalidText, "/rows/6".to_owned()),
-            (8, Code::InvalidLength, "/rows/7".to_owned()),
+            (2, ProblemCode::WrongType, "/rows/1".to_owned()),
+            (3, ProblemCode::DuplicateField, "/rows/2/a".to_owned()),
+            (4, ProblemCode::UnknownField, "/rows/3/c".to_owned()),
+            (5, ProblemCode::MalformedBody, "/rows/4".to_owned()),
+            (6, ProblemCode::MalformedBody, "/rows/5".to_owned()),
+            (7, ProblemCode::InvalidText, "/rows/6".to_owned()),
+            (8, ProblemCode::InvalidLength, "/rows/7".to_owned()),
         ]
     );
     assert_eq!(
         faults(RowFormat::Csv, b"a,b\n1\n1,2,3\n\0,1\n\xff,1\n\"open,1"),
         [
-            (2, Code::InvalidLength, "/rows/0".to_owned()),
-            (3, Code::InvalidLength, "/rows/1".to_owned()),
-            (4, Code::InvalidText, "/rows/2".to_owned()),
-            (5, Code::MalformedBody, "/rows/3".to_owned()),
-            (6, Code::MalformedBody, "/rows/4".to_owned()),
+            (2, ProblemCode::InvalidLength, "/rows/0".to_owned()),
+            (3, ProblemCode::InvalidLength, "/rows/1".to_owned()),
+            (4, ProblemCode::InvalidText, "/rows/2".to_owned()),
+            (5, ProblemCode::MalformedBody, "/rows/3".to_owned()),
+            (6, ProblemCode::MalformedBody, "/rows/4".to_owned()),
         ]
     );
 }
 
 #[test]
 fn a_wrong_header_ends_the_reading() {
-    let found = |text: &str| -> Vec<(Code, String)> {
+    let found = |text: &str| -> Vec<(ProblemCode, String)> {
         read(RowFormat::Csv, text.as_bytes(), 5)
             .unwrap_err()
             .errors
@@ -107,13 +107,13 @@ fn a_wrong_header_ends_the_reading() {
     };
     assert_eq!(
         found("a;b\n1;2\n"),
-        [(Code::UnknownField, "/header/0".into()), (Code::MissingField, "/header".into())]
+        [(ProblemCode::UnknownField, "/header/0".into()), (ProblemCode::MissingField, "/header".into())]
     );
-    assert_eq!(found("a,b,a\n"), [(Code::DuplicateField, "/header/2".into())]);
-    assert_eq!(found("b\n"), [(Code::MissingField, "/header".into())]);
-    assert_eq!(found(""), [(Code::MissingField, "/header".into())]);
+    assert_eq!(found("a,b,a\n"), [(ProblemCode::DuplicateField, "/header/2".into())]);
+    assert_eq!(found("b\n"), [(ProblemCode::MissingField, "/header".into())]);
+    assert_eq!(found(""), [(ProblemCode::MissingField, "/header".into())]);
     let utf16: Vec<u8> = "\u{feff}a,b\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(read(RowFormat::Csv, &utf16, 100).unwrap_err().code, Code::MalformedBody);
+    assert_eq!(read(RowFormat::Csv, &utf16, 100).unwrap_err().code, ProblemCode::MalformedBody);
 }
 
 proptest! {

@@ -204,5 +204,5 @@ fn meant_by(c: char) -> char {
 }
 
 #[cfg(test)]
-#[path = "weakness_tests.rs"]
+#[path = "password_policy_tests.rs"]
 mod tests;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::model::{UserChange, UserRow};
 use crate::auth::Role;
 use crate::db::{Conn, QueryResult, sql};
-use crate::http::{Code, Msg, Problem};
+use crate::http::{Msg, Problem, ProblemCode};
 
 /// Somebody has to be left who can make accounts.
 pub async fn keep_an_administrator(
@@ -21,7 +21,7 @@ pub async fn keep_an_administrator(
             "Đây là quản trị viên cuối cùng đang hoạt động; hãy tạo quản trị viên khác trước.",
             "This is the last administrator in force; make another one first.",
         );
-        return Err(Problem::with(Code::Conflict, detail));
+        return Err(Problem::with(ProblemCode::Conflict, detail));
     }
     Ok(())
 }

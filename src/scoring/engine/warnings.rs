@@ -14,7 +14,7 @@ use super::tree::{Item, Leaf, Normaliser, Rule, Tree};
 
 /// What may be doubted of a unit at an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Doubt {
+pub enum WarningKind {
     /// A leaf that reads so.
     Reads(State),
     /// A figure of an indicator that does not apply to the unit.
@@ -31,7 +31,7 @@ pub enum Doubt {
 
 impl Run {
     /// Of whom and where this is so: each of the units at each of the items, in their order.
-    pub fn doubtful(&self, doubt: Doubt) -> Vec<(Vec<String>, Vec<String>)> {
+    pub fn doubtful(&self, doubt: WarningKind) -> Vec<(Vec<String>, Vec<String>)> {
         let mut alike: Vec<(Vec<String>, Vec<String>)> = Vec::new();
         for (index, item) in self.tree.items() {
             let here = self.units.iter().filter(|scored| self.doubts(scored, index, item, doubt));
@@ -62,18 +62,18 @@ impl Run {
         [(false, self.frontier_key(&scored.unit)), (true, self.rank_key(&scored.unit))]
     }
 
-    fn doubts(&self, scored: &Scored, index: usize, item: &Item, doubt: Doubt) -> bool {
+    fn doubts(&self, scored: &Scored, index: usize, item: &Item, doubt: WarningKind) -> bool {
         let reading = || scored.readings.get(index).filter(|_| item.leaf().is_some());
         match doubt {
-            Doubt::Reads(state) => reading().is_some_and(|reading| reading.state == state),
-            Doubt::NotAsked => {
+            WarningKind::Reads(state) => reading().is_some_and(|reading| reading.state == state),
+            WarningKind::NotAsked => {
                 reading().is_some_and(|reading| reading.state == State::NotApplicable)
                     && self.input.has_figure(&scored.unit.code, &item.code)
             }
-            Doubt::OutOfRange => {
+            WarningKind::OutOfRange => {
                 item.leaf().zip(reading()).is_some_and(|(leaf, reading)| out_of_range(item, leaf, reading))
             }
-            Doubt::AboveMaximum => {
+            WarningKind::AboveMaximum => {
                 item.leaf().is_some()
                     && scored
                         .cells
@@ -81,10 +81,10 @@ impl Run {
                         .and_then(Cell::score)
                         .is_some_and(|score| beyond_maximum(item, score))
             }
-            Doubt::ZeroUnderMean => {
+            WarningKind::ZeroUnderMean => {
                 self.lowest_under_mean(scored, item).is_some_and(|lowest| lowest.is_zero())
             }
-            Doubt::NegativeUnderMean => {
+            WarningKind::NegativeUnderMean => {
                 self.lowest_under_mean(scored, item).is_some_and(|lowest| lowest.is_negative())
             }
         }

@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::doubts::Doubt;
 use super::super::faults::FaultCode;
 use super::super::fixed::Fixed;
 use super::super::framework::Framework;
 use super::super::input::{Input, Observation};
 use super::super::validate::validate;
+use super::super::warnings::WarningKind;
 use super::super::whatif::{FrontierMode, Substitution, simulate};
 use super::super::work::Cancellation;
 use super::{fixed, framework, framework_with, group, input, leaf, run, score_of, units};
@@ -32,8 +32,8 @@ fn what_made_a_mean_zero_is_told_from_what_cannot_be_in_it() {
             ("w", "c", "-1"),
         ];
         let run = run(&framework, &input(&rows));
-        assert_eq!(run.doubtful(Doubt::ZeroUnderMean), named(&["u"], &["r"]), "{aggregate}");
-        assert_eq!(run.doubtful(Doubt::NegativeUnderMean), named(&["v"], &["r"]), "{aggregate}");
+        assert_eq!(run.doubtful(WarningKind::ZeroUnderMean), named(&["u"], &["r"]), "{aggregate}");
+        assert_eq!(run.doubtful(WarningKind::NegativeUnderMean), named(&["v"], &["r"]), "{aggregate}");
     }
 }
 
@@ -95,12 +95,12 @@ fn figures_that_a_rule_of_points_does_not_take_are_named() {
     ];
     for (code, figure) in fine {
         let run = run(&rules(), &input(&[("u", code, figure)]));
-        assert_eq!(run.doubtful(Doubt::OutOfRange), named(&[], &[]), "{code} = {figure}");
+        assert_eq!(run.doubtful(WarningKind::OutOfRange), named(&[], &[]), "{code} = {figure}");
     }
     for (code, figure) in bad {
         let run = run(&rules(), &input(&[("u", code, figure), ("v", "b", "1")]));
         let node = &code[..1];
-        assert_eq!(run.doubtful(Doubt::OutOfRange), named(&["u"], &[node]), "{code} = {figure}");
+        assert_eq!(run.doubtful(WarningKind::OutOfRange), named(&["u"], &[node]), "{code} = {figure}");
     }
     let share = Observation {
         unit: "u".into(),
@@ -110,7 +110,7 @@ fn figures_that_a_rule_of_points_does_not_take_are_named() {
         denominator: Some(fixed("10")),
     };
     let run = run(&rules(), &Input { units: units(&["u"]), observations: vec![share], frontier: None });
-    assert_eq!(run.doubtful(Doubt::OutOfRange), named(&["u"], &["f"]), "12 of 10");
+    assert_eq!(run.doubtful(WarningKind::OutOfRange), named(&["u"], &["f"]), "12 of 10");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn nothing_is_lost_below_a_maximum_that_is_none() {
     let endless = framework(group("r", "arithmetic", vec![leaf("a", "none"), leaf("b", "none")]));
     let run =
         run(&endless, &input(&[("u", "a", "40"), ("u", "b", "0.25"), ("v", "a", "0.5"), ("v", "b", "0.25")]));
-    assert_eq!(run.doubtful(Doubt::AboveMaximum), named(&["u"], &["a"]));
+    assert_eq!(run.doubtful(WarningKind::AboveMaximum), named(&["u"], &["a"]));
     let lost = |unit: &str| {
         let tree = run.explain(unit).unwrap();
         (tree.lost.clone(), tree.children.iter().map(|leaf| leaf.lost.clone()).collect::<Vec<_>>())
@@ -132,7 +132,7 @@ fn nothing_is_lost_below_a_maximum_that_is_none() {
 fn a_z_score_has_no_end() {
     let run = run(&framework(leaf("a", "z_score")), &input(&[("u", "a", "1"), ("v", "a", "9")]));
     assert_eq!(run.explain("v").unwrap().lost, None);
-    assert_eq!(run.doubtful(Doubt::AboveMaximum), named(&[], &[]));
+    assert_eq!(run.doubtful(WarningKind::AboveMaximum), named(&[], &[]));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn bounded(mut node: Value) -> Value {
 #[test]
 fn each_unit_is_named_with_its_own_indicators() {
     let figures = [("u", "b", "2"), ("v", "b", "2"), ("v", "e", "11"), ("w", "e", "11"), ("w", "b", "1")];
-    let found = run(&rules(), &input(&figures)).doubtful(Doubt::OutOfRange);
+    let found = run(&rules(), &input(&figures)).doubtful(WarningKind::OutOfRange);
     assert_eq!(found, [named(&["u", "v"], &["b"]), named(&["v", "w"], &["e"])].concat());
 }
 
@@ -208,7 +208,8 @@ fn a_share_above_what_earns_full_points_is_fine_and_above_the_whole_is_not() {
     let mut share = points("a", json!({"kind": "ratio", "full": 60}));
     share["per"] = json!(100);
     let framework = framework(group("r", "sum", vec![share]));
-    let doubts = |figure: &str| run(&framework, &input(&[("u", "a", figure)])).doubtful(Doubt::OutOfRange);
+    let doubts =
+        |figure: &str| run(&framework, &input(&[("u", "a", figure)])).doubtful(WarningKind::OutOfRange);
     assert_eq!(doubts("68.95"), []);
     assert_eq!(doubts("100.01"), named(&["u"], &["a"]));
 }
@@ -219,7 +220,7 @@ fn a_figure_that_does_not_apply_is_named() {
     asked["applies_to"] = json!(["with_procedures"]);
     let framework = framework(group("r", "arithmetic", vec![asked, leaf("b", "none")]));
     let run = run(&framework, &input(&[("u", "a", "1"), ("u", "b", "1"), ("v", "b", "1")]));
-    assert_eq!(run.doubtful(Doubt::NotAsked), named(&["u"], &["a"]));
+    assert_eq!(run.doubtful(WarningKind::NotAsked), named(&["u"], &["a"]));
 }
 
 #[test]

@@ -13,12 +13,12 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
-use super::bodies::{Body, Claim};
-use super::json::{limits_of, no_encoding, read_body};
-use super::offload::Offload;
-use super::row_reader::{FlatRow, MOST_LINE, Row, RowFormat, RowReader};
-use super::{Check, Code, Msg, Problem, ValidJson, Violations};
+use super::rows::{FlatRow, MOST_LINE, Row, RowFormat, RowReader};
 use crate::db::minimum_rate::{IDLE_TIMEOUT, MinimumRate};
+use crate::http::bodies::{Body, Claim};
+use crate::http::json::{limits_of, no_encoding, read_body};
+use crate::http::offload::Offload;
+use crate::http::{Check, Msg, Problem, ProblemCode, ValidJson, Violations};
 
 /// The first row is not waited for longer than this: until then a client holds nothing but its connection.
 const FIRST_ROW_TIMEOUT: Duration = Duration::from_secs(13);
@@ -92,7 +92,7 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
         Some("text/csv") => RowFormat::Csv,
         _ => {
             return Err(Problem::with(
-                Code::UnsupportedMediaType,
+                ProblemCode::UnsupportedMediaType,
                 Msg::fixed(
                     "Cần Content-Type: application/json, application/x-ndjson hoặc text/csv.",
                     "Send Content-Type: application/json, application/x-ndjson or text/csv.",
@@ -104,7 +104,7 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
         parts.find_map(|part| part.strip_prefix("charset=").map(|set| set.trim_matches('"').to_owned()));
     if charset.is_some_and(|set| set != "utf-8") {
         let detail = Msg::fixed("Chỉ nhận UTF-8.", "Only UTF-8 is accepted.");
-        return Err(Problem::with(Code::UnsupportedMediaType, detail));
+        return Err(Problem::with(ProblemCode::UnsupportedMediaType, detail));
     }
     Ok(Some(format))
 }
@@ -199,7 +199,7 @@ fn too_slow() -> Problem {
         "Nội dung đến quá chậm, ngừng đến quá lâu, hoặc kéo dài quá 10 phút.",
         "The body arrives too slowly, stopped for too long, or took longer than 10 minutes.",
     );
-    Problem::with(Code::MalformedBody, detail)
+    Problem::with(ProblemCode::MalformedBody, detail)
 }
 
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
@@ -208,7 +208,7 @@ async fn next(payload: &mut Payload, end: Instant, idle: Duration) -> Result<Opt
     match tokio::time::timeout_at(limit, payload.next()).await {
         Ok(None) => Ok(None),
         Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
-        Ok(Some(Err(_))) => Err(Problem::new(Code::MalformedBody)),
+        Ok(Some(Err(_))) => Err(Problem::new(ProblemCode::MalformedBody)),
         Err(_) => Err(too_slow()),
     }
 }
@@ -228,7 +228,7 @@ pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Res
     }
     if rows.len() > most {
         let detail = msg!("Tối đa {most} dòng.", "At most {most} rows.");
-        return Err(Problem::at(Code::InvalidLength, "/rows", detail));
+        return Err(Problem::at(ProblemCode::InvalidLength, "/rows", detail));
     }
     let n = rows.len();
     let mut faults = Violations::default();
@@ -312,7 +312,7 @@ mod tests {
                 Some(begun) => break begun.unwrap_err(),
             }
         };
-        assert_eq!(refused.code, Code::Unavailable);
+        assert_eq!(refused.code, ProblemCode::Unavailable);
         assert!(memory.counts().0 >= MOST_LINE as u64);
     }
 

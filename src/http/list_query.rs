@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::csv::Format;
-use super::{Code, Msg, Problem, dates, serde_text};
-use crate::db::keyset::{Order, PageRows, SortKey, PageRequest};
+use super::{Msg, Problem, ProblemCode, dates, serde_text};
+use crate::db::keyset::{Order, PageRequest, PageRows, SortKey};
 use crate::values::{hex, invisible_character, nfc};
 
 const DEFAULT_LIMIT: i64 = 50;
@@ -76,7 +76,7 @@ pub struct Page<T> {
 
 /// A list request: filters of type `F` and the page wanted.
 #[derive(Debug)]
-pub struct Listing<F> {
+pub struct ListQuery<F> {
     pub filter: F,
     pub format: Format,
     limit: i64,
@@ -93,7 +93,7 @@ struct Cursor {
     k: Vec<String>,
 }
 
-impl<F: DeserializeOwned> FromRequest for Listing<F> {
+impl<F: DeserializeOwned> FromRequest for ListQuery<F> {
     type Error = Problem;
     type Future = Ready<Result<Self, Problem>>;
 
@@ -102,7 +102,7 @@ impl<F: DeserializeOwned> FromRequest for Listing<F> {
     }
 }
 
-impl<F: DeserializeOwned> Listing<F> {
+impl<F: DeserializeOwned> ListQuery<F> {
     fn read(request: &HttpRequest) -> Result<Self, Problem> {
         const SHARED: [&str; 5] = ["limit", "cursor", "sort", "count", "format"];
         let pairs = pairs(request.query_string())?;
@@ -130,7 +130,7 @@ impl<F: DeserializeOwned> Listing<F> {
     }
 }
 
-impl<F> Listing<F> {
+impl<F> ListQuery<F> {
     /// The order asked for, from the documented `keys`, always ending in `unique`.
     pub fn order(&self, keys: &[SortKey], default: &[Order], unique: Order) -> Result<Vec<Order>, Problem> {
         let mut order = Vec::new();
@@ -158,7 +158,7 @@ impl<F> Listing<F> {
         let after = self.after(order.len())?;
         let fits = after.iter().flatten().zip(order).all(|(value, order)| order.key.fits(value));
         if !fits {
-            return Err(Problem::new(Code::InvalidCursor));
+            return Err(Problem::new(ProblemCode::InvalidCursor));
         }
         Ok(PageRequest { limit: self.limit, after, count: self.count })
     }
@@ -169,9 +169,9 @@ impl<F> Listing<F> {
             .decode(text)
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or_else(|| Problem::new(Code::InvalidCursor))?;
+            .ok_or_else(|| Problem::new(ProblemCode::InvalidCursor))?;
         if cursor.q != self.query_hash || cursor.k.len() != keys {
-            return Err(Problem::new(Code::InvalidCursor));
+            return Err(Problem::new(ProblemCode::InvalidCursor));
         }
         Ok(Some(cursor.k))
     }
@@ -197,7 +197,7 @@ impl<F> Listing<F> {
             // An item that has left the list since (a status that changed at midnight) marks no place in it.
             Some(after) => match items.iter().position(|item| key(item) == after) {
                 Some(at) => at + 1,
-                None => return Err(Problem::new(Code::InvalidCursor)),
+                None => return Err(Problem::new(ProblemCode::InvalidCursor)),
             },
         };
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
@@ -233,7 +233,7 @@ fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
         Problem::with(
-            Code::InvalidParameter,
+            ProblemCode::InvalidParameter,
             Msg::fixed("Chuỗi truy vấn sai cú pháp.", "Malformed query string."),
         )
     })?;
@@ -262,20 +262,20 @@ fn parameter_problem(path: &str, text: &str) -> Problem {
     let named = text.split('`').nth(1).unwrap_or_default();
     if text.starts_with("unknown field") {
         return Problem::at(
-            Code::UnknownParameter,
+            ProblemCode::UnknownParameter,
             format!("?{named}"),
             msg!("Tham số `{named}` không tồn tại.", "There is no parameter `{named}`."),
         );
     }
     if text.starts_with("missing field") {
         return Problem::at(
-            Code::InvalidParameter,
+            ProblemCode::InvalidParameter,
             format!("?{named}"),
             msg!("Thiếu tham số `{named}`.", "The parameter `{named}` is missing."),
         );
     }
     let name = if path == "." { named } else { path };
-    match Code::parse(text) {
+    match ProblemCode::parse(text) {
         _ if text == TOO_MANY_VALUES => {
             invalid(name, msg!("Tối đa {MOST_VALUES} giá trị.", "At most {MOST_VALUES} values."))
         }
@@ -283,13 +283,13 @@ fn parameter_problem(path: &str, text: &str) -> Problem {
             invalid(name, Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199."))
         }
         Some(code) => Problem::at(code, format!("?{name}"), code.title()),
-        None => Problem::at(Code::InvalidParameter, format!("?{name}"), serde_text::told(text)),
+        None => Problem::at(ProblemCode::InvalidParameter, format!("?{name}"), serde_text::told(text)),
     }
 }
 
 /// 400 about one parameter.
 pub fn invalid(name: &str, detail: Msg) -> Problem {
-    Problem::at(Code::InvalidParameter, format!("?{name}"), detail)
+    Problem::at(ProblemCode::InvalidParameter, format!("?{name}"), detail)
 }
 
 const TOO_MANY_VALUES: &str = "too many values";
@@ -313,5 +313,5 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for AnyOf<T> {
 }
 
 #[cfg(test)]
-#[path = "listing_tests.rs"]
+#[path = "list_query_tests.rs"]
 mod tests;

@@ -15,7 +15,7 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::ServiceResponse;
 use actix_web::web::Bytes;
 
-use super::connection::{Activity, activity_of};
+use super::connection::{ConnectionState, connection_of};
 use crate::db::minimum_rate::MinimumRate;
 
 /// Bytes of a piece: what actix gathers before it writes.
@@ -26,11 +26,11 @@ const TURN: usize = 4;
 
 /// The same answer; its body in pieces if it is longer than one.
 pub fn in_pieces(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    let activity = activity_of(response.request()).cloned();
+    let activity = connection_of(response.request()).cloned();
     response.map_body(|_, body| cut(body, activity))
 }
 
-fn cut(body: BoxBody, activity: Option<Arc<Activity>>) -> BoxBody {
+fn cut(body: BoxBody, activity: Option<Arc<ConnectionState>>) -> BoxBody {
     match body.size() {
         BodySize::Sized(length) if length > PIECE as u64 => match body.try_into_bytes() {
             Ok(rest) => BoxBody::new(Pieces::of(rest, activity)),
@@ -48,7 +48,7 @@ fn cut(body: BoxBody, activity: Option<Arc<Activity>>) -> BoxBody {
 /// whatever permit it holds.
 struct Streamed {
     body: BoxBody,
-    activity: Arc<Activity>,
+    activity: Arc<ConnectionState>,
 }
 
 impl MessageBody for Streamed {
@@ -62,7 +62,7 @@ impl MessageBody for Streamed {
         let next = Pin::new(&mut self.body).poll_next(cx);
         match next {
             Poll::Pending => self.activity.is_waited_for(),
-            Poll::Ready(_) => self.activity.waits_anew(),
+            Poll::Ready(_) => self.activity.idle(),
         }
         next
     }
@@ -71,7 +71,7 @@ impl MessageBody for Streamed {
 /// What is left of a body, and the connection it goes to.
 struct Pieces {
     rest: Bytes,
-    activity: Option<Arc<Activity>>,
+    activity: Option<Arc<ConnectionState>>,
     /// Pieces handed over since others had their turn.
     in_turn: usize,
     /// When the last piece was handed over.
@@ -80,7 +80,7 @@ struct Pieces {
 }
 
 impl Pieces {
-    fn of(rest: Bytes, activity: Option<Arc<Activity>>) -> Self {
+    fn of(rest: Bytes, activity: Option<Arc<ConnectionState>>) -> Self {
         Self { rest, activity, in_turn: 0, since: None, rate: MinimumRate::default() }
     }
 
@@ -92,7 +92,7 @@ impl Pieces {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the reader is too slow"));
         }
         if let Some(activity) = &self.activity {
-            activity.waits_anew();
+            activity.idle();
         }
         Ok(self.rest.split_to(PIECE.min(self.rest.len())))
     }

@@ -5,15 +5,15 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::login_throttle::{self, Credential, Origin};
-use super::model::{self, Credentials};
-use super::new_password::hash_new;
-use super::rules::check_password;
+use crate::accounts::login_throttle::{self, Credential, Origin};
+use crate::accounts::model::{self, Credentials};
+use crate::accounts::new_password::hash_new;
+use crate::accounts::rules::check_password;
 use crate::audit::{self, Event};
 use crate::auth::permission::OwnAccount;
 use crate::auth::{Access, Actor, Identity, is_same_password};
 use crate::db::Conn;
-use crate::http::{Check, Code, Msg, Problem, Reply, ValidJson, Violations};
+use crate::http::{Check, Msg, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::state::State;
 
 /// A change of one's own password.
@@ -44,7 +44,7 @@ impl PasswordChange {
         );
         if is_same_password(&self.new_password, &self.current_password) {
             let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
-            faults.add(Code::WeakPassword, "/new_password", detail);
+            faults.add(ProblemCode::WeakPassword, "/new_password", detail);
         }
         faults.into_result()
     }
@@ -75,11 +75,11 @@ pub async fn change_password(
     refuse_given_out(&access, &state, &new_password, known.given_out_hash.clone()).await?;
     let account = (known.username.as_str(), known.display_name.as_str());
     let hash = hash_new(state.passwords(), access.caller(), "/new_password", &new_password, account).await?;
-    let (actor, was_given_out) = (access.actor(), access.principal().has_first_password());
+    let (actor, was_given_out) = (access.actor(), access.principal().has_temporary_password());
     access
         .transaction(async move |conn| {
             if !model::set_password(conn, known.id, known.epoch, hash, actor.now).await? {
-                return Err(Problem::unauthenticated(Code::InvalidToken));
+                return Err(Problem::unauthenticated(ProblemCode::InvalidToken));
             }
             password_event(conn, &actor, &known.username, was_given_out).await?;
             Ok(Reply::no_content())
@@ -89,22 +89,22 @@ pub async fn change_password(
 
 async fn own_credentials(access: &Access<OwnAccount>) -> Result<Credentials, Problem> {
     let Identity::User { username, id, .. } = access.identity() else {
-        return Err(Problem::new(Code::Forbidden));
+        return Err(Problem::new(ProblemCode::Forbidden));
     };
     let (username, id) = (username.clone(), *id);
     let known = access.read(async move |conn| Ok(model::credentials(conn, &username).await?)).await?;
-    known.filter(|known| known.id == id).ok_or_else(|| Problem::unauthenticated(Code::InvalidToken))
+    known.filter(|known| known.id == id).ok_or_else(|| Problem::unauthenticated(ProblemCode::InvalidToken))
 }
 
 /// Guesses are counted by session: the holder of a token gets no more guesses than other callers, and no other caller can lock the user out of this.
-pub(super) async fn require_current_password(
+pub(in crate::accounts) async fn require_current_password(
     access: &Access<OwnAccount>,
     state: &State,
     password: &str,
     stored: String,
 ) -> Result<(), Problem> {
     let Identity::User { username, session, id, .. } = access.identity() else {
-        return Err(Problem::new(Code::Forbidden));
+        return Err(Problem::new(ProblemCode::Forbidden));
     };
     let (username, origin, now) = (username.clone(), Origin::Session(session.unwrap_or(*id)), access.now());
     let attempt = access
@@ -117,7 +117,7 @@ pub(super) async fn require_current_password(
     let verified = state.passwords().verify(access.caller(), password, Some(stored)).await;
     if !attempt.decided(state.db(), verified).await? {
         let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
-        return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
+        return Err(Problem::at(ProblemCode::WrongPassword, "/current_password", detail));
     }
     access.read(async move |conn| Ok(attempt.succeeded(conn).await?)).await?;
     access.release_permit();
@@ -139,7 +139,7 @@ async fn refuse_given_out<P>(
         "Đây là mật khẩu đã được cấp; hãy chọn mật khẩu khác.",
         "This is the password that was given out; choose another one.",
     );
-    Err(Problem::at(Code::WeakPassword, "/new_password", detail))
+    Err(Problem::at(ProblemCode::WeakPassword, "/new_password", detail))
 }
 
 async fn password_event(

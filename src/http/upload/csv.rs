@@ -1,7 +1,7 @@
 //! CSV: where records end, and the cells of one.
 
-use super::row_reader::FlatRow;
-use super::{Code, Msg, Problem};
+use super::rows::FlatRow;
+use crate::http::{Msg, Problem, ProblemCode};
 
 /// Most columns of a CSV file that are looked at.
 const MOST_COLUMNS: usize = 64;
@@ -69,7 +69,7 @@ impl Cells {
         };
         if read != InputEmpty {
             return Err(Problem::at(
-                Code::InvalidLength,
+                ProblemCode::InvalidLength,
                 "",
                 msg!("Tối đa {MOST_COLUMNS} cột.", "At most {MOST_COLUMNS} columns."),
             ));
@@ -80,7 +80,7 @@ impl Cells {
                 Ok(())
             }
             _ => Err(Problem::with(
-                Code::MalformedBody,
+                ProblemCode::MalformedBody,
                 Msg::fixed("Dấu ngoặc kép không được đóng.", "A quote is not closed."),
             )),
         }
@@ -100,7 +100,7 @@ impl Cells {
         let (width, n) = (columns.iter().flatten().count(), self.count);
         if n != width {
             let detail = msg!("Cần {width} ô, nhận được {n}.", "Takes {width} cells, got {n}.");
-            return Err(Problem::at(Code::InvalidLength, "", detail));
+            return Err(Problem::at(ProblemCode::InvalidLength, "", detail));
         }
         let cells: Vec<Option<&str>> =
             columns.iter().map(|at| self.get((*at)?).filter(|cell| !cell.is_empty())).collect();
@@ -120,15 +120,15 @@ fn header<T: FlatRow>(text: &str, cells: &mut Cells) -> Result<Vec<Option<usize>
                 "Không có cột `{name}`; các cột cách nhau bằng dấu phẩy.",
                 "There is no column `{name}`; columns are separated by commas."
             );
-            faults.push(Problem::at(Code::UnknownField, pointer, detail));
+            faults.push(Problem::at(ProblemCode::UnknownField, pointer, detail));
         } else if names.iter().take(at).any(|earlier| earlier == name) {
             let detail = msg!("Cột `{name}` bị lặp.", "The column `{name}` occurs twice.");
-            faults.push(Problem::at(Code::DuplicateField, pointer, detail));
+            faults.push(Problem::at(ProblemCode::DuplicateField, pointer, detail));
         }
     }
     for name in T::COLUMNS.iter().take(T::REQUIRED).filter(|name| !names.contains(name)) {
         let detail = msg!("Thiếu cột `{name}`.", "The column `{name}` is missing.");
-        faults.push(Problem::at(Code::MissingField, "/header", detail));
+        faults.push(Problem::at(ProblemCode::MissingField, "/header", detail));
     }
     let mut faults = faults.into_iter();
     if let Some(mut first) = faults.next() {

@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, json};
 
-use super::cells::{Cells, Quotes};
-use super::{Code, Msg, Problem, Violation, json as body};
+use super::csv::{Cells, Quotes};
+use crate::http::{Msg, Problem, ProblemCode, Violation, json as body};
 use crate::values::nfc;
 
 /// Longest line, in bytes.
@@ -105,7 +105,7 @@ impl<T: FlatRow> RowReader<T> {
         }
         if self.format == RowFormat::Csv && self.columns.is_none() {
             let detail = Msg::fixed("Thiếu dòng tiêu đề.", "The header line is missing.");
-            return Err(Problem::at(Code::MissingField, "/header", detail));
+            return Err(Problem::at(ProblemCode::MissingField, "/header", detail));
         }
         Ok(())
     }
@@ -199,7 +199,7 @@ fn placed(problem: Problem, at: &str, line: u64) -> Vec<Violation> {
 
 fn long_line() -> Problem {
     Problem::at(
-        Code::InvalidLength,
+        ProblemCode::InvalidLength,
         "",
         msg!("Dòng dài hơn {MOST_LINE} byte.", "The line is longer than {MOST_LINE} bytes."),
     )
@@ -210,7 +210,7 @@ fn refuse_utf16(start: &[u8]) -> Result<(), Problem> {
     if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
         let detail =
             Msg::fixed("Nội dung là UTF-16: hãy lưu bằng UTF-8.", "The body is UTF-16: save it as UTF-8.");
-        return Err(Problem::with(Code::MalformedBody, detail));
+        return Err(Problem::with(ProblemCode::MalformedBody, detail));
     }
     Ok(())
 }
@@ -219,7 +219,7 @@ fn refuse_utf16(start: &[u8]) -> Result<(), Problem> {
 fn object<T: FlatRow>(line: &[u8]) -> Result<T, Problem> {
     let plain = line.is_ascii() && line.first() == Some(&b'{') && !line.contains(&b'\\');
     if plain && line.contains(&b'$') {
-        super::json_text::refuse_private_keys(std::str::from_utf8(line).unwrap_or_default())?;
+        crate::http::json_text::refuse_private_keys(std::str::from_utf8(line).unwrap_or_default())?;
     }
     if plain && let Some(row) = T::of_plain(line) {
         return Ok(row);
@@ -233,14 +233,17 @@ fn object<T: FlatRow>(line: &[u8]) -> Result<T, Problem> {
 /// NFC, without NUL.
 fn text_of(record: &[u8]) -> Result<Cow<'_, str>, Problem> {
     let text = std::str::from_utf8(record).map_err(|_| {
-        Problem::with(Code::MalformedBody, Msg::fixed("Dòng không phải UTF-8.", "The line is not UTF-8."))
+        Problem::with(
+            ProblemCode::MalformedBody,
+            Msg::fixed("Dòng không phải UTF-8.", "The line is not UTF-8."),
+        )
     })?;
     if text.contains('\0') {
-        return Err(Problem::new(Code::InvalidText));
+        return Err(Problem::new(ProblemCode::InvalidText));
     }
     Ok(if text.is_ascii() { text.into() } else { nfc(text).into() })
 }
 
 #[cfg(test)]
-#[path = "row_reader_tests.rs"]
+#[path = "rows_tests.rs"]
 mod tests;
