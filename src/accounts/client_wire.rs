@@ -78,7 +78,7 @@ fn check_scopes(faults: &mut Violations, scopes: &[ClientScope]) {
         faults.add(
             Code::Required,
             "/scopes",
-            Msg::fixed("Cần ít nhất một phạm vi.", "At least one scope is needed."),
+            Msg::fixed("Phải chọn ít nhất một phạm vi truy cập (scope).", "Specify at least one scope."),
         );
     }
     for (i, scope) in scopes.iter().enumerate() {

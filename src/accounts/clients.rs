@@ -63,7 +63,7 @@ pub async fn create_client(
         .post(&body.digest, async move |conn| {
             let id = new.client_id;
             if !model::insert_client(conn, &id, new.name.trim(), names(&new.scopes), actor.now).await? {
-                let detail = msg!("Đã có ứng dụng `{id}`.", "There is a client `{id}` already.");
+                let detail = msg!("Mã ứng dụng `{id}` đã được sử dụng.", "Client `{id}` already exists.");
                 return Err(Problem::at(Code::AlreadyExists, "/client_id", detail));
             }
             let old_secret_valid_until =

@@ -61,7 +61,7 @@ pub async fn change_password(
     let mut faults = Violations::default();
     check_password(&mut faults, "/new_password", &new_password, &username, name);
     if is_same_password(&new_password, &current_password) {
-        let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
+        let detail = Msg::fixed("Mật khẩu mới không được trùng với mật khẩu hiện tại.", "The new password must differ from the current one.");
         faults.add(Code::WeakPassword, "/new_password", detail);
     }
     faults.into_result()?;
@@ -104,7 +104,7 @@ pub(super) async fn require_current_password(
     access.release_permit();
     let verified = state.passwords().verify(access.caller(), password, stored).await;
     if !attempt.decided(state.db(), verified).await? {
-        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
+        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is incorrect.");
         return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
     }
     access.read(async move |conn| Ok(attempt.succeeded(conn).await?)).await?;
@@ -124,8 +124,8 @@ async fn refuse_given_out<P>(
         return Ok(());
     }
     let detail = Msg::fixed(
-        "Đây là mật khẩu đã được cấp; hãy chọn mật khẩu khác.",
-        "This is the password that was given out; choose another one.",
+        "Đây là mật khẩu tạm do quản trị viên cấp; đề nghị đặt mật khẩu khác.",
+        "This is the temporary password. Choose a different one.",
     );
     Err(Problem::at(Code::WeakPassword, "/new_password", detail))
 }

@@ -105,8 +105,8 @@ impl Check for NewUser {
     fn check(&self, faults: &mut Violations) {
         if !is_username(&self.username) {
             let detail = Msg::fixed(
-                "Tên đăng nhập gồm 3-64 chữ thường không dấu, chữ số, . _ - và bắt đầu bằng chữ.",
-                "A username has 3-64 lower-case ASCII letters, digits or . _ - and begins with a letter.",
+                "Tên đăng nhập gồm 3–64 ký tự: chữ thường không dấu, chữ số và các dấu . _ -, bắt đầu bằng chữ cái.",
+                "Usernames have 3–64 characters: lower-case ASCII letters, digits, `.`, `_` or `-`, starting with a letter.",
             );
             faults.add(Code::InvalidCode, "/username", detail);
         }
@@ -119,14 +119,14 @@ impl Check for NewUser {
 fn check_agency_of_role(faults: &mut Violations, role: Role, agency: Option<&str>) {
     match (role, agency) {
         (Role::Officer, None) => {
-            let detail = Msg::fixed("Cán bộ cơ quan cần có cơ quan.", "An officer needs an agency.");
+            let detail = Msg::fixed("Tài khoản cán bộ phải gắn với một cơ quan (trường `agency`).", "The role `officer` requires `agency`.");
             faults.add(Code::Required, "/agency", detail);
         }
         (Role::Officer, Some(_)) | (_, None) => {}
         (_, Some(_)) => {
             let detail = Msg::fixed(
-                "Chỉ cán bộ cơ quan mới gắn với một cơ quan.",
-                "Only an officer belongs to an agency.",
+                "Chỉ tài khoản cán bộ (`officer`) mới được gắn với một cơ quan; đề nghị bỏ trường `agency`.",
+                "`agency` is allowed for the role `officer` only.",
             );
             faults.add(Code::InvalidValue, "/agency", detail);
         }

@@ -50,7 +50,7 @@ async fn agency_id(conn: &mut Conn, code: Option<&str>) -> Result<Option<AgencyI
     match crate::agencies::model::find(conn, code).await? {
         Some(agency) => Ok(Some(agency.id)),
         None => {
-            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
+            let detail = msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist.");
             Err(Problem::at(Code::UnknownReference, "/agency", detail))
         }
     }
@@ -84,7 +84,7 @@ pub async fn create_user(
             };
             if !model::insert_user(conn, user, hash, actor.now).await? {
                 let name = &new.username;
-                let detail = msg!("Đã có tài khoản `{name}`.", "There is a user `{name}` already.");
+                let detail = msg!("Tên đăng nhập `{name}` đã được sử dụng; đề nghị chọn tên khác.", "Username `{name}` is already taken.");
                 return Err(Problem::at(Code::AlreadyExists, "/username", detail));
             }
             let row = model::find_user(conn, &new.username).await?.ok_or_else(Problem::not_found)?;

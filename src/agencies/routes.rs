@@ -99,7 +99,7 @@ fn taken(code: &str) -> Problem {
     Problem::at(
         Code::AlreadyExists,
         "/code",
-        msg!("Đã có cơ quan `{code}`.", "There is an agency `{code}` already."),
+        msg!("Mã cơ quan `{code}` đã được sử dụng.", "Agency `{code}` already exists."),
     )
 }
 
@@ -118,7 +118,7 @@ async fn resolve(
             faults.add(
                 Code::UnknownReference,
                 pointer,
-                msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`."),
+                msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist."),
             );
         }
         id
@@ -133,11 +133,11 @@ async fn resolve(
     if let (Some(agency), Some(parent)) = (existing, parent)
         && model::would_cycle(conn, agency.id, parent).await?
     {
-        let detail = Msg::fixed("Cơ quan không thể nằm dưới chính nó.", "An agency cannot be below itself.");
+        let detail = Msg::fixed("Cơ quan cấp trên không được là chính cơ quan này hoặc một cơ quan trực thuộc của nó.", "The parent must not be the agency itself or one of its subordinates.");
         faults.add(Code::CyclicReference, "/parent", detail);
     }
     if new.successors.contains(&new.code) {
-        let detail = Msg::fixed("Cơ quan không thể kế thừa chính nó.", "An agency cannot succeed itself.");
+        let detail = Msg::fixed("Cơ quan kế thừa không được là chính cơ quan này.", "An agency cannot be its own successor.");
         faults.add(Code::CyclicReference, "/successors", detail);
     }
     let trimmed = |text: Option<String>| text.map(|t| t.trim().to_owned());
@@ -158,8 +158,8 @@ async fn resolve(
     faults.into_result()?;
     if model::gso_code_taken(conn, &write).await? {
         let detail = Msg::fixed(
-            "Mã thống kê đã có cơ quan khác dùng trong cùng thời gian.",
-            "Another agency holds this statistics code at the same time.",
+            "Mã thống kê này đang được cơ quan khác sử dụng trong cùng thời gian hiệu lực.",
+            "Another agency has this statistics code during the same period.",
         );
         return Err(Problem::at(Code::AlreadyExists, "/gso_code", detail));
     }

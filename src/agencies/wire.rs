@@ -169,7 +169,7 @@ impl Check for NewAgency {
             faults.add(
                 Code::InvalidRange,
                 "/valid_to",
-                Msg::fixed("valid_to phải sau valid_from.", "valid_to must be after valid_from."),
+                Msg::fixed("Ngày hết hiệu lực (valid_to) phải sau ngày bắt đầu hiệu lực (valid_from).", "`valid_to` must be after `valid_from`."),
             );
         }
     }

@@ -34,8 +34,8 @@ pub fn key_of(request: &HttpRequest) -> Result<Option<String>, Problem> {
     Err(Problem::with(
         Code::InvalidHeader,
         Msg::fixed(
-            "Idempotency-Key: 1-255 ký tự ASCII in được.",
-            "Idempotency-Key: 1-255 printable ASCII characters.",
+            "Idempotency-Key phải gồm 1–255 ký tự ASCII in được.",
+            "`Idempotency-Key` must be 1–255 printable ASCII characters.",
         ),
     ))
 }

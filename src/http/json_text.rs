@@ -8,7 +8,7 @@ pub(super) fn normalised(text: &str) -> Result<String, Problem> {
     if text.contains('\0') || holds_escaped_nul(text) {
         return Err(Problem::with(
             Code::InvalidText,
-            Msg::fixed("Ký tự NUL không được phép.", "The character NUL is not allowed."),
+            Msg::fixed("Nội dung không được chứa ký tự NUL.", "NUL characters are not allowed."),
         ));
     }
     refuse_private_keys(text)?;

@@ -136,7 +136,7 @@ impl Problem {
             [only] => only.detail.text(locale).to_owned(),
             _ => {
                 let n = self.error_count();
-                msg!("Có {n} lỗi; xem `errors`.", "{n} errors; see `errors`.").text(locale).to_owned()
+                msg!("Có {n} lỗi; đề nghị xem chi tiết từng lỗi tại `errors`.", "{n} errors. See `errors`.").text(locale).to_owned()
             }
         }
     }

@@ -90,8 +90,8 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
             return Err(Problem::with(
                 Code::UnsupportedMediaType,
                 Msg::fixed(
-                    "Cần Content-Type: application/json, application/x-ndjson hoặc text/csv.",
-                    "Send Content-Type: application/json, application/x-ndjson or text/csv.",
+                    "Header Content-Type phải là application/json, application/x-ndjson hoặc text/csv.",
+                    "`Content-Type` must be `application/json`, `application/x-ndjson` or `text/csv`.",
                 ),
             ));
         }
@@ -99,7 +99,7 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
     let charset =
         parts.find_map(|part| part.strip_prefix("charset=").map(|set| set.trim_matches('"').to_owned()));
     if charset.is_some_and(|set| set != "utf-8") {
-        let detail = Msg::fixed("Chỉ nhận UTF-8.", "Only UTF-8 is accepted.");
+        let detail = Msg::fixed("Chỉ hỗ trợ bảng mã UTF-8.", "Only UTF-8 is supported.");
         return Err(Problem::with(Code::UnsupportedMediaType, detail));
     }
     Ok(Some(format))
@@ -219,7 +219,7 @@ pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Res
         reader.end(&mut rows)?;
     }
     if rows.len() > most {
-        let detail = msg!("Tối đa {most} dòng.", "At most {most} rows.");
+        let detail = msg!("Mỗi lần chỉ được gửi tối đa {most} dòng.", "At most {most} rows are allowed.");
         return Err(Problem::at(Code::InvalidLength, "/rows", detail));
     }
     let n = rows.len();

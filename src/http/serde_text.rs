@@ -30,11 +30,11 @@ pub fn told(text: &str) -> Msg {
         .any(|words| text.starts_with(words))
     {
         return Msg::fixed(
-            "Cần ngày như 2018-03-31; nơi nhận thời điểm: như 2018-03-31T17:00:00Z (RFC 3339).",
-            "Expected a day such as 2018-03-31; where an instant is taken, one such as 2018-03-31T17:00:00Z (RFC 3339).",
+            "Ngày phải theo mẫu 2018-03-31; thời điểm theo mẫu 2018-03-31T17:00:00Z (RFC 3339).",
+            "Expected a date such as 2018-03-31 or, for a timestamp, 2018-03-31T17:00:00Z (RFC 3339).",
         );
     }
-    Msg::fixed("Giá trị không đọc được.", "The value cannot be read.")
+    Msg::fixed("Không đọc được giá trị; đề nghị kiểm tra định dạng.", "The value could not be parsed.")
 }
 
 /// "unknown variant `x`, expected one of `a`, `b`"
@@ -43,8 +43,8 @@ fn variant(text: &str) -> Msg {
     let given = named.next().unwrap_or_default();
     let allowed = named.collect::<Vec<_>>().join(", ");
     msg!(
-        "Không có giá trị `{given}`; cho phép: {allowed}.",
-        "There is no value `{given}`; allowed: {allowed}."
+        "Giá trị `{given}` không hợp lệ; các giá trị được phép: {allowed}.",
+        "Invalid value `{given}`. Allowed: {allowed}."
     )
 }
 
@@ -64,8 +64,8 @@ fn wrong_type(got: &str, expected: &str) -> Msg {
         _ => None,
     };
     match wanted {
-        Some((vi, en)) => msg!("Cần {vi}, nhận được {got_vi}.", "Expected {en}, got {got_en}."),
-        None => msg!("Không nhận {got_vi} ở đây.", "Does not take {got_en} here."),
+        Some((vi, en)) => msg!("Giá trị phải là {vi}, nhưng nhận được {got_vi}.", "Expected {en}, got {got_en}."),
+        None => msg!("Trường này không nhận giá trị kiểu {got_vi}.", "Unexpected {got_en}."),
     }
 }
 

@@ -90,7 +90,7 @@ pub struct ResultFilter {
 fn years(any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Problem> {
     let Some(any) = any else { return Ok(None) };
     let parsed: Option<Vec<i32>> = any.0.iter().map(|text| text.parse().ok()).collect();
-    let detail = Msg::fixed("Năm, ví dụ 2017.", "Years, such as 2017.");
+    let detail = Msg::fixed("Năm phải gồm 4 chữ số, ví dụ 2017.", "Expected years such as 2017.");
     parsed.map(Some).ok_or_else(|| crate::http::listing::invalid("index_year", detail))
 }
 
@@ -174,18 +174,18 @@ impl CheckAt for NewNationalResult {
         faults.code(&format!("{pointer}/node"), &self.node);
         faults.name(&format!("{pointer}/source"), self.source.trim(), 1, 300);
         if !(2000..=2199).contains(&self.index_year) {
-            let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
+            let detail = Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
             faults.add(Code::InvalidRange, format!("{pointer}/index_year"), detail);
         }
         let possible = self.rank.is_none_or(|rank| rank >= 1 && self.units.is_none_or(|units| rank <= units))
             && self.units.is_none_or(|units| units >= 1);
         if !possible {
             let detail =
-                Msg::fixed("Thứ hạng từ 1 đến số đơn vị.", "A rank is from 1 to the number of units.");
+                Msg::fixed("Thứ hạng phải từ 1 đến tổng số tỉnh, thành phố được xếp hạng.", "The rank must be between 1 and `units`.");
             faults.add(Code::InvalidRange, format!("{pointer}/rank"), detail);
         }
         if self.score.is_none() && self.rank.is_none() {
-            let detail = Msg::fixed("Cần điểm hoặc thứ hạng.", "A score or a rank is needed.");
+            let detail = Msg::fixed("Phải có điểm (score) hoặc thứ hạng (rank).", "Provide `score` or `rank`.");
             faults.add(Code::Required, format!("{pointer}/score"), detail);
         }
     }

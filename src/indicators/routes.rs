@@ -85,8 +85,8 @@ async fn check_group(conn: &mut Conn, new: &NewIndicator) -> Result<(), Problem>
     }
     let (group, subgroup) = (&new.group, &new.subgroup);
     let detail = msg!(
-        "Không có nhóm con `{subgroup}` trong nhóm `{group}`.",
-        "There is no subgroup `{subgroup}` in the group `{group}`."
+        "Nhóm `{group}` không có nhóm con mang mã `{subgroup}`.",
+        "Group `{group}` has no subgroup `{subgroup}`."
     );
     Err(Problem::at(Code::UnknownReference, "/subgroup", detail))
 }
@@ -109,7 +109,7 @@ async fn create_indicator(
             check_group(conn, &new).await?;
             let code = new.code.clone();
             if !model::insert(conn, new.into_write(), &actor).await? {
-                let detail = msg!("Đã có chỉ tiêu `{code}`.", "There is an indicator `{code}` already.");
+                let detail = msg!("Mã chỉ tiêu `{code}` đã được sử dụng.", "Indicator `{code}` already exists.");
                 return Err(Problem::at(Code::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;

@@ -153,8 +153,8 @@ impl Check for NewIndicator {
         }
         if self.numerator_name.is_some() != self.denominator_name.is_some() {
             let detail = Msg::fixed(
-                "Tử số và mẫu số phải cùng có hoặc cùng không.",
-                "Numerator and denominator are named together or not at all.",
+                "Phải khai báo đồng thời tên tử số (numerator_name) và tên mẫu số (denominator_name), hoặc không khai báo cả hai.",
+                "Set both `numerator_name` and `denominator_name`, or neither.",
             );
             faults.add(Code::InvalidValue, "/denominator_name", detail);
         }

@@ -244,7 +244,7 @@ async fn take(
         let (state, possible) = (state.as_str(), possible.as_str());
         let detail = msg!(
             "Tháng {month} đang ở trạng thái `{state}`; được phép: {possible}.",
-            "The month {month} is `{state}`; allowed: {possible}."
+            "Month {month} is `{state}`. Allowed action: `{possible}`."
         );
         return Err(Problem::at(Code::TransitionNotAllowed, "/action", detail));
     }
@@ -253,7 +253,7 @@ async fn take(
         return Ok(parked::replay_month(conn, actor, month).await?);
     }
     if month.first_day() > actor.today() {
-        let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
+        let detail = msg!("Chưa đến tháng {month}, chưa thực hiện được.", "Month {month} has not started yet.");
         return Err(Problem::at(Code::DateInFuture, "/action", detail));
     }
     Ok(model::close(conn, month, row.version + 1, step.reason(), actor).await?)

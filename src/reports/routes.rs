@@ -45,7 +45,7 @@ async fn monthly_report(
     let month: Month = month.0.parse().map_err(|_| Problem::new(Code::MalformedMonth))?;
     let today = access.today();
     if month.first_day() > today {
-        let detail = msg!("Tháng {month} chưa đến.", "The month {month} has not begun.");
+        let detail = msg!("Chưa đến tháng {month}, chưa có báo cáo.", "Month {month} has not started yet.");
         return Err(Problem::with(Code::NotFound, detail));
     }
     let question = question(month, today);

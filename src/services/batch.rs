@@ -77,8 +77,8 @@ impl Check for ServiceBatch {
         let n = self.rows.len();
         if n == 0 || n > MOST_ROWS {
             let detail = msg!(
-                "Cần từ 1 đến {MOST_ROWS} dòng, nhận được {n}.",
-                "Takes 1 to {MOST_ROWS} rows, got {n}."
+                "Phải có từ 1 đến {MOST_ROWS} dòng; hiện có {n} dòng.",
+                "Expected 1 to {MOST_ROWS} rows, got {n}."
             );
             faults.add(Code::InvalidLength, "/rows", detail);
         }

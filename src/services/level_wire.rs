@@ -48,7 +48,7 @@ impl NewLevel {
     pub fn check_at(&self, at: &str, faults: &mut Violations) {
         if !rules::is_level(self.level) {
             let level = self.level;
-            let detail = msg!("Mức độ từ 1 đến 4, nhận được {level}.", "Levels are 1 to 4, got {level}.");
+            let detail = msg!("Mức độ phải từ 1 đến 4; hiện là {level}.", "`level` must be between 1 and 4, got {level}.");
             faults.add(Code::NumberOutOfRange, format!("{at}/level"), detail);
         }
         faults.day(&format!("{at}/effective_from"), self.effective_from);

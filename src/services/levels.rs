@@ -60,7 +60,7 @@ pub(super) async fn add_service_level(
             conditions.match_if_given(service.version)?;
             if !model::add_level(conn, service.id, level.clone(), &actor).await? {
                 let day = level.effective_from;
-                let detail = msg!("Đã có mức độ có hiệu lực từ {day}.", "A level begins on {day} already.");
+                let detail = msg!("Thủ tục này đã có mức độ có hiệu lực từ ngày {day}.", "A level already takes effect on {day}.");
                 return Err(Problem::at(Code::AlreadyExists, "/effective_from", detail));
             }
             audit::record(conn, &actor, Event::create("service_level", &code.0, &level)).await?;

@@ -101,7 +101,7 @@ fn taken(code: &str) -> Problem {
     Problem::at(
         Code::AlreadyExists,
         "/code",
-        msg!("Đã có thủ tục `{code}`.", "There is a procedure `{code}` already."),
+        msg!("Mã thủ tục hành chính `{code}` đã có trong danh mục.", "Procedure `{code}` already exists."),
     )
 }
 
@@ -138,17 +138,17 @@ async fn resolve(conn: &mut Conn, new: NewService) -> Result<ServiceWrite, Probl
 }
 
 pub(super) fn no_agency(code: &str) -> Msg {
-    msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.")
+    msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist.")
 }
 
 pub(super) fn no_service(code: &str) -> Msg {
-    msg!("Không có thủ tục `{code}`.", "There is no procedure `{code}`.")
+    msg!("Không tìm thấy thủ tục hành chính có mã `{code}` trong danh mục.", "Procedure `{code}` does not exist.")
 }
 
 pub(super) fn itself_a_duplicate(code: &str) -> Msg {
     msg!(
-        "Thủ tục `{code}` cũng là thủ tục trùng; hãy nêu thủ tục gốc.",
-        "The procedure `{code}` is itself a duplicate; name the original."
+        "Thủ tục `{code}` cũng là thủ tục trùng; đề nghị ghi mã của thủ tục gốc.",
+        "Procedure `{code}` is itself a duplicate. Name the original."
     )
 }
 
@@ -209,8 +209,8 @@ async fn status_change(
             }
             Err(StatusDayFault::BeforeLatest) => {
                 let detail = msg!(
-                    "Trạng thái gần nhất có hiệu lực từ {latest}; không thể ghi trước ngày đó.",
-                    "The latest status is in force from {latest}; none can begin before it."
+                    "Trạng thái gần nhất có hiệu lực từ ngày {latest}; ngày có hiệu lực mới không được trước ngày này.",
+                    "The latest status took effect on {latest}; a new one cannot start before that."
                 );
                 faults.add(Code::InvalidRange, POINTER, detail);
             }

@@ -206,13 +206,13 @@ impl NewService {
         faults.name(&format!("{at}/name"), self.name.trim(), 1, 1_000);
         faults.name(&format!("{at}/field"), self.field.trim(), 1, 200);
         if self.agencies.len() > MOST_AGENCIES {
-            let detail = msg!("Tối đa {MOST_AGENCIES} cơ quan.", "At most {MOST_AGENCIES} agencies.");
+            let detail = msg!("Chỉ được khai báo tối đa {MOST_AGENCIES} cơ quan.", "At most {MOST_AGENCIES} agencies are allowed.");
             faults.add(Code::InvalidLength, format!("{at}/agencies"), detail);
         }
         let mut seen = HashSet::new();
         for (i, agency) in self.agencies.iter().enumerate().take(MOST_AGENCIES) {
             if !seen.insert(agency) {
-                let detail = msg!("Cơ quan `{agency}` bị lặp.", "The agency `{agency}` occurs twice.");
+                let detail = msg!("Cơ quan `{agency}` được khai báo nhiều lần.", "Duplicate agency `{agency}`.");
                 faults.add(Code::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
             }
         }
@@ -223,19 +223,19 @@ impl NewService {
         match (self.status, &self.duplicate_of) {
             (ServiceStatus::Duplicate, None) => {
                 let detail = Msg::fixed(
-                    "Thủ tục trùng cần mã thủ tục gốc.",
-                    "A duplicate needs the code of the procedure it is the same as.",
+                    "Thủ tục có trạng thái trùng (duplicate) phải ghi mã thủ tục gốc (duplicate_of).",
+                    "Status `duplicate` requires `duplicate_of`.",
                 );
                 faults.add(Code::Required, pointer, detail);
             }
             (ServiceStatus::Duplicate, Some(original)) if *original == self.code => {
                 let detail =
-                    Msg::fixed("Thủ tục không thể trùng chính nó.", "A procedure cannot duplicate itself.");
+                    Msg::fixed("Mã thủ tục gốc không được là mã của chính thủ tục này.", "A procedure cannot be a duplicate of itself.");
                 faults.add(Code::CyclicReference, pointer, detail);
             }
             (ServiceStatus::InForce | ServiceStatus::Abolished, Some(_)) => {
                 let detail =
-                    Msg::fixed("Chỉ dùng với trạng thái `duplicate`.", "Only with the status `duplicate`.");
+                    Msg::fixed("Chỉ khai báo duplicate_of khi trạng thái là trùng (`duplicate`).", "Allowed only with status `duplicate`.");
                 faults.add(Code::InvalidValue, pointer, detail);
             }
             _ => {}
@@ -252,8 +252,8 @@ impl Check for NewService {
 fn check_code(pointer: String, code: &str, faults: &mut Violations) {
     if !rules::is_service_code(code) {
         let detail = Msg::fixed(
-            "Mã thủ tục hành chính có dạng 1.011443, 1.011443.000.00.00.H38 hoặc mã cũ T-LCA-123456, T-LCA-123456-TT.",
-            "The code of a procedure is 1.011443, 1.011443.000.00.00.H38, or a legacy T-LCA-123456, T-LCA-123456-TT.",
+            "Mã thủ tục hành chính phải theo mẫu 1.011443, 1.011443.000.00.00.H38 hoặc mã cũ T-LCA-123456, T-LCA-123456-TT.",
+            "Procedure codes look like 1.011443 or 1.011443.000.00.00.H38; legacy codes like T-LCA-123456 or T-LCA-123456-TT.",
         );
         faults.add(Code::InvalidCode, pointer, detail);
     }
@@ -289,8 +289,8 @@ impl Check for ServicePatch {
             faults.day("/status_effective_from", day);
             if self.status.is_none() {
                 let detail = Msg::fixed(
-                    "status_effective_from cần đi cùng status.",
-                    "status_effective_from needs a status.",
+                    "Khai báo ngày có hiệu lực (status_effective_from) thì phải khai báo trạng thái (status).",
+                    "`status_effective_from` requires `status`.",
                 );
                 faults.add(Code::Required, "/status", detail);
             }

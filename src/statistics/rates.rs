@@ -73,7 +73,7 @@ impl RateParams {
         for id in asked {
             let Some(metric) = Metric::parse(id) else {
                 let known = Metric::ALL.map(|metric| metric.id).join(", ");
-                return Err(invalid("metric", msg!("Các tỷ lệ có: {known}.", "Known rates: {known}.")));
+                return Err(invalid("metric", msg!("Mã tỷ lệ không hợp lệ; các tỷ lệ hiện có: {known}.", "Unknown rate. Known rates: {known}.")));
             };
             if !metrics.contains(&metric) {
                 metrics.push(metric);
@@ -137,7 +137,7 @@ async fn dossier_rates(
     let RateParams { period, group_by, agency, field, as_of, .. } = params.filter;
     let fields = field.as_ref().map(fields_of);
     if as_of.is_some_and(|instant| instant > access.now()) {
-        let detail = Msg::fixed("Thời điểm chưa đến.", "This instant has not come yet.");
+        let detail = Msg::fixed("Thời điểm này chưa đến.", "The timestamp is in the future.");
         return Err(invalid("as_of", detail));
     }
     let query = RateQuery { period, group_by, agencies: agency.map(|any| any.0), fields, as_of, until: None };

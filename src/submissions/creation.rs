@@ -78,7 +78,7 @@ async fn agency_of(conn: &mut Conn, scope: &Scope, code: &str) -> Result<AgencyR
         Scope::All => Problem::at(
             Code::UnknownReference,
             "/agency",
-            msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`."),
+            msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist."),
         ),
     })
 }
@@ -89,13 +89,13 @@ fn check_month(agency: &AgencyRow, month: Month, today: NaiveDate) -> Result<(),
     if !validity.overlaps(month.first_day(), month.last_day()) {
         let code = &agency.code;
         let detail = msg!(
-            "Cơ quan `{code}` không hoạt động trong tháng {month}.",
-            "The agency `{code}` does not exist in {month}."
+            "Cơ quan `{code}` chưa thành lập hoặc đã chấm dứt hoạt động trong tháng {month}.",
+            "Agency `{code}` is not active in {month}."
         );
         faults.add(Code::AgencyNotActive, "/agency", detail);
     }
     if month.first_day() > today {
-        let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
+        let detail = msg!("Chưa đến tháng {month}, chưa thực hiện được.", "Month {month} has not started yet.");
         faults.add(Code::DateInFuture, "/period", detail);
     }
     faults.into_result()
@@ -107,8 +107,8 @@ fn taken(new: &NewSubmission) -> Problem {
         Code::AlreadyExists,
         "/period",
         msg!(
-            "Cơ quan `{agency}` đã có báo cáo tháng {month}.",
-            "The agency `{agency}` has a submission for {month} already."
+            "Cơ quan `{agency}` đã có báo cáo tháng {month}; đề nghị mở báo cáo đó để tiếp tục.",
+            "Agency `{agency}` already has a submission for {month}."
         ),
     )
 }

@@ -102,14 +102,14 @@ pub fn check(
         let mut place = Place { index, faults };
         let code = &entry.indicator;
         if !seen.insert(entry.indicator.clone()) {
-            let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
+            let detail = msg!("Chỉ tiêu `{code}` được khai báo nhiều lần.", "Duplicate indicator `{code}`.");
             place.fault(Code::DuplicateEntry, "indicator", detail);
         }
         place.length_of_note(entry.note.as_deref());
         match definitions.get(code) {
             Some(definition) => figures.extend(place.figure(entry, definition)),
             None => {
-                let detail = msg!("Không có chỉ tiêu `{code}`.", "There is no indicator `{code}`.");
+                let detail = msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist.");
                 place.fault(Code::UnknownReference, "indicator", detail);
             }
         }

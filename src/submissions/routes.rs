@@ -148,7 +148,7 @@ pub fn not_editable(refusal: Refusal, standing: &Standing) -> Problem {
             let state = standing.state.as_str();
             Problem::with(
                 Code::NotEditable,
-                msg!("Báo cáo đang ở trạng thái `{state}`.", "The submission is in state `{state}`."),
+                msg!("Báo cáo đang ở trạng thái `{state}`.", "The submission is `{state}` and cannot be edited. Withdraw it or ask for it to be reopened."),
             )
         }
     }
@@ -249,7 +249,7 @@ async fn delete_submission(access: Access<WriteSubmissions>, id: PathOf<Uuid>) -
             standing.editable().map_err(|refusal| not_editable(refusal, &standing))?;
             if row.revision.is_some() {
                 let detail = Msg::fixed(
-                    "Chỉ xóa được bản nháp chưa từng gửi.",
+                    "Chỉ được xóa báo cáo đang soạn chưa gửi lần nào.",
                     "Only a draft that was never submitted can be deleted.",
                 );
                 return Err(Problem::with(Code::NotEditable, detail));

@@ -208,13 +208,13 @@ fn refused(refusal: Refusal, action: Action, standing: &Standing, caller: &Calle
         Refusal::PeriodLocked => Problem::new(Code::PeriodLocked),
         Refusal::Forbidden if action == Action::Withdraw => Problem::with(
             Code::Forbidden,
-            Msg::fixed("Chỉ bên gửi mới rút lại được.", "Only the side that submitted can withdraw."),
+            Msg::fixed("Chỉ cơ quan đã gửi báo cáo mới được rút lại.", "Only the agency that submitted can withdraw."),
         ),
         Refusal::Forbidden => Problem::with(
             Code::Forbidden,
             Msg::fixed(
-                "Chỉ đơn vị điều phối mới duyệt, trả lại hoặc mở lại.",
-                "Only the coordinating department accepts, returns and reopens.",
+                "Chỉ cơ quan đầu mối (Sở Thông tin và Truyền thông) mới được duyệt, trả lại hoặc mở lại báo cáo.",
+                "Only the coordinating department can accept, return or reopen.",
             ),
         ),
         Refusal::NotAllowed => not_allowed(action, standing, caller),
@@ -228,7 +228,7 @@ fn not_allowed(action: Action, standing: &Standing, caller: &Caller) -> Problem 
     let names = if names.is_empty() { "-" } else { names.as_str() };
     let detail = msg!(
         "Không thể `{action}` ở trạng thái `{state}`; được phép: {names}.",
-        "Cannot `{action}` in state `{state}`; allowed: {names}."
+        "Cannot `{action}` a submission in state `{state}`. Allowed: {names}."
     );
     let mut problem = Problem::at(Code::TransitionNotAllowed, "/action", detail);
     if let Some(error) = problem.errors.first_mut() {

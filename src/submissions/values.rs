@@ -178,8 +178,8 @@ impl Check for NewValues {
         let n = self.values.len();
         if n > MOST_VALUES {
             let detail = msg!(
-                "Tối đa {MOST_VALUES} chỉ tiêu, nhận được {n}.",
-                "At most {MOST_VALUES} values, got {n}."
+                "Mỗi báo cáo chỉ được có tối đa {MOST_VALUES} chỉ tiêu; hiện có {n}.",
+                "At most {MOST_VALUES} values are allowed, got {n}."
             );
             faults.add(Code::InvalidLength, "/values", detail);
         }

@@ -86,12 +86,12 @@ async fn resolve(conn: &mut Conn, body: OneOrMany<NewTarget>) -> Result<Vec<Targ
         if let Some(code) = &target.agency
             && !agencies.contains_key(code)
         {
-            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
+            let detail = msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist.");
             faults.add(Code::UnknownReference, format!("{pointer}/agency"), detail);
         }
         let code = indicator_of(&target.code);
         if target.subject == Subject::Indicator && !indicators.iter().any(|known| known == code) {
-            let detail = msg!("Không có chỉ tiêu `{code}`.", "There is no indicator `{code}`.");
+            let detail = msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist.");
             faults.add(Code::UnknownReference, format!("{pointer}/code"), detail);
         }
     }

@@ -175,7 +175,7 @@ impl CheckAt for NewTarget {
             faults.name(&format!("{pointer}/unit"), unit.trim(), 1, 40);
         }
         if !(2000..=2199).contains(&self.year) {
-            let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
+            let detail = Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
             faults.add(Code::InvalidRange, format!("{pointer}/year"), detail);
         }
         faults.day(&format!("{pointer}/due"), self.due);
@@ -183,8 +183,8 @@ impl CheckAt for NewTarget {
             Subject::Indicator => faults.code(&format!("{pointer}/code"), &self.code),
             Subject::Metric if !is_metric(&self.code) => {
                 let detail = Msg::fixed(
-                    "Không có tỷ lệ này; ví dụ dossiers_level_3_resolved, services_level_3_4, on_time.",
-                    "There is no such rate; for example dossiers_level_3_resolved, services_level_3_4, on_time.",
+                    "Mã tỷ lệ không hợp lệ; ví dụ mã hợp lệ: dossiers_level_3_resolved, services_level_3_4, on_time.",
+                    "Unknown rate. Examples: `dossiers_level_3_resolved`, `services_level_3_4`, `on_time`.",
                 );
                 faults.add(Code::UnknownReference, format!("{pointer}/code"), detail);
             }
@@ -197,7 +197,7 @@ impl CheckAt for NewTarget {
 impl NewTarget {
     pub fn check_values(&self, pointer: &str, faults: &mut Violations) {
         if self.agency.is_some() && self.scope == TargetScope::Province {
-            let detail = Msg::fixed("Chỉ dùng với scope = agency.", "Only with scope agency.");
+            let detail = Msg::fixed("Chỉ khai báo agency khi phạm vi (scope) là agency.", "Allowed only with scope `agency`.");
             faults.add(Code::InvalidValue, format!("{pointer}/agency"), detail);
         }
         let possible = match (self.comparator, &self.value_to) {
@@ -207,8 +207,8 @@ impl NewTarget {
         };
         if !possible {
             let detail = Msg::fixed(
-                "value_to cần có và không nhỏ hơn value khi comparator là between, và chỉ khi đó.",
-                "value_to goes with between, and is not below value.",
+                "Khi comparator là between phải có value_to và value_to không nhỏ hơn value; các trường hợp khác không khai báo value_to.",
+                "`value_to` is required with `between`, must not be less than `value`, and is not allowed otherwise.",
             );
             faults.add(Code::InvalidRange, format!("{pointer}/value_to"), detail);
         }

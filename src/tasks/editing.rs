@@ -72,7 +72,7 @@ impl Check for NewTask {
         faults.name("/section", self.section.trim(), 1, 40);
         faults.name("/title", self.title.trim(), 1, 2000);
         if self.leads.is_empty() {
-            let detail = Msg::fixed("Cần ít nhất một đơn vị chủ trì.", "At least one lead is needed.");
+            let detail = Msg::fixed("Nhiệm vụ phải có ít nhất một cơ quan chủ trì.", "Specify at least one lead.");
             faults.add(Code::Required, "/leads", detail);
         }
         distinct(faults, "/leads", &self.leads);
@@ -88,12 +88,12 @@ impl Check for NewTask {
 
 impl NewTask {
     fn check_dates(&self, faults: &mut Violations) {
-        let both = Msg::fixed("Cần cả quý đầu và quý cuối.", "Both quarters are needed.");
+        let both = Msg::fixed("Phải khai báo cả quý bắt đầu và quý kết thúc.", "Set both `from_quarter` and `to_quarter`.");
         match (self.from_quarter, self.to_quarter) {
             (Some(from), Some(to)) if from.first_day() > to.last_day() => {
                 let detail = Msg::fixed(
-                    "Quý cuối không được trước quý đầu.",
-                    "The last quarter must not be before the first.",
+                    "Quý kết thúc không được trước quý bắt đầu.",
+                    "`to_quarter` must not be before `from_quarter`.",
                 );
                 faults.add(Code::InvalidRange, "/to_quarter", detail);
             }
@@ -101,8 +101,8 @@ impl NewTask {
             (None, Some(_)) => faults.add(Code::Required, "/from_quarter", both),
             (None, None) if self.due_date.is_none() => {
                 let detail = Msg::fixed(
-                    "Cần khoảng quý hoặc hạn hoàn thành.",
-                    "A range of quarters or a due date is needed.",
+                    "Phải khai báo quý thực hiện (từ quý – đến quý) hoặc thời hạn hoàn thành (due_date).",
+                    "Set a range of quarters or a `due_date`.",
                 );
                 faults.add(Code::Required, "/due_date", detail);
             }
@@ -112,8 +112,8 @@ impl NewTask {
             && due < from.first_day()
         {
             let detail = Msg::fixed(
-                "Hạn hoàn thành không được trước khi bắt đầu.",
-                "The due date must not be before the start.",
+                "Thời hạn hoàn thành không được trước thời điểm bắt đầu.",
+                "`due_date` must not be before the start.",
             );
             faults.add(Code::InvalidRange, "/due_date", detail);
         }
@@ -134,7 +134,7 @@ impl NewTask {
         let mut faults = Violations::default();
         let mut look = |kind: &str, code: &str, pointer: String| {
             if !known.contains(&(kind.to_owned(), code.to_owned())) {
-                let detail = msg!("Không có `{code}`.", "There is no {kind} `{code}`.");
+                let detail = msg!("Không có `{code}`.", "{kind} `{code}` does not exist.");
                 faults.add(Code::UnknownReference, pointer, detail);
             }
         };
@@ -172,7 +172,7 @@ impl NewTask {
 fn distinct<T: Eq + std::hash::Hash>(faults: &mut Violations, pointer: &str, entries: &[T]) {
     if entries.len() > MOST_ENTRIES {
         let most = MOST_ENTRIES;
-        faults.add(Code::InvalidLength, pointer, msg!("Tối đa {most} mục.", "At most {most} entries."));
+        faults.add(Code::InvalidLength, pointer, msg!("Chỉ được khai báo tối đa {most} mục.", "At most {most} entries are allowed."));
     }
     let mut seen = HashSet::new();
     for (i, entry) in entries.iter().enumerate() {
@@ -197,7 +197,7 @@ pub async fn create_task(access: Access<WriteTasks>, body: ValidJson<NewTask>) -
             let code = new.code.clone();
             let write = new.resolve(conn).await?;
             if !model::insert(conn, write, &actor).await? {
-                let detail = msg!("Đã có nhiệm vụ `{code}`.", "There is a task `{code}` already.");
+                let detail = msg!("Mã nhiệm vụ `{code}` đã được sử dụng.", "Task `{code}` already exists.");
                 return Err(Problem::at(Code::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;

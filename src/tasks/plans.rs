@@ -156,7 +156,7 @@ impl Check for NewPlan {
         faults.name("/number", self.number.trim(), 1, 100);
         faults.name("/title", self.title.trim(), 1, 1000);
         if !(1900..=2199).contains(&self.year) {
-            let detail = Msg::fixed("Năm từ 1900 đến 2199.", "A year from 1900 to 2199.");
+            let detail = Msg::fixed("Năm phải từ 1900 đến 2199.", "The year must be between 1900 and 2199.");
             faults.add(Code::InvalidValue, "/year", detail);
         }
         faults.day("/issued_on", self.issued_on);
@@ -171,7 +171,7 @@ impl NewPlan {
         let issuer = agencies::ids_of(conn, vec![self.issuer.clone()]).await?.remove(&self.issuer);
         let code = &self.issuer;
         let issuer = issuer.ok_or_else(|| {
-            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
+            let detail = msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist.");
             Problem::at(Code::UnknownReference, "/issuer", detail)
         })?;
         Ok(PlanWrite {
@@ -201,7 +201,7 @@ pub async fn create_plan(access: Access<WritePlans>, body: ValidJson<NewPlan>) -
             let code = new.code.clone();
             let write = new.resolve(conn).await?;
             if !model::insert(conn, write, &actor).await? {
-                let detail = msg!("Đã có kế hoạch `{code}`.", "There is a plan `{code}` already.");
+                let detail = msg!("Mã kế hoạch `{code}` đã được sử dụng.", "Plan `{code}` already exists.");
                 return Err(Problem::at(Code::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;

@@ -129,13 +129,13 @@ impl Check for NewTaskTransition {
         faults.day("/due_date", self.due_date);
         match (self.action, self.due_date) {
             (TransitionAction::Extend, None) => {
-                let detail = Msg::fixed("Cần hạn mới.", "The new deadline is needed.");
+                let detail = Msg::fixed("Gia hạn phải có thời hạn mới (due_date).", "`extend` requires a new `due_date`.");
                 faults.add(Code::Required, "/due_date", detail);
             }
             (TransitionAction::Extend, Some(_)) | (_, None) => {}
             (_, Some(_)) => {
                 let detail =
-                    Msg::fixed("Chỉ gia hạn mới có hạn mới.", "Only an extension has a new deadline.");
+                    Msg::fixed("Chỉ khai báo thời hạn mới (due_date) khi gia hạn.", "`due_date` is allowed with `extend` only.");
                 faults.add(Code::InvalidValue, "/due_date", detail);
             }
         }

@@ -145,7 +145,7 @@ impl Check for NewTaskUpdate {
         match integer_of(&self.percent) {
             Ok(0..=100) => {}
             Ok(_) => {
-                let detail = Msg::fixed("Phần trăm từ 0 đến 100.", "A percentage from 0 to 100.");
+                let detail = Msg::fixed("Tỷ lệ hoàn thành phải là số nguyên từ 0 đến 100.", "`percent` must be between 0 and 100.");
                 faults.add(Code::NumberOutOfRange, "/percent", detail);
             }
             Err(fault) => {
@@ -159,7 +159,7 @@ impl Check for NewTaskUpdate {
             faults.add(
                 Code::InvalidLength,
                 "/evidence",
-                msg!("Tối đa {most} địa chỉ.", "At most {most} addresses."),
+                msg!("Chỉ được khai báo tối đa {most} đường dẫn minh chứng.", "At most {most} links are allowed."),
             );
         }
         for (i, url) in self.evidence.iter().enumerate() {
@@ -168,7 +168,7 @@ impl Check for NewTaskUpdate {
         faults.day("/completed_on", self.completed_on);
         if self.completed_on.is_some() && self.percent() != COMPLETE {
             let detail =
-                Msg::fixed("Chỉ có ngày hoàn thành khi đạt 100%.", "Only what is at 100 % is completed.");
+                Msg::fixed("Chỉ khai báo ngày hoàn thành khi tỷ lệ hoàn thành là 100%.", "`completed_on` is allowed only when `percent` is 100.");
             faults.add(Code::InvalidValue, "/completed_on", detail);
         }
     }
@@ -185,7 +185,7 @@ fn check_url(faults: &mut Violations, pointer: &str, url: &str) {
     let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\' | '`');
     if host.is_empty() || url.contains(odd) {
-        let detail = Msg::fixed("Cần một địa chỉ http(s).", "An http(s) address is needed.");
+        let detail = Msg::fixed("Đường dẫn minh chứng phải bắt đầu bằng http:// hoặc https://.", "Expected an `http` or `https` URL.");
         faults.add(Code::InvalidValue, pointer, detail);
     }
 }
@@ -240,14 +240,14 @@ async fn lead_of(conn: &mut Conn, scope: &Scope, task: &TaskRow, agency: &str) -
         None if *scope == Scope::All => Err(Problem::at(
             Code::UnknownReference,
             "/agency",
-            msg!("Không có cơ quan `{agency}`.", "There is no agency `{agency}`."),
+            msg!("Không tìm thấy cơ quan có mã `{agency}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{agency}` does not exist."),
         )),
         _ => Err(Problem::not_found()),
     }
 }
 
 pub(super) fn not_a_lead(agency: &str) -> Problem {
-    let detail = msg!("`{agency}` không chủ trì nhiệm vụ này.", "`{agency}` does not lead this task.");
+    let detail = msg!("Cơ quan `{agency}` không phải là cơ quan chủ trì nhiệm vụ này.", "Agency `{agency}` does not lead this task.");
     Problem::at(Code::NotALead, "/agency", detail)
 }
 
@@ -255,13 +255,13 @@ fn may_report(task: &TaskRow, row: &LeadRow, actor: &Actor) -> Result<(), Proble
     let (terms, lead) = (terms(task, actor.today()), Lead::from(row));
     if !lead.is_open(&terms) {
         let detail = Msg::fixed(
-            "Tiến độ đã được xác nhận hoặc đã hủy; cần mở lại trước.",
-            "It is confirmed or cancelled; it has to be reopened first.",
+            "Nhiệm vụ đã được xác nhận hoàn thành hoặc đã hủy; phải mở lại trước khi cập nhật tiến độ.",
+            "Progress is already confirmed or cancelled. Reopen it first.",
         );
         return Err(Problem::with(Code::TransitionNotAllowed, detail));
     }
     if !lead.has_begun(actor.today()) {
-        let detail = Msg::fixed("Cơ quan chưa hoạt động.", "The agency does not exist yet.");
+        let detail = Msg::fixed("Cơ quan chưa thành lập (chưa đến ngày bắt đầu hiệu lực).", "The agency does not exist yet.");
         return Err(Problem::at(Code::AgencyNotActive, "/agency", detail));
     }
     Ok(())
@@ -271,7 +271,7 @@ fn update_of(new: NewTaskUpdate, actor: &Actor) -> Result<UpdateRow, Problem> {
     let (percent, today) = (new.percent(), actor.today());
     let completed_on = (percent == COMPLETE).then(|| new.completed_on.unwrap_or(today));
     if completed_on.is_some_and(|day| day > today) {
-        let detail = msg!("Hôm nay là {today}.", "Today is {today}.");
+        let detail = msg!("Ngày hoàn thành không được sau ngày hiện tại ({today}).", "`completed_on` must not be after today ({today}).");
         return Err(Problem::at(Code::DateInFuture, "/completed_on", detail));
     }
     Ok(UpdateRow {

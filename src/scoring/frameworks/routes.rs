@@ -117,7 +117,7 @@ async fn create_framework(
 }
 
 fn taken(code: &str) -> Problem {
-    let detail = msg!("Bộ chỉ số `{code}` đã có.", "The framework `{code}` exists already.");
+    let detail = msg!("Mã bộ chỉ số `{code}` đã được sử dụng.", "Framework `{code}` already exists.");
     Problem::at(Code::AlreadyExists, "/code", detail)
 }
 
@@ -146,8 +146,8 @@ async fn delete_framework(
             conditions.require_match(row.version)?;
             if model::is_used(conn, &code).await? {
                 let detail = msg!(
-                    "Đã có số liệu của bộ chỉ số `{code}`.",
-                    "Observations rest on the framework `{code}`."
+                    "Không xóa được bộ chỉ số `{code}` vì đã có số liệu.",
+                    "Framework `{code}` has observations and cannot be deleted."
                 );
                 return Err(Problem::with(Code::InUse, detail));
             }

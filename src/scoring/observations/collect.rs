@@ -132,13 +132,13 @@ fn own_unit(unit_type: &str, as_unit: Option<&str>) -> Result<Option<String>, Pr
         }
         (PROVINCE, None) => at(
             Code::Required,
-            Msg::fixed("Cần cho biết đơn vị nào là tỉnh này.", "Say which unit is this province."),
+            Msg::fixed("Phải khai báo as_unit: tên đơn vị ứng với tỉnh này trong bộ chỉ số.", "Set `as_unit` to the unit that represents this province."),
         ),
         _ => at(
             Code::InvalidValue,
             Msg::fixed(
-                "Chỉ thu thập được cho bộ chỉ số của tỉnh (có as_unit) hoặc của cơ quan (không có).",
-                "Figures are collected where provinces (with as_unit) or agencies (without) are scored.",
+                "Chỉ tổng hợp số liệu cho bộ chỉ số cấp tỉnh (phải có as_unit) hoặc bộ chỉ số của cơ quan (không dùng as_unit).",
+                "Collections are supported for frameworks of provinces (with `as_unit`) or of agencies (without it).",
             ),
         ),
     }
@@ -157,7 +157,7 @@ async fn origins(
     for (index, mapping) in new.submissions.iter().enumerate() {
         let (pointer, from) = (format!("/submissions/{index}"), &mapping.from);
         if !indicators.contains_key(from) {
-            let detail = msg!("Không có chỉ tiêu `{from}`.", "There is no indicator `{from}`.");
+            let detail = msg!("Không tìm thấy chỉ tiêu có mã `{from}`.", "Indicator `{from}` does not exist.");
             mapper.faults.add(Code::UnknownReference, format!("{pointer}/from"), detail);
         }
         mapper.put(&mapping.indicator, Origin::Submissions(from.clone()), &pointer);
@@ -168,8 +168,8 @@ async fn origins(
             Some(counted) => mapper.put(&mapping.indicator, Origin::Statistic(counted), &pointer),
             None => {
                 let detail = msg!(
-                    "Không có tỷ lệ `{metric}` với cách đếm này.",
-                    "There is no rate `{metric}` of this counting."
+                    "Tỷ lệ `{metric}` không có cách tính này (counting).",
+                    "Rate `{metric}` does not support this `counting`."
                 );
                 mapper.faults.add(Code::UnknownReference, format!("{pointer}/metric"), detail);
             }
@@ -203,12 +203,12 @@ impl Mapper<'_> {
         let pointer = format!("{pointer}/indicator");
         if !self.observed.contains(indicator) {
             let detail = msg!(
-                "Bộ chỉ số không có chỉ tiêu `{indicator}`.",
+                "Bộ chỉ số không có chỉ tiêu mang mã `{indicator}`.",
                 "The framework has no indicator `{indicator}`."
             );
             self.faults.add(Code::UnknownReference, pointer, detail);
         } else if self.origins.insert(indicator.to_owned(), origin).is_some() {
-            let detail = msg!("Chỉ tiêu `{indicator}` bị lặp.", "The indicator `{indicator}` occurs twice.");
+            let detail = msg!("Chỉ tiêu `{indicator}` được khai báo nhiều lần.", "Duplicate indicator `{indicator}`.");
             self.faults.add(Code::DuplicateEntry, pointer, detail);
         }
     }

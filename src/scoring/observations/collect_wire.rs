@@ -72,8 +72,8 @@ impl Check for NewCollection {
         {
             if n > MOST_MAPPINGS {
                 let detail = msg!(
-                    "Tối đa {MOST_MAPPINGS} mục, nhận được {n}.",
-                    "At most {MOST_MAPPINGS} items, got {n}."
+                    "Chỉ được khai báo tối đa {MOST_MAPPINGS} mục; hiện có {n} mục.",
+                    "At most {MOST_MAPPINGS} mappings are allowed, got {n}."
                 );
                 faults.add(crate::http::Code::InvalidLength, pointer, detail);
             }

@@ -175,21 +175,21 @@ const NODE_AND_UNIT: crate::db::list::Order = crate::db::list::Order {
 
 fn nothing_in_common() -> Problem {
     let detail = Msg::fixed(
-        "Hai lần tính không có đơn vị và nút nào chung: không so sánh được.",
-        "The two runs have no unit and node in common: there is nothing to compare.",
+        "Không so sánh được vì hai lần tính không có đơn vị và chỉ tiêu (hoặc nhóm) nào chung.",
+        "The two runs share no unit and node, so there is nothing to compare.",
     );
     invalid("with", detail)
 }
 
 fn needed() -> Msg {
     Msg::fixed(
-        "Thiếu tham số `with`: mã của một lần tính khác, trước lần này.",
-        "The parameter `with` is required: the id of another run, the earlier one.",
+        "Thiếu tham số `with`: mã của lần tính trước dùng để so sánh.",
+        "`with` is required: the id of the earlier run.",
     )
 }
 
 fn no_other() -> Msg {
-    Msg::fixed("`with` không phải là mã của một lần tính khác.", "`with` is not the id of another run.")
+    Msg::fixed("`with` không phải là mã của một lần tính khác.", "`with` must be the id of another run.")
 }
 
 async fn comparison_of(

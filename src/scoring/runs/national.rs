@@ -129,8 +129,8 @@ impl CsvRow for NodeComparison {
 
 fn needed() -> Msg {
     Msg::fixed(
-        "Thiếu tham số `unit`: mã một đơn vị của lần tính.",
-        "The parameter `unit` is required: the code of a unit of the run.",
+        "Thiếu tham số `unit`: mã của một đơn vị trong lần tính.",
+        "`unit` is required: the code of a unit of the run.",
     )
 }
 

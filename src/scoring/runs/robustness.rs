@@ -55,15 +55,15 @@ impl RobustnessQuery {
     fn options(&self) -> Result<Options, Problem> {
         let draws = match self.draws.as_deref().map_or(Ok(DRAWS), str::parse) {
             Ok(draws) if (1..=MAX_DRAWS).contains(&draws) => draws,
-            _ => return Err(invalid("draws", Msg::fixed("draws từ 1 đến 10000.", "draws must be 1-10000."))),
+            _ => return Err(invalid("draws", Msg::fixed("draws phải là số nguyên từ 1 đến 10000.", "`draws` must be between 1 and 10000."))),
         };
         let seed = self.seed.as_deref().map_or(Ok(SEED), str::parse).map_err(|_| {
-            invalid("seed", Msg::fixed("Cần một số nguyên không âm.", "Takes a whole number, 0 or more."))
+            invalid("seed", Msg::fixed("seed phải là số nguyên không âm.", "`seed` must be a whole number, 0 or greater."))
         })?;
         let spread: Option<Fixed> = self.spread.as_deref().unwrap_or(SPREAD).parse().ok();
         let spread = spread.filter(|spread| !spread.is_negative() && *spread <= Fixed::one());
         let weight_spread = spread
-            .ok_or_else(|| invalid("spread", Msg::fixed("spread từ 0 đến 1.", "spread must be 0-1.")))?;
+            .ok_or_else(|| invalid("spread", Msg::fixed("spread phải từ 0 đến 1.", "`spread` must be between 0 and 1.")))?;
         Ok(Options { seed, draws, weight_spread, variants: self.variants()? })
     }
 
@@ -87,13 +87,13 @@ impl RobustnessQuery {
         let aggregates = distinct(self.aggregate.as_ref());
         if methods.iter().any(|method| matches!(method, Method::None | Method::Goalposts)) {
             let detail = Msg::fixed(
-                "Không thể thay bằng `none` hoặc `goalposts`.",
-                "`none` and `goalposts` cannot stand for another method.",
+                "Không dùng được `none` hoặc `goalposts` làm phương pháp thay thế.",
+                "`none` and `goalposts` cannot be used as alternative methods.",
             );
             return Err(invalid("method", detail));
         }
         if aggregates.contains(&Aggregate::Sum) {
-            let detail = Msg::fixed("`sum` không phải là trung bình.", "`sum` is no mean.");
+            let detail = Msg::fixed("Không dùng được `sum`; chỉ nhận các phương pháp trung bình: arithmetic, geometric, harmonic.", "`sum` is not allowed here. Use `arithmetic`, `geometric` or `harmonic`.");
             return Err(invalid("aggregate", detail));
         }
         let or_own = |len: usize| if len == 0 { 1 } else { len + 1 };
@@ -123,8 +123,8 @@ fn check_size(run: &Run, draws: usize) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = msg!(
-        "Với lần tính này, draws tối đa {most}.",
-        "For a run of this size draws must be at most {most}."
+        "Với quy mô lần tính này, draws không được vượt quá {most}.",
+        "For a run of this size, `draws` must be at most {most}."
     );
     Err(invalid("draws", detail))
 }

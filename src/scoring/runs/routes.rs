@@ -82,7 +82,7 @@ async fn create_run(
 async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32), Problem> {
     let Some(framework) = frameworks::model::find(conn, &new.framework).await? else {
         let code = &new.framework;
-        let detail = msg!("Không có bộ chỉ số `{code}`.", "There is no framework `{code}`.");
+        let detail = msg!("Không tìm thấy bộ chỉ số có mã `{code}`.", "Framework `{code}` does not exist.");
         return Err(Problem::at(Code::UnknownReference, "/framework", detail));
     };
     let set = observations::model::current(conn, &new.framework, new.data_year).await?;
@@ -96,8 +96,8 @@ async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32),
         None => {
             let (code, year) = (&new.framework, new.data_year);
             let detail = msg!(
-                "Chưa có số liệu năm {year} cho `{code}`.",
-                "There are no observations of {year} for `{code}`."
+                "Bộ chỉ số `{code}` chưa có số liệu năm {year}; đề nghị nhập số liệu trước khi tính.",
+                "Framework `{code}` has no observations for {year}."
             );
             Err(Problem::at(Code::MissingData, "/data_year", detail))
         }

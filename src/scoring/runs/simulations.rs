@@ -100,16 +100,16 @@ impl NewSimulation {
     fn check_goal(&self, faults: &mut Violations) {
         let Some(goal) = &self.goal else { return };
         if goal.indicators.is_empty() {
-            let detail = Msg::fixed("Cần ít nhất một chỉ tiêu.", "At least one indicator is needed.");
+            let detail = Msg::fixed("Phải chọn ít nhất một chỉ tiêu.", "Specify at least one indicator.");
             faults.add(Code::Required, "/goal/indicators", detail);
         }
         if goal.score.is_some() == goal.place.is_some() {
             let detail =
-                Msg::fixed("Cần `score` hoặc `place`, một trong hai.", "Takes either `score` or `place`.");
+                Msg::fixed("Phải khai báo một trong hai: điểm (`score`) hoặc thứ hạng (`place`).", "Specify either `score` or `place`.");
             faults.add(Code::InvalidValue, "/goal", detail);
         }
         if goal.place == Some(0) {
-            let detail = Msg::fixed("Thứ hạng từ 1.", "Places begin at 1.");
+            let detail = Msg::fixed("Thứ hạng phải từ 1 trở lên.", "`place` must be 1 or greater.");
             faults.add(Code::InvalidRange, "/goal/place", detail);
         }
     }
@@ -188,7 +188,7 @@ fn check_names(row: &RunRow, run: &Run, request: &NewSimulation) -> Result<(), P
         }
     }
     for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| run.tree.index_of(node).is_none()) {
-        let detail = msg!("Bộ chỉ số không có nút `{node}`.", "The framework has no node `{node}`.");
+        let detail = msg!("Bộ chỉ số không có nhóm hoặc chỉ tiêu mang mã `{node}`.", "The framework has no node `{node}`.");
         faults.add(Code::UnknownReference, format!("/nodes/{at}"), detail);
     }
     if let Some(goal) = &request.goal {
@@ -209,19 +209,19 @@ fn repeated(request: &NewSimulation, faults: &mut Violations) {
     for (at, change) in request.changes.iter().enumerate() {
         if !seen.insert((&change.unit, &change.indicator)) {
             let detail =
-                Msg::fixed("Số liệu này đã được thay đổi ở trên.", "This figure is changed above already.");
+                Msg::fixed("Số liệu này đã được khai báo thay đổi ở một mục trước.", "This figure is already changed by an earlier item.");
             faults.add(Code::DuplicateEntry, format!("/changes/{at}"), detail);
         }
     }
     let mut nodes = HashSet::new();
     for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| !nodes.insert(*node)) {
-        let detail = msg!("Nút `{node}` bị lặp.", "The node `{node}` occurs twice.");
+        let detail = msg!("Mã `{node}` được khai báo nhiều lần.", "Duplicate node `{node}`.");
         faults.add(Code::DuplicateEntry, format!("/nodes/{at}"), detail);
     }
     let indicators = request.goal.iter().flat_map(|goal| &goal.indicators);
     let mut once = HashSet::new();
     for (at, code) in indicators.enumerate().filter(|(_, code)| !once.insert(*code)) {
-        let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
+        let detail = msg!("Chỉ tiêu `{code}` được khai báo nhiều lần.", "Duplicate indicator `{code}`.");
         faults.add(Code::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
     }
 }

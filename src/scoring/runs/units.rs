@@ -101,8 +101,8 @@ pub async fn unit_of(
 
 fn target_of(text: Option<&str>) -> Result<Option<Fixed>, Problem> {
     let detail = Msg::fixed(
-        "Cần một số, ví dụ 0.6.",
-        "Takes a number of at most 24 digits before and 18 after the point.",
+        "Giá trị phải là số, ví dụ 0.6 (tối đa 24 chữ số phần nguyên, 18 chữ số phần thập phân).",
+        "Expected a number such as 0.6 (at most 24 digits before and 18 after the point).",
     );
     text.map(|text| text.parse().map_err(|_| invalid("target", detail.clone()))).transpose()
 }

@@ -65,7 +65,7 @@ impl Check for NewIndexRun {
         faults.code("/framework", &self.framework);
         for (pointer, year) in [("/data_year", self.data_year), ("/index_year", self.index_year)] {
             if !(2000..=2199).contains(&year) {
-                let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
+                let detail = Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
                 faults.add(Code::InvalidRange, pointer, detail);
             }
         }
@@ -196,7 +196,7 @@ fn years(name: &str, any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Pr
     match parsed {
         None => Ok(None),
         Some(Some(years)) => Ok(Some(years)),
-        Some(None) => Err(invalid(name, Msg::fixed("Năm, ví dụ 2017.", "Years, such as 2017."))),
+        Some(None) => Err(invalid(name, Msg::fixed("Năm phải gồm 4 chữ số, ví dụ 2017.", "Expected years such as 2017."))),
     }
 }
 

@@ -88,15 +88,15 @@ impl Delivery {
             return Err(Problem::with(
                 Code::PeriodLocked,
                 msg!(
-                    "Tháng {month} đã khóa; đơn vị điều phối có thể điều chỉnh, kèm lý do.",
-                    "The month {month} is closed; the coordinating department can correct it, with a reason."
+                    "Tháng {month} đã chốt số liệu; đề nghị liên hệ cơ quan đầu mối (Sở Thông tin và Truyền thông) để điều chỉnh, kèm lý do.",
+                    "Month {month} is closed. Only the coordinating department can correct it, with a reason."
                 ),
             ));
         }
         if state.closed && self.reason.is_none() {
             let detail = Msg::fixed(
-                "Tháng đã khóa: cần nêu lý do điều chỉnh.",
-                "The month is closed: say why it is corrected.",
+                "Tháng đã chốt số liệu; phải nêu lý do điều chỉnh.",
+                "The month is closed. Give a reason for the correction.",
             );
             return Err(Problem::at(Code::ReasonRequired, self.reason_at, detail));
         }

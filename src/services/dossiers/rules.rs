@@ -132,7 +132,7 @@ pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violation
     let mut faults = Violations::default();
     let (month, source) = (frame.month, frame.source);
     if month.first_day() > frame.today {
-        let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
+        let detail = msg!("Chưa đến tháng {month}, chưa thực hiện được.", "Month {month} has not started yet.");
         faults.add(Code::DateInFuture, "", detail);
     }
     for (spot, agency) in agencies {
@@ -143,16 +143,16 @@ pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violation
         }
         if !agency.validity.overlaps(month.first_day(), month.last_day()) {
             let detail = msg!(
-                "Cơ quan `{code}` không tồn tại trong tháng {month}.",
-                "The agency `{code}` does not exist in {month}."
+                "Cơ quan `{code}` chưa thành lập hoặc đã chấm dứt hoạt động trong tháng {month}.",
+                "Agency `{code}` is not active in {month}."
             );
             add(Code::AgencyNotActive, detail);
         }
         let decided = agency.decided_source.as_deref().filter(|decided| *decided != source);
         if let Some(other) = decided.or(agency.other_source.as_deref()) {
             let detail = msg!(
-                "Số liệu tháng {month} của `{code}` thuộc nguồn `{other}`.",
-                "The counts of `{code}` for {month} come from the source `{other}`."
+                "Số liệu hồ sơ tháng {month} của cơ quan `{code}` do nguồn `{other}` cung cấp; không nhận từ nguồn này.",
+                "The counts of agency `{code}` for {month} come from source `{other}`."
             );
             add(Code::ForeignSource, detail);
         }
@@ -162,8 +162,8 @@ pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violation
 
 pub fn outside_scope(code: &str) -> Msg {
     msg!(
-        "Cơ quan `{code}` nằm ngoài phạm vi của tài khoản hoặc của nguồn số liệu.",
-        "The agency `{code}` is outside the scope of the caller or of the source."
+        "Cơ quan `{code}` không thuộc phạm vi quản lý của tài khoản hoặc của nguồn số liệu.",
+        "Agency `{code}` is outside the scope of your account or of this source."
     )
 }
 

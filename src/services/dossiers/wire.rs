@@ -71,8 +71,8 @@ impl BatchParams {
             Some(n) if n >= 0 => Figure(Some(Ok(n))),
             _ => {
                 let detail = msg!(
-                    "NDJSON và CSV cần số kiểm tra `{name}`, là số nguyên không âm.",
-                    "NDJSON and CSV need the control total `{name}`, a whole number that is not negative."
+                    "Khi gửi NDJSON hoặc CSV phải có tổng đối chiếu `{name}` (số nguyên không âm) trong tham số.",
+                    "NDJSON and CSV require the control total `{name}`: a whole number, 0 or greater."
                 );
                 faults.add(Code::InvalidParameter, format!("?{name}"), detail);
                 Figure::default()
@@ -100,8 +100,8 @@ impl BatchParams {
         ];
         let Some((name, _)) = given.iter().find(|(_, given)| *given) else { return Ok(()) };
         let detail = msg!(
-            "Với JSON, `{name}` nằm trong nội dung, không phải tham số.",
-            "With JSON, `{name}` stands in the body and is no parameter."
+            "Khi gửi JSON, khai báo `{name}` trong nội dung, không dùng tham số.",
+            "For JSON, put `{name}` in the body, not in the query."
         );
         Err(Problem::at(Code::InvalidParameter, format!("?{name}"), detail))
     }

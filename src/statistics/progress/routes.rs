@@ -41,11 +41,11 @@ pub struct ProgressParams {
 impl ProgressParams {
     fn question(&self, today: NaiveDate) -> Result<Question, Problem> {
         if self.year.is_some_and(|year| !(2000..=2199).contains(&year)) {
-            return Err(invalid("year", Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.")));
+            return Err(invalid("year", Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.")));
         }
         let on = self.on.unwrap_or(today);
         if on > today {
-            return Err(invalid("on", Msg::fixed("Ngày chưa đến.", "This day has not come yet.")));
+            return Err(invalid("on", Msg::fixed("Ngày này chưa đến.", "The date is in the future.")));
         }
         Ok(Question { year: self.year, on, today, month: None, all_figures: false })
     }
@@ -93,7 +93,7 @@ pub async fn progress(
     let wanted = Wanted { scope, agencies: agency.map(|any| any.0), statuses: status.map(|any| any.0) };
     let known = |code: &String| picture.frame.agencies.iter().any(|agency| agency.code == *code);
     if let Some(code) = wanted.agencies.iter().flatten().find(|code| !known(code)) {
-        let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
+        let detail = msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist.");
         return Err(invalid("agency", detail));
     }
     let whole = Progress::of(&picture, &access.scope(), &wanted);
