@@ -71,7 +71,10 @@ impl Cells {
             return Err(Problem::at(
                 Code::InvalidLength,
                 "",
-                msg!("Tệp CSV chỉ được có tối đa {MOST_COLUMNS} cột.", "At most {MOST_COLUMNS} columns are allowed."),
+                msg!(
+                    "Tệp CSV chỉ được có tối đa {MOST_COLUMNS} cột.",
+                    "At most {MOST_COLUMNS} columns are allowed."
+                ),
             ));
         }
         match self.reader.read_record(b"\n", text, ends) {

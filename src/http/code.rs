@@ -27,6 +27,17 @@ macro_rules! codes {
                 match self { $(Self::$variant => Msg::fixed($vi, $en)),+ }
             }
 
+            /// The detail of a number where a whole one is expected: the advice about decimals would lead astray.
+            pub fn of_whole_number(self) -> Msg {
+                match self {
+                    Self::NotANumber | Self::DecimalComma | Self::AmbiguousNumber | Self::NotAnInteger => Msg::fixed(
+                        "Phải nhập số nguyên, không dùng dấu chấm hoặc dấu phẩy phân cách, ví dụ 1155.",
+                        "Expected a whole number without separators, such as 1155.",
+                    ),
+                    other => other.title(),
+                }
+            }
+
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
@@ -37,6 +48,7 @@ macro_rules! codes {
 codes! {
     // Syntax
     MalformedBody = "MALFORMED_BODY", BAD_REQUEST, "Nội dung yêu cầu không đúng cú pháp", "Malformed request body";
+    RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT, "Không nhận đủ nội dung yêu cầu trong thời gian quy định", "The request body did not arrive in time";
     UnknownField = "UNKNOWN_FIELD", BAD_REQUEST, "Có trường dữ liệu không được hỗ trợ", "Unknown field";
     MissingField = "MISSING_FIELD", BAD_REQUEST, "Thiếu trường dữ liệu bắt buộc", "Missing required field";
     DuplicateField = "DUPLICATE_FIELD", BAD_REQUEST, "Trường dữ liệu xuất hiện nhiều lần", "Duplicate field";
@@ -148,7 +160,7 @@ codes! {
     RankDecimals = "RANK_DECIMALS", UNPROCESSABLE_ENTITY, "Quá nhiều chữ số thập phân", "Too many decimals";
     BandsUnordered = "BANDS_UNORDERED", UNPROCESSABLE_ENTITY, "Các mức xếp loại phải tăng dần", "Bands must ascend";
     // Load and failure
-    TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, "Đăng nhập hoặc nhập mật khẩu sai quá nhiều lần; đề nghị thử lại sau ít phút", "Too many failed attempts; try again later";
+    TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, "Vượt quá số lần hoặc số lượng cho phép; đề nghị thử lại sau", "Too many attempts or requests; try again later";
     Unavailable = "UNAVAILABLE", SERVICE_UNAVAILABLE, "Hệ thống đang quá tải hoặc tạm gián đoạn; đề nghị thử lại sau ít giây", "Temporarily unavailable; try again";
     Internal = "INTERNAL", INTERNAL_SERVER_ERROR, "Hệ thống gặp lỗi; đề nghị thử lại, nếu vẫn lỗi thì thông báo cho bộ phận hỗ trợ kèm request_id", "Internal error";
 }

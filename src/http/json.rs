@@ -110,7 +110,10 @@ pub(super) fn media_type(request: &HttpRequest) -> Result<(), Problem> {
     }
     Err(Problem::with(
         Code::UnsupportedMediaType,
-        Msg::fixed("Header Content-Type phải là application/json.", "`Content-Type` must be `application/json`."),
+        Msg::fixed(
+            "Header Content-Type phải là application/json.",
+            "`Content-Type` must be `application/json`.",
+        ),
     ))
 }
 
@@ -121,7 +124,10 @@ pub(super) fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
         Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
         Some(_) => Err(Problem::with(
             Code::UnsupportedMediaType,
-            Msg::fixed("Không hỗ trợ nội dung nén (Content-Encoding).", "Compressed request bodies are not supported."),
+            Msg::fixed(
+                "Không hỗ trợ nội dung nén (Content-Encoding).",
+                "Compressed request bodies are not supported.",
+            ),
         )),
     }
 }
@@ -135,7 +141,7 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
     let limit = std::time::Duration::from_secs(BODY_SECONDS);
     tokio::time::timeout(limit, Body::collect(payload, most, claim)).await.unwrap_or_else(|_| {
         Err(Problem::with(
-            Code::MalformedBody,
+            Code::RequestTimeout,
             msg!(
                 "Không nhận đủ nội dung trong {BODY_SECONDS} giây; đề nghị kiểm tra đường truyền và gửi lại.",
                 "The request body did not arrive within {BODY_SECONDS} seconds."
@@ -147,7 +153,13 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
 /// Parses strictly: unknown, missing and repeated fields, wrong types and trailing text are 400 with a pointer.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
-        Problem::with(Code::MalformedBody, Msg::fixed("Nội dung không đúng bảng mã UTF-8; đề nghị lưu lại bằng UTF-8.", "The request body is not valid UTF-8."))
+        Problem::with(
+            Code::MalformedBody,
+            Msg::fixed(
+                "Nội dung không đúng bảng mã UTF-8; đề nghị lưu lại bằng UTF-8.",
+                "The request body is not valid UTF-8.",
+            ),
+        )
     })?;
     let text = normalised(text)?;
     // serde would read an array into a struct by position: names, and the refusal of unknown ones, would mean nothing.

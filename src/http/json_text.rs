@@ -22,7 +22,8 @@ const PRIVATE_KEYS: &str = "$serde_json::private::";
 pub(super) fn refuse_private_keys(text: &str) -> Result<(), Problem> {
     let escaped = || text.contains("\\u") && ascii_unescaped(text).contains(PRIVATE_KEYS);
     if text.contains(PRIVATE_KEYS) || escaped() {
-        let detail = msg!("Không dùng tên `{PRIVATE_KEYS}`.", "The name `{PRIVATE_KEYS}` is not allowed.");
+        let detail =
+            msg!("Không được dùng tên `{PRIVATE_KEYS}`.", "The name `{PRIVATE_KEYS}` is not allowed.");
         return Err(Problem::at(Code::UnknownField, "", detail));
     }
     Ok(())

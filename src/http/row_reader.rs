@@ -201,15 +201,17 @@ fn long_line() -> Problem {
     Problem::at(
         Code::InvalidLength,
         "",
-        msg!("Dòng vượt quá {MOST_LINE} byte cho phép.", "The line is longer than {MOST_LINE} bytes."),
+        msg!("Dòng vượt quá {MOST_LINE} byte cho phép.", "The line exceeds {MOST_LINE} bytes."),
     )
 }
 
 /// Spreadsheets save UTF-16 as "Unicode text".
 fn refuse_utf16(start: &[u8]) -> Result<(), Problem> {
     if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
-        let detail =
-            Msg::fixed("Tệp dùng bảng mã UTF-16; đề nghị lưu lại bằng UTF-8 rồi gửi lại.", "The file is UTF-16. Save it as UTF-8.");
+        let detail = Msg::fixed(
+            "Tệp dùng bảng mã UTF-16; đề nghị lưu lại bằng UTF-8 rồi gửi lại.",
+            "The file is UTF-16. Save it as UTF-8.",
+        );
         return Err(Problem::with(Code::MalformedBody, detail));
     }
     Ok(())
@@ -233,7 +235,10 @@ fn object<T: FlatRow>(line: &[u8]) -> Result<T, Problem> {
 /// NFC, without NUL.
 fn text_of(record: &[u8]) -> Result<Cow<'_, str>, Problem> {
     let text = std::str::from_utf8(record).map_err(|_| {
-        Problem::with(Code::MalformedBody, Msg::fixed("Dòng không đúng bảng mã UTF-8.", "The line is not valid UTF-8."))
+        Problem::with(
+            Code::MalformedBody,
+            Msg::fixed("Dòng không đúng bảng mã UTF-8.", "The line is not valid UTF-8."),
+        )
     })?;
     if text.contains('\0') {
         return Err(Problem::new(Code::InvalidText));

@@ -188,10 +188,10 @@ async fn send(mut bytes: Bytes, taker: &Sender<Piece>) -> bool {
 
 fn too_slow() -> Problem {
     let detail = Msg::fixed(
-        "Nội dung đến quá chậm, ngừng đến quá lâu, hoặc kéo dài quá 10 phút.",
-        "The body arrives too slowly, stopped for too long, or took longer than 10 minutes.",
+        "Việc gửi nội dung quá chậm, bị gián đoạn hoặc kéo dài quá 10 phút; đề nghị kiểm tra đường truyền và gửi lại.",
+        "The request body arrived too slowly, was interrupted, or took longer than 10 minutes.",
     );
-    Problem::with(Code::MalformedBody, detail)
+    Problem::with(Code::RequestTimeout, detail)
 }
 
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]

@@ -6,11 +6,11 @@ use super::Msg;
 const KINDS: [(&str, &str, &str); 8] = [
     ("integer", "số nguyên", "an integer"),
     ("floating point", "số thập phân", "a decimal number"),
-    ("string", "chuỗi", "a string"),
-    ("boolean", "giá trị đúng/sai", "a boolean"),
+    ("string", "chuỗi ký tự", "a string"),
+    ("boolean", "giá trị true/false", "a boolean"),
     ("null", "null", "null"),
     ("map", "đối tượng", "an object"),
-    ("sequence", "danh sách", "a list"),
+    ("sequence", "danh sách (mảng)", "a list"),
     ("number", "số", "a number"),
 ];
 
@@ -64,7 +64,9 @@ fn wrong_type(got: &str, expected: &str) -> Msg {
         _ => None,
     };
     match wanted {
-        Some((vi, en)) => msg!("Giá trị phải là {vi}, nhưng nhận được {got_vi}.", "Expected {en}, got {got_en}."),
+        Some((vi, en)) => {
+            msg!("Giá trị phải là {vi}, nhưng lại là {got_vi}.", "Expected {en}, got {got_en}.")
+        }
         None => msg!("Trường này không nhận giá trị kiểu {got_vi}.", "Unexpected {got_en}."),
     }
 }
@@ -78,7 +80,7 @@ mod tests {
         let en = |text: &str| told(text).en.into_owned();
         assert_eq!(
             en("unknown variant `prov`, expected one of `province`, `district`"),
-            "There is no value `prov`; allowed: province, district."
+            "Invalid value `prov`. Allowed: province, district."
         );
         assert_eq!(
             en("invalid type: integer `5`, expected struct RawRow"),
@@ -87,7 +89,10 @@ mod tests {
         assert_eq!(en("invalid type: null, expected a string"), "Expected a string, got null.");
         assert_eq!(en("invalid type: string \"x\", expected i64"), "Expected an integer, got a string.");
         assert!(en("premature end of input").contains("RFC 3339"));
-        assert_eq!(en("anything else"), "The value cannot be read.");
-        assert_eq!(told("invalid type: map, expected a string").vi, "Cần chuỗi, nhận được đối tượng.");
+        assert_eq!(en("anything else"), "The value could not be parsed.");
+        assert_eq!(
+            told("invalid type: map, expected a string").vi,
+            "Giá trị phải là chuỗi ký tự, nhưng lại là đối tượng."
+        );
     }
 }
