@@ -13,6 +13,7 @@ use crate::auth::Actor;
 use crate::db::Conn;
 use crate::http::{Code, Msg, Problem};
 use crate::ids::AgencyId;
+use crate::values::vietnamese;
 
 /// A decision that is allowed, with what it changes.
 pub(super) struct Decision {
@@ -42,7 +43,11 @@ impl Decision {
         let present =
             only.and_then(|place| leads.get(place)).map_or(terms.deadline, |lead| lead.deadline(&terms));
         if new.due_date.is_some_and(|day| day <= present) {
-            let detail = msg!("Thời hạn mới phải sau thời hạn hiện tại ({present}).", "The new deadline must be after the current one ({present}).");
+            let present_vi = vietnamese::day(present);
+            let detail = msg!(
+                "Thời hạn mới phải sau thời hạn hiện tại ({present_vi}).",
+                "The new deadline must be after the current one ({present})."
+            );
             return Err(Problem::at(Code::InvalidRange, "/due_date", detail));
         }
         let row = TransitionRow {
@@ -134,9 +139,10 @@ fn not_allowed(action: TransitionAction) -> Problem {
             "Chỉ mở lại nhiệm vụ đã được xác nhận hoàn thành hoặc đã hủy.",
             "Only confirmed or cancelled tasks or leads can be reopened.",
         ),
-        TransitionAction::Cancel | TransitionAction::Extend => {
-            Msg::fixed("Nhiệm vụ (hoặc phần việc của cơ quan chủ trì) đã được xác nhận hoàn thành hoặc đã hủy nên không hủy, không gia hạn được; đề nghị mở lại trước.", "Already confirmed or cancelled. Reopen it first.")
-        }
+        TransitionAction::Cancel | TransitionAction::Extend => Msg::fixed(
+            "Nhiệm vụ (hoặc phần việc của cơ quan chủ trì) đã được xác nhận hoàn thành hoặc đã hủy nên không hủy, không gia hạn được; đề nghị mở lại trước.",
+            "Already confirmed or cancelled. Reopen it first.",
+        ),
     };
     Problem::with(Code::TransitionNotAllowed, detail)
 }
