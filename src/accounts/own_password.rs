@@ -16,13 +16,14 @@ use crate::db::Conn;
 use crate::http::{Check, Code, Msg, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
 
-/// A change of one's own password.
+/// A change of your password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
     #[schema(format = "password")]
     current_password: String,
-    /// At least 15 characters, not a common one, more than words of the province and the service, without the username; not the current one.
+    /// 15–256 characters. Must not be common, consist mostly of names of the province and the service, contain the username, or equal
+    /// the current password.
     #[schema(format = "password")]
     new_password: String,
 }
@@ -32,15 +33,15 @@ impl Check for PasswordChange {
     fn check(&self, _: &mut Violations) {}
 }
 
-/// Change one's own password
+/// Change your password
 ///
-/// Ends every session of the account, this one too: log in again.
+/// Ends every session of the account, including this one. Log in again.
 #[utoipa::path(
     tag = "auth",
     request_body = PasswordChange,
     responses(
         (status = 204, description = "Changed"),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]
@@ -61,7 +62,10 @@ pub async fn change_password(
     let mut faults = Violations::default();
     check_password(&mut faults, "/new_password", &new_password, &username, name);
     if is_same_password(&new_password, &current_password) {
-        let detail = Msg::fixed("Mật khẩu mới không được trùng với mật khẩu hiện tại.", "The new password must differ from the current one.");
+        let detail = Msg::fixed(
+            "Mật khẩu mới không được trùng với mật khẩu hiện tại.",
+            "The new password must differ from the current one.",
+        );
         faults.add(Code::WeakPassword, "/new_password", detail);
     }
     faults.into_result()?;

@@ -15,17 +15,17 @@ use crate::db::list::Order;
 use crate::http::csv::CsvRow;
 use crate::http::{Code, ListParams, Listing, NoFilter, Page, PathOf, Problem, Reply};
 
-/// A login that is in force.
+/// An active session.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Session {
     pub id: Uuid,
-    /// When somebody logged in with the password.
+    /// Time of the login.
     pub started_at: DateTime<Utc>,
-    /// When it last got new tokens.
+    /// Time of the last refresh.
     pub renewed_at: DateTime<Utc>,
-    /// When the password is needed again, however often it is renewed.
+    /// Time at which you must log in again, even if the session is refreshed.
     pub expires_at: DateTime<Utc>,
-    /// The one that asks.
+    /// True for the session of this request.
     pub current: bool,
 }
 
@@ -53,10 +53,10 @@ fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Option<Uuid>), Proble
     }
 }
 
-/// List one's own sessions
+/// List your sessions
 ///
-/// Logins that are in force, the newest first: what is not one's own doing is seen here, and ended by `DELETE /me/sessions/{id}` or, all
-/// at once, by a new password.
+/// Lists your active sessions, newest first. If you do not recognise a session, end it with `DELETE /me/sessions/{id}`, or change
+/// your password to end all of them.
 #[utoipa::path(
     tag = "auth",
     params(ListParams),
@@ -78,9 +78,9 @@ pub async fn list_own_sessions(
     Reply::page(&access.conditions, list.format, &list.page(slice, |row| Session::of(row, asking)))
 }
 
-/// End one of one's own sessions
+/// End one of your sessions
 ///
-/// Its access and refresh tokens work no more.
+/// Revokes its access and refresh tokens.
 #[utoipa::path(
     tag = "auth",
     params(("id" = Uuid, Path)),

@@ -50,7 +50,10 @@ async fn agency_id(conn: &mut Conn, code: Option<&str>) -> Result<Option<AgencyI
     match crate::agencies::model::find(conn, code).await? {
         Some(agency) => Ok(Some(agency.id)),
         None => {
-            let detail = msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist.");
+            let detail = msg!(
+                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                "Agency `{code}` does not exist."
+            );
             Err(Problem::at(Code::UnknownReference, "/agency", detail))
         }
     }
@@ -60,7 +63,7 @@ async fn agency_id(conn: &mut Conn, code: Option<&str>) -> Result<Option<AgencyI
 #[utoipa::path(
     tag = "accounts",
     request_body = NewUser,
-    responses((status = 201, description = "Created", body = User, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = User, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["users:write"]))
 )]
 #[post("/users")]
@@ -84,7 +87,10 @@ pub async fn create_user(
             };
             if !model::insert_user(conn, user, hash, actor.now).await? {
                 let name = &new.username;
-                let detail = msg!("Tên đăng nhập `{name}` đã được sử dụng; đề nghị chọn tên khác.", "Username `{name}` is already taken.");
+                let detail = msg!(
+                    "Tên đăng nhập `{name}` đã được sử dụng; đề nghị chọn tên khác.",
+                    "Username `{name}` is already taken."
+                );
                 return Err(Problem::at(Code::AlreadyExists, "/username", detail));
             }
             let row = model::find_user(conn, &new.username).await?.ok_or_else(Problem::not_found)?;
@@ -119,20 +125,21 @@ async fn refuse_shared_identity(
         return Ok(());
     }
     let detail = Msg::fixed(
-        "Danh tính này đã được liên kết với tài khoản khác.",
-        "Another user is linked to this identity.",
+        "Danh tính này đã được liên kết với tài khoản khác; đề nghị hủy liên kết đó trước.",
+        "This identity is already linked to another user.",
     );
     Err(Problem::at(Code::AlreadyExists, "/external_subject", detail))
 }
 
 /// Change a user
 ///
-/// A new role, agency, password or `external_subject`, and disabling, end the user's sessions and tokens at once.
+/// Changing the role, agency, password or `external_subject`, and disabling the user, end the user's sessions and revoke the
+/// tokens at once.
 #[utoipa::path(
     tag = "accounts",
     params(("username" = Username, Path)),
     request_body = UserPatch,
-    responses((status = 200, description = "The user as it is now", body = User)),
+    responses((status = 200, description = "The updated user", body = User)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["users:write"]))
 )]

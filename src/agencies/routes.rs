@@ -26,7 +26,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 
 /// List agencies
 ///
-/// In Vietnamese order of the name. Sort keys: `name`, `code`, `kind`.
+/// Sorted by name, in Vietnamese order. Sort keys: `name`, `code`, `kind`.
 #[utoipa::path(
     tag = "agencies",
     params(AgencyFilter, ListParams),
@@ -65,7 +65,7 @@ async fn get_agency(access: Access<ReadAgencies>, code: PathOf<AgencyCode>) -> R
 #[utoipa::path(
     tag = "agencies",
     request_body = NewAgency,
-    responses((status = 201, description = "Created", body = Agency, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = Agency, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["agencies:write"]))
 )]
 #[post("/agencies")]
@@ -118,7 +118,10 @@ async fn resolve(
             faults.add(
                 Code::UnknownReference,
                 pointer,
-                msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist."),
+                msg!(
+                    "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                    "Agency `{code}` does not exist."
+                ),
             );
         }
         id
@@ -133,11 +136,17 @@ async fn resolve(
     if let (Some(agency), Some(parent)) = (existing, parent)
         && model::would_cycle(conn, agency.id, parent).await?
     {
-        let detail = Msg::fixed("Cơ quan cấp trên không được là chính cơ quan này hoặc một cơ quan trực thuộc của nó.", "The parent must not be the agency itself or one of its subordinates.");
+        let detail = Msg::fixed(
+            "Cơ quan cấp trên không được là chính cơ quan này hoặc một cơ quan trực thuộc của nó.",
+            "The parent must not be the agency itself or one of its subordinates.",
+        );
         faults.add(Code::CyclicReference, "/parent", detail);
     }
     if new.successors.contains(&new.code) {
-        let detail = Msg::fixed("Cơ quan kế thừa không được là chính cơ quan này.", "An agency cannot be its own successor.");
+        let detail = Msg::fixed(
+            "Cơ quan kế thừa không được là chính cơ quan này.",
+            "An agency cannot be its own successor.",
+        );
         faults.add(Code::CyclicReference, "/successors", detail);
     }
     let trimmed = |text: Option<String>| text.map(|t| t.trim().to_owned());
@@ -171,7 +180,7 @@ async fn resolve(
     tag = "agencies",
     params(("code" = AgencyCode, Path)),
     request_body = AgencyPatch,
-    responses((status = 200, description = "The agency as it is now", body = Agency)),
+    responses((status = 200, description = "The updated agency", body = Agency)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["agencies:write"]))
 )]

@@ -329,7 +329,13 @@ fn forbidden(principal: &Principal, permission: Permission) -> Problem {
         return Problem::new(Code::SecondFactorEnrolmentRequired);
     }
     let name = permission.as_str();
-    Problem::with(Code::Forbidden, msg!("Tài khoản không có quyền `{name}` để thực hiện thao tác này; đề nghị liên hệ quản trị viên.", "This operation requires the permission `{name}`."))
+    Problem::with(
+        Code::Forbidden,
+        msg!(
+            "Tài khoản không có quyền `{name}` để thực hiện thao tác này; đề nghị liên hệ quản trị viên.",
+            "This operation requires the permission `{name}`."
+        ),
+    )
 }
 
 /// What was answered to a caller of one scope is not given again to the same caller of another.

@@ -16,25 +16,25 @@ use crate::http::problem::ProblemBody;
 use crate::http::{Check, Code, EntityTag, Msg, Problem, Reply, ValidJson, Violations};
 use crate::state::State;
 
-/// One's own second factor.
+/// The state of your second factor.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SecondFactorState {
-    /// A code is asked for at every login.
+    /// True if a second factor is enrolled: every login requires a code.
     pub enrolled: bool,
     pub enrolled_at: Option<DateTime<Utc>>,
-    /// The role needs one: it can be replaced and not removed.
+    /// True if the role requires a second factor: it can be replaced, but not removed.
     pub required: bool,
-    /// An enrolment waits for its first code.
+    /// True if an enrolment is waiting for its first code.
     pub pending: bool,
-    /// Recovery codes that are unused.
+    /// Number of unused recovery codes.
     #[schema(example = 10)]
     pub recovery_codes_left: i64,
 }
 
-/// Read the state of one's own second factor
+/// Read the state of your second factor
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The state", body = SecondFactorState)),
+    responses((status = 200, description = "The state of the second factor", body = SecondFactorState)),
     security(("bearer" = ["account:own"]))
 )]
 #[get("/me/second-factor")]
@@ -55,13 +55,13 @@ pub async fn second_factor(access: Access<OwnAccount>, state: web::Data<State>) 
     Reply::resource(&access.conditions, &EntityTag::of_bytes(&bytes), || body)
 }
 
-/// What a change of one's own second factor asks for.
+/// Proof of identity for a change of your second factor.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecondFactorProof {
     #[schema(format = "password")]
     current_password: String,
-    /// Of the second factor in force, or a recovery code. Not needed where none is in force.
+    /// Code of the current second factor, or a recovery code. Not required if there is none.
     #[schema(example = "492039", max_length = 64)]
     code: Option<String>,
 }
@@ -79,29 +79,30 @@ impl SecondFactorProof {
     }
 }
 
-/// What goes into the authenticator.
+/// The new secret for an authenticator app.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Enrolment {
-    /// As text of a QR code; absent when a request is repeated with its `Idempotency-Key`.
+    /// URI to show as a QR code. Absent if the request is repeated with its `Idempotency-Key`.
     #[schema(
         example = "otpauth://totp/ict-index:coordinator?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ict-index"
     )]
     pub otpauth_uri: Option<String>,
-    /// Base32, to be typed in; absent when a request is repeated with its `Idempotency-Key`.
+    /// Secret in Base32. Absent if the request is repeated with its `Idempotency-Key`.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     pub secret: Option<String>,
 }
 
 /// Start to enrol a second factor
 ///
-/// Answers a new secret for an authenticator app (TOTP, RFC 6238: SHA-1, six digits, 30 seconds); it is shown this once. Nothing changes until
-/// `POST /me/second-factor/confirmation`, within 30 minutes. With a factor in force, its code is needed and the new one replaces it then.
+/// Returns a new secret for an authenticator app (TOTP, RFC 6238: SHA-1, six digits, 30 seconds). The secret is shown only once.
+/// Confirm it with `POST /me/second-factor/confirmation` within 30 minutes; until then nothing changes. If you already have a
+/// second factor, send its code; the new one then replaces it.
 #[utoipa::path(
     tag = "auth",
     request_body = SecondFactorProof,
     responses(
-        (status = 200, description = "The secret", body = Enrolment),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The new secret", body = Enrolment),
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]
@@ -113,8 +114,8 @@ pub async fn start_enrolment(
 ) -> Result<Reply, Problem> {
     if !state.second_factor().is_available() {
         let detail = Msg::fixed(
-            "Máy chủ chưa được cấu hình để đăng ký yếu tố thứ hai.",
-            "The service is not set up for second factors (SECOND_FACTOR_KEY_FILE).",
+            "Hệ thống chưa được cấu hình để đăng ký yếu tố thứ hai; đề nghị liên hệ quản trị viên.",
+            "Second factors are not configured on this service (SECOND_FACTOR_KEY_FILE).",
         );
         return Err(Problem::with(Code::Conflict, detail));
     }
@@ -148,24 +149,25 @@ impl Check for Confirmation {
     fn check(&self, _: &mut Violations) {}
 }
 
-/// Recovery codes: each replaces a code once.
+/// Recovery codes. Each can be used once in place of a code.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecoveryCodes {
-    /// Ten of them; absent when a request is repeated with its `Idempotency-Key`.
+    /// Ten recovery codes. Absent if the request is repeated with its `Idempotency-Key`.
     #[schema(example = json!(["MFRG-GZDF-MZTW-Q2LK-NNWG-23TP"]))]
     pub recovery_codes: Option<Vec<String>>,
 }
 
-/// Confirm a second factor with its first code
+/// Confirm a second factor
 ///
-/// Puts it into force and answers ten recovery codes, which are shown this once: keep them apart from the authenticator. All other sessions
-/// of the account end; this one goes on with `POST /auth/refresh`, as its access token is good no more.
+/// Activates the second factor and returns ten recovery codes, which are shown only once. Store them apart from the
+/// authenticator. Ends all other sessions of the account. Continue this one with `POST /auth/refresh`, because its access token
+/// is revoked.
 #[utoipa::path(
     tag = "auth",
     request_body = Confirmation,
     responses(
-        (status = 200, description = "In force", body = RecoveryCodes),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "Activated; the recovery codes", body = RecoveryCodes),
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]
@@ -202,21 +204,21 @@ pub async fn confirm_enrolment(
 
 fn not_begun() -> Problem {
     let detail = Msg::fixed(
-        "Không có đăng ký nào đang chờ xác nhận; hãy bắt đầu lại (POST /me/second-factor).",
-        "No enrolment waits for its code; begin anew (POST /me/second-factor).",
+        "Chưa có đăng ký nào chờ xác nhận; đề nghị bắt đầu lại (POST /api/v1/me/second-factor).",
+        "No enrolment is pending. Start again (POST /api/v1/me/second-factor).",
     );
     Problem::with(Code::Conflict, detail)
 }
 
-/// Remove one's own second factor
+/// Remove your second factor
 ///
-/// Refused where the role needs one. All other sessions of the account end; this one goes on with `POST /auth/refresh`.
+/// Not allowed if your role requires one. Ends all other sessions of the account; continue this one with `POST /auth/refresh`.
 #[utoipa::path(
     tag = "auth",
     request_body = SecondFactorProof,
     responses(
         (status = 204, description = "Removed"),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]
@@ -229,8 +231,8 @@ pub async fn remove_second_factor(
     if matches!(access.identity(), Identity::User { role, .. } if state.second_factor().policy().requires(*role))
     {
         let detail = Msg::fixed(
-            "Vai trò này bắt buộc có yếu tố thứ hai; có thể thay thế nhưng không thể gỡ bỏ.",
-            "This role needs a second factor; it can be replaced and not removed.",
+            "Vai trò này bắt buộc phải có yếu tố thứ hai nên chỉ được thay thế, không được gỡ bỏ.",
+            "This role requires a second factor. You can replace it, but not remove it.",
         );
         return Err(Problem::with(Code::Conflict, detail));
     }
@@ -250,19 +252,19 @@ pub async fn remove_second_factor(
 }
 
 fn not_enrolled() -> Problem {
-    let detail = Msg::fixed("Chưa đăng ký yếu tố thứ hai.", "No second factor is enrolled.");
+    let detail = Msg::fixed("Chưa đăng ký yếu tố thứ hai.", "You have not enrolled a second factor.");
     Problem::with(Code::Conflict, detail)
 }
 
-/// Get new recovery codes
+/// Create new recovery codes
 ///
-/// The old ones end. They are shown this once.
+/// Returns ten codes, which are shown only once. The previous codes are revoked.
 #[utoipa::path(
     tag = "auth",
     request_body = SecondFactorProof,
     responses(
-        (status = 200, description = "The new codes", body = RecoveryCodes),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The new recovery codes", body = RecoveryCodes),
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]

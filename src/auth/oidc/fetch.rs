@@ -25,7 +25,7 @@ pub fn client(ca_file: Option<&Path>) -> Result<Client, String> {
         let certificates =
             Certificate::from_pem_bundle(&pem).map_err(|e| format!("{}: {e}", path.display()))?;
         if certificates.is_empty() {
-            return Err(format!("{} holds no certificate", path.display()));
+            return Err(format!("{} has no certificate", path.display()));
         }
         builder = builder.tls_certs_only(certificates);
     }

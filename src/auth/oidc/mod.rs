@@ -31,7 +31,7 @@ pub struct Oidc {
     exchanges: Semaphore,
 }
 
-/// Why an identity was not established.
+/// Why identity not established.
 #[derive(Debug)]
 pub enum Refusal {
     /// The provider, or what the client brings from it, does not say who this is.
@@ -103,6 +103,6 @@ impl Refusal {
         };
         // What callers bring is theirs to be wrong; that the provider is gone is the operator's.
         let level = if matches!(self, Self::Invalid(_)) { log::Level::Info } else { log::Level::Warn };
-        log::log!(target: "oidc", level, cause, request_id; "an identity was not established");
+        log::log!(target: "oidc", level, cause, request_id; "identity not established");
     }
 }

@@ -104,7 +104,9 @@ impl Provider {
 
     /// Queries the provider, unless another request has meanwhile or the last query was a moment ago.
     async fn refresh(&self, now: DateTime<Utc>, suffices: impl Fn(&Snapshot) -> bool) -> Result<(), String> {
-        let Ok(_permit) = self.waiting.try_acquire() else { return Err("too many wait for the keys".into()) };
+        let Ok(_permit) = self.waiting.try_acquire() else {
+            return Err("too many requests wait for the keys".into());
+        };
         let mut last = self.last.lock().await;
         if self.held(now, FRESH_SECONDS).is_some_and(|held| suffices(&held)) {
             return Ok(());
@@ -113,11 +115,11 @@ impl Provider {
             return last.failure.clone().map_or(Ok(()), Err);
         }
         last.queried_at = Some(now);
-        last.failure = Some("the request before was interrupted".into());
+        last.failure = Some("the previous request was interrupted".into());
         let read = self.read(now).await;
         last.failure = read.as_ref().err().cloned();
         let snapshot = read.inspect_err(|cause| {
-            log::warn!(target: "oidc", cause = cause.as_str(); "the identity provider's keys were not read");
+            log::warn!(target: "oidc", cause = cause.as_str(); "cannot load the identity provider's keys");
         })?;
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
         Ok(())
@@ -142,9 +144,9 @@ impl Provider {
     async fn get<T: for<'de> Deserialize<'de>>(&self, url: &str) -> Result<T, String> {
         let (status, body) = fetch::send(self.client.get(url).header("accept", "application/json")).await?;
         if status != StatusCode::OK {
-            return Err(format!("the provider answered {status}"));
+            return Err(format!("the provider responded with {status}"));
         }
-        serde_json::from_slice(&body).map_err(|e| format!("the provider's answer cannot be read: {e}"))
+        serde_json::from_slice(&body).map_err(|e| format!("invalid response of the provider: {e}"))
     }
 }
 

@@ -48,7 +48,10 @@ impl Check for Framework {
         let mut nodes = 0;
         check_node(&self.root, "/root", &mut nodes, faults);
         if nodes > MOST_NODES {
-            let detail = msg!("Bộ chỉ số chỉ được có tối đa {MOST_NODES} nút (nhóm và chỉ tiêu).", "A framework has at most {MOST_NODES} nodes.");
+            let detail = msg!(
+                "Bộ chỉ số chỉ được có tối đa {MOST_NODES} mục (nhóm và chỉ tiêu).",
+                "A framework has at most {MOST_NODES} nodes."
+            );
             faults.add(Code::InvalidLength, "/root", detail);
         }
         // What is too large is not looked into: no caller could use the answer.
@@ -71,7 +74,10 @@ fn is_token(text: &str) -> bool {
 
 fn at_most(pointer: &str, n: usize, faults: &mut Violations) {
     if n > MOST_ITEMS {
-        let detail = msg!("Chỉ được khai báo tối đa {MOST_ITEMS} mục; hiện có {n} mục.", "At most {MOST_ITEMS} items are allowed, got {n}.");
+        let detail = msg!(
+            "Chỉ được khai báo tối đa {MOST_ITEMS} mục; hiện có {n} mục.",
+            "At most {MOST_ITEMS} items are allowed, got {n}."
+        );
         faults.add(Code::InvalidLength, pointer, detail);
     }
 }
@@ -110,8 +116,10 @@ fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violat
 pub fn check_label(pointer: &str, label: &str, faults: &mut Violations) {
     faults.name(pointer, label, 1, MOST_LABEL);
     if label.trim() != label {
-        let detail =
-            Msg::fixed("Nhãn không được có dấu cách ở đầu hoặc cuối.", "Leading or trailing spaces are not allowed.");
+        let detail = Msg::fixed(
+            "Nhãn không được có dấu cách ở đầu hoặc cuối.",
+            "Leading or trailing spaces are not allowed.",
+        );
         faults.add(Code::InvalidValue, pointer, detail);
     }
 }

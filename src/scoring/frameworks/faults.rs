@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::http::{Code, Msg, Violations};
 use crate::scoring::engine::faults::{Fault, FaultCode, Report};
 
-/// What is allowed but seldom meant.
+/// Settings that are valid but probably unintended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schema(as = FrameworkWarningCode)]
@@ -20,7 +20,7 @@ pub enum WarningCode {
     DeductionUnderMean,
 }
 
-/// A framework with a warning is taken.
+/// A warning about a framework. The framework is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FrameworkWarning)]
 pub struct Warning {
@@ -28,7 +28,7 @@ pub struct Warning {
     /// JSON pointer into the framework.
     #[schema(example = "/root/children/0")]
     pub pointer: String,
-    /// In Vietnamese.
+    /// Text in Vietnamese.
     pub detail: String,
     pub detail_en: String,
 }
@@ -123,14 +123,23 @@ fn text(fault: &Fault) -> Msg {
                 "Code `{code}` is repeated among its own descendants."
             )
         }
-        F::IndicatorUnknown => msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist."),
+        F::IndicatorUnknown => {
+            msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist.")
+        }
         F::NameEmpty => Msg::fixed("Tên không được để trống.", "The name must not be empty."),
-        F::TooDeep => msg!("Bộ chỉ số chỉ được có tối đa {limit} cấp.", "A framework has at most {limit} levels."),
+        F::TooDeep => {
+            msg!("Bộ chỉ số chỉ được có tối đa {limit} cấp.", "A framework has at most {limit} levels.")
+        }
         F::TooManyLeaves => {
             let leaves = of("leaves");
-            msg!("Chỉ được có tối đa {limit} chỉ tiêu; hiện có {leaves}.", "At most {limit} indicators are allowed, got {leaves}.")
+            msg!(
+                "Chỉ được có tối đa {limit} chỉ tiêu; hiện có {leaves}.",
+                "At most {limit} indicators are allowed, got {leaves}."
+            )
         }
-        F::NodeEmpty => msg!("Nhóm `{code}` chưa có chỉ tiêu hoặc nhóm con nào.", "Group `{code}` has no children."),
+        F::NodeEmpty => {
+            msg!("Nhóm `{code}` chưa có chỉ tiêu hoặc nhóm con nào.", "Group `{code}` has no children.")
+        }
         F::NodeAndLeaf => msg!(
             "`{code}` khai báo lẫn trường của nhóm (children, aggregate) và trường của chỉ tiêu (normalise, points).",
             "`{code}` mixes group fields and indicator fields."
@@ -173,22 +182,28 @@ fn text_of_numbers<'p>(code: FaultCode, of: impl Fn(&str) -> &'p str) -> Msg {
             let weight = of("weight");
             msg!("Trọng số không được âm (hiện là {weight}).", "Weight {weight} is negative.")
         }
-        F::WeightsAllZero => {
-            Msg::fixed("Nhóm phải có ít nhất một trọng số lớn hơn 0.", "At least one weight must be greater than zero.")
-        }
+        F::WeightsAllZero => Msg::fixed(
+            "Nhóm phải có ít nhất một trọng số lớn hơn 0.",
+            "At least one weight must be greater than zero.",
+        ),
         F::WeightsTotal => msg!(
             "Tổng trọng số phải bằng {expected}; tổng trọng số của các mục con hiện là {found}.",
             "Weights must add up to {expected}; they add up to {found}."
         ),
-        F::GoalpostsMissing => {
-            Msg::fixed("Phương pháp goalposts phải có cả cận dưới (lo) và cận trên (hi).", "The method `goalposts` requires both `lo` and `hi`.")
-        }
+        F::GoalpostsMissing => Msg::fixed(
+            "Phương pháp goalposts phải có cả cận dưới (lo) và cận trên (hi).",
+            "The method `goalposts` requires both `lo` and `hi`.",
+        ),
         F::GoalpostsReversed => {
-            msg!("Cận dưới lo ({lo}) phải nhỏ hơn cận trên hi ({hi}).", "`lo` ({lo}) must be less than `hi` ({hi}).")
+            msg!(
+                "Cận dưới lo ({lo}) phải nhỏ hơn cận trên hi ({hi}).",
+                "`lo` ({lo}) must be less than `hi` ({hi})."
+            )
         }
-        F::BoundsUnused => {
-            Msg::fixed("Chỉ khai báo cận (lo, hi) với phương pháp goalposts.", "`lo` and `hi` are allowed with `goalposts` only.")
-        }
+        F::BoundsUnused => Msg::fixed(
+            "Chỉ khai báo cận (lo, hi) với phương pháp goalposts.",
+            "`lo` and `hi` are allowed with `goalposts` only.",
+        ),
         F::ScaleReversed => msg!(
             "Thang điểm phải xếp từ thấp đến cao; hiện là [{lo}, {hi}].",
             "The scale must ascend; got [{lo}, {hi}]."
@@ -198,11 +213,15 @@ fn text_of_numbers<'p>(code: FaultCode, of: impl Fn(&str) -> &'p str) -> Msg {
             "In `truncate`, `lo` ({lo}) must be less than `hi` ({hi})."
         ),
         F::PerNotPositive => {
-            msg!("Hệ số nhân (per) phải lớn hơn 0; hiện là {value}.", "`per` must be greater than zero; got {value}.")
+            msg!(
+                "Hệ số nhân (per) phải lớn hơn 0; hiện là {value}.",
+                "`per` must be greater than zero; got {value}."
+            )
         }
-        F::MaxPointsMissing => {
-            Msg::fixed("Cách chấm điểm này phải có điểm tối đa (max_points).", "This kind of points requires `max_points`.")
-        }
+        F::MaxPointsMissing => Msg::fixed(
+            "Cách chấm điểm này phải có điểm tối đa (max_points).",
+            "This kind of points requires `max_points`.",
+        ),
         F::MaxPointsNotPositive => {
             msg!(
                 "Điểm tối đa (max_points) phải lớn hơn 0; hiện là {value}.",
@@ -226,7 +245,10 @@ fn text_of_numbers<'p>(code: FaultCode, of: impl Fn(&str) -> &'p str) -> Msg {
                 "`{field}` is not allowed with this kind of points."
             )
         }
-        F::StepsMissing => Msg::fixed("Phải khai báo ít nhất một bậc điểm trong steps.", "`steps` requires at least one step."),
+        F::StepsMissing => Msg::fixed(
+            "Phải khai báo ít nhất một bậc điểm trong steps.",
+            "`steps` requires at least one step.",
+        ),
         F::StepsUnordered => msg!(
             "Các bậc điểm phải tăng dần: bậc từ {from} không lớn hơn bậc liền trước.",
             "Steps must ascend: the step from {from} does not."
@@ -288,7 +310,7 @@ mod tests {
         for code in FaultCode::ALL {
             let text = text(&fault(*code));
             assert_ne!(text.vi, text.en, "{code:?}");
-            assert!(!text.en.contains("not sound"), "{code:?} has no text");
+            assert!(!text.en.contains("Invalid framework"), "{code:?} has no text");
             assert!(seen.insert(text.vi.into_owned()) && seen.insert(text.en.into_owned()), "{code:?}");
         }
     }

@@ -62,8 +62,8 @@ impl<'a> Checker<'a> {
             let pointer = format!("/{list}/{at}/{field}");
             if let Some((other, there)) = spellings.get(&key) {
                 let detail = msg!(
-                    "Trùng với đơn vị `{other}` ở {there}, chỉ khác cách viết.",
-                    "The same unit as `{other}` at {there}, spelt another way."
+                    "Trùng với đơn vị `{other}` tại {there}, chỉ khác cách viết; đề nghị thống nhất một cách viết.",
+                    "Same unit as `{other}` at {there}, spelled differently."
                 );
                 self.faults.add(Code::DuplicateEntry, pointer, detail);
             } else {
@@ -79,8 +79,11 @@ impl<'a> Checker<'a> {
             let pointer = format!("/rows/{index}");
             let Some(row) = self.row(row, &pointer) else { continue };
             if let Some(first) = seen.insert((row.unit.clone(), row.indicator.clone()), index) {
-                let detail =
-                    msg!("Trùng với dòng /rows/{first}.", "The same unit and indicator as /rows/{first}.");
+                let number = first + 1;
+                let detail = msg!(
+                    "Trùng với dòng thứ {number} (/rows/{first}).",
+                    "Same unit and indicator as row {number} (/rows/{first})."
+                );
                 self.faults.add(Code::DuplicateEntry, pointer, detail);
             }
             valid.push(row);
@@ -92,8 +95,10 @@ impl<'a> Checker<'a> {
         self.unit(&new.unit, &format!("{pointer}/unit"));
         let code = &new.indicator;
         if !self.observed.contains(code.as_str()) {
-            let detail =
-                msg!("Bộ chỉ số không có chỉ tiêu mang mã `{code}`.", "The framework has no indicator `{code}`.");
+            let detail = msg!(
+                "Bộ chỉ số không có chỉ tiêu mang mã `{code}`.",
+                "The framework has no indicator `{code}`."
+            );
             self.faults.add(Code::UnknownReference, format!("{pointer}/indicator"), detail);
         }
         let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned);
@@ -181,12 +186,15 @@ impl<'a> Checker<'a> {
             self.faults.add(Code::InvalidCode, pointer, detail);
         } else if is_dot_segment(code) {
             let detail = Msg::fixed(
-                "Tên không thể là . hoặc .. vì đứng trong đường dẫn.",
-                "A name that stands in a path cannot be . or ..",
+                "Tên không được là . hoặc .. vì được dùng trong đường dẫn.",
+                "Names are used in paths and must not be `.` or `..`.",
             );
             self.faults.add(Code::InvalidCode, pointer, detail);
         } else if self.agencies.is_some_and(|known| !known.contains(code)) {
-            let detail = msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist.");
+            let detail = msg!(
+                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                "Agency `{code}` does not exist."
+            );
             self.faults.add(Code::UnknownReference, pointer, detail);
         }
     }
@@ -230,8 +238,10 @@ impl<'a> Checker<'a> {
         }
         for (index, code) in new.not_applicable.iter().enumerate() {
             if !self.leaves.contains(code.as_str()) {
-                let detail =
-                    msg!("Bộ chỉ số không có chỉ tiêu mang mã `{code}`.", "The framework has no indicator `{code}`.");
+                let detail = msg!(
+                    "Bộ chỉ số không có chỉ tiêu mang mã `{code}`.",
+                    "The framework has no indicator `{code}`."
+                );
                 self.faults.add(Code::UnknownReference, format!("{pointer}/not_applicable/{index}"), detail);
             }
         }

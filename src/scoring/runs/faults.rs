@@ -29,8 +29,8 @@ pub fn departed(_: Cancelled) -> Problem {
 pub fn too_much(work: TooMuchWork) -> Problem {
     let scores = work.scores;
     let detail = msg!(
-        "Yêu cầu này cần tính {scores} điểm (số lần tính × số đơn vị × số nút); tối đa {MAX_SCORED}. Hãy dùng một lần tính nhỏ hơn hoặc ít phương án hơn.",
-        "This request takes {scores} scores (scorings × units × nodes); at most {MAX_SCORED} are computed. Use a smaller run or fewer alternatives."
+        "Yêu cầu này phải tính {scores} điểm (số lần tính × số đơn vị × số nhóm và chỉ tiêu), vượt mức tối đa {MAX_SCORED}; đề nghị dùng lần tính nhỏ hơn hoặc ít phương án hơn.",
+        "This request needs {scores} scores (scorings × units × nodes); the limit is {MAX_SCORED}. Use a smaller run or fewer alternatives."
     );
     Problem::with(Code::WorkTooLarge, detail)
 }
@@ -38,14 +38,18 @@ pub fn too_much(work: TooMuchWork) -> Problem {
 fn add_input(faults: &mut Violations, fault: &InputFault) {
     let (unit, indicator) = (&fault.unit, fault.indicator.as_deref().unwrap_or_default());
     let (code, detail) = match fault.code {
-        InputFaultCode::UnitDuplicate => {
-            (Code::DuplicateEntry, msg!("Đơn vị `{unit}` được khai báo nhiều lần.", "Duplicate unit `{unit}`."))
-        }
+        InputFaultCode::UnitDuplicate => (
+            Code::DuplicateEntry,
+            msg!("Đơn vị `{unit}` được khai báo nhiều lần.", "Duplicate unit `{unit}`."),
+        ),
         InputFaultCode::UnitUnknown => (Code::UnknownReference, unknown_unit(unit)),
         InputFaultCode::IndicatorUnknown => (Code::UnknownReference, unknown_indicator(indicator)),
         InputFaultCode::ObservationDuplicate => (
             Code::DuplicateEntry,
-            msg!("Đơn vị `{unit}` có hai số liệu cho chỉ tiêu `{indicator}`.", "Unit `{unit}` has two figures for `{indicator}`."),
+            msg!(
+                "Đơn vị `{unit}` có hai số liệu cho chỉ tiêu `{indicator}`.",
+                "Unit `{unit}` has two figures for `{indicator}`."
+            ),
         ),
         InputFaultCode::TooManyScores => (
             Code::InvalidLength,
@@ -77,7 +81,10 @@ pub fn unknown_unit(unit: &str) -> Msg {
 }
 
 pub fn unknown_indicator(indicator: &str) -> Msg {
-    msg!("Bộ chỉ số không có chỉ tiêu mang mã `{indicator}`.", "The framework has no indicator `{indicator}`.")
+    msg!(
+        "Bộ chỉ số không có chỉ tiêu mang mã `{indicator}`.",
+        "The framework has no indicator `{indicator}`."
+    )
 }
 
 /// Why no least change could be looked for.
@@ -95,7 +102,10 @@ pub fn no_way(fault: InverseFault) -> Problem {
         InverseFault::IndicatorUnknown => (
             Code::UnknownReference,
             "/goal/indicators",
-            Msg::fixed("Danh sách có mã không phải chỉ tiêu của bộ chỉ số.", "Not an indicator of this framework."),
+            Msg::fixed(
+                "Danh sách có mã không phải chỉ tiêu của bộ chỉ số.",
+                "Not an indicator of this framework.",
+            ),
         ),
         InverseFault::NotApplicable => (
             Code::MissingData,

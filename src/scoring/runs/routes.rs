@@ -38,15 +38,16 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(national::compare_with_published);
 }
 
-/// Compute an index run
+/// Create an index run
 ///
-/// Scores every unit at every node of the framework on the current revision of its observations of `data_year`, and stores the
-/// result for good. An `official` run is the result of its framework and `index_year`: it supersedes the one before, which stays
-/// readable. Without observations: 422 `MISSING_DATA`. The answer is the run as `GET /index-runs/{id}` reads it.
+/// Scores every unit at every node of the framework, based on the current revision of its observations of `data_year`, and stores
+/// the result permanently. An `official` run is the result of its framework and `index_year`: it supersedes the previous official
+/// run, which stays readable. Without observations the response is 422 `MISSING_DATA`. The response is the run as `GET
+/// /index-runs/{id}` returns it.
 #[utoipa::path(
     tag = "runs",
     request_body = NewIndexRun,
-    responses((status = 201, description = "Computed", body = IndexRunDetail, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = IndexRunDetail, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["index_runs:write"]))
 )]
 #[post("/index-runs")]
@@ -154,7 +155,7 @@ fn tag_of(row: &RunRow, matches: bool) -> EntityTag {
 
 /// List index runs
 ///
-/// The latest first. Sort keys: `created_at`, `data_year`, `index_year`.
+/// Latest first. Sort keys: `created_at`, `data_year`, `index_year`.
 #[utoipa::path(
     tag = "runs",
     params(RunFilter, ListParams),
@@ -176,9 +177,9 @@ async fn list_runs(access: Access<ReadStatistics>, list: Listing<RunFilter>) -> 
 
 /// Read an index run
 ///
-/// With `verification`: the run is computed again from its framework and observations and held against what is stored, score by
-/// score. `warnings` say what a reader of the scores should know; to an officer they name no agency of others, and no nodes where
-/// one of those is concerned too, and `input_hash` is null.
+/// Includes `verification`: the service recomputes the run from its framework and observations and compares the result with every
+/// stored score. `warnings` list what readers of the scores should know. For officers, warnings omit agencies outside their scope
+/// and the nodes of warnings that also concern such agencies, and `input_hash` is null.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path)),

@@ -129,7 +129,11 @@ impl Checker {
         };
         let index = u32::try_from(spot.index).unwrap_or(u32::MAX);
         if let Some(first) = self.seen.insert((agency, number, channel), index) {
-            let detail = msg!("Trùng với dòng /rows/{first}.", "The same key as /rows/{first}.");
+            let number = u64::from(first) + 1;
+            let detail = msg!(
+                "Trùng với dòng thứ {number} (/rows/{first}).",
+                "Same key as row {number} (/rows/{first})."
+            );
             self.add(spot, Code::DuplicateEntry, "", detail);
         }
     }
@@ -143,7 +147,10 @@ impl Checker {
         let code = self.code(row.agency.as_deref(), spot, FIELD)?;
         match self.known.agencies.get(code).copied() {
             None => {
-                let detail = msg!("Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.", "Agency `{code}` does not exist.");
+                let detail = msg!(
+                    "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                    "Agency `{code}` does not exist."
+                );
                 self.add(spot, Code::UnknownReference, FIELD, detail);
                 None
             }
@@ -162,7 +169,10 @@ impl Checker {
             (Some(id), _) => Some(Procedure::Known(*id)),
             (None, UnknownServices::Park) => Some(Procedure::Parked(code.to_owned())),
             (None, UnknownServices::Refuse) => {
-                let detail = msg!("Không tìm thấy thủ tục hành chính có mã `{code}` trong danh mục.", "Procedure `{code}` does not exist.");
+                let detail = msg!(
+                    "Không tìm thấy thủ tục hành chính có mã `{code}` trong danh mục.",
+                    "Procedure `{code}` does not exist."
+                );
                 self.add(spot, Code::UnknownReference, FIELD, detail);
                 None
             }
@@ -256,15 +266,7 @@ fn read(figure: Figure, most: i64) -> Result<i64, (Code, Msg)> {
         Some(Err(NumberFault::NotAnInteger)) => Code::NotAnInteger,
         Some(Err(NumberFault::OutOfRange)) => Code::NumberOutOfRange,
     };
-    // The general advice is about decimals, and about JSON; a count is neither.
-    let detail = match figure.0 {
-        Some(Err(NumberFault::OutOfRange)) | Some(Ok(_)) | None => code.title(),
-        Some(Err(_)) => Msg::fixed(
-            "Phải nhập số nguyên, không dùng dấu chấm hoặc dấu phẩy phân cách, ví dụ 1155.",
-            "Expected a whole number without separators, such as 1155.",
-        ),
-    };
-    Err((code, detail))
+    Err((code, code.of_whole_number()))
 }
 
 /// Resolved + withdrawn + in progress, and received + carried in.

@@ -13,7 +13,7 @@ use crate::audit::{self, Event};
 use crate::auth::Actor;
 use crate::db::Conn;
 use crate::http::{Code, Msg, Preconditions, Problem};
-use crate::values::Month;
+use crate::values::{Month, vietnamese};
 
 /// A source's month whose rows have come in, and by whom.
 #[derive(Debug)]
@@ -84,11 +84,11 @@ impl Delivery {
             return Err(Problem::not_found());
         }
         if state.closed && !self.may_correct {
-            let month = self.month;
+            let (month, month_vi) = (self.month, vietnamese::month(self.month));
             return Err(Problem::with(
                 Code::PeriodLocked,
                 msg!(
-                    "Tháng {month} đã chốt số liệu; đề nghị liên hệ cơ quan đầu mối (Sở Thông tin và Truyền thông) để điều chỉnh, kèm lý do.",
+                    "Tháng {month_vi} đã chốt số liệu; đề nghị liên hệ cơ quan đầu mối để điều chỉnh, kèm lý do.",
                     "Month {month} is closed. Only the coordinating department can correct it, with a reason."
                 ),
             ));
