@@ -159,7 +159,7 @@ async fn refuse_unfit(db: &Db, unsafe_allowed: bool) -> Result<bool, Ended> {
         Verdict::Fit => Ok(true),
         Verdict::Refused(refusal) => Err(Ended::Refused(refusal.all())),
         Verdict::Silent(cause) => {
-            log::warn!(target: "serve", cause = cause.as_str(); "the database does not answer yet");
+            log::warn!(target: "serve", cause = cause.as_str(); "database unreachable; waiting");
             Ok(false)
         }
     }
@@ -183,7 +183,7 @@ async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, ser
         actix_web::rt::time::sleep(EXAMINE).await;
         let refusal = match refusals::examine(state.db(), unsafe_allowed).await {
             Verdict::Fit => {
-                log::info!(target: "serve", "the database is fit to be served from");
+                log::info!(target: "serve", "database ready");
                 return state.admit_requests();
             }
             Verdict::Silent(_) => continue,
@@ -197,7 +197,7 @@ async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, ser
         if refusal != before {
             let reasons = refusal.unmigrated.iter().chain(&refusal.lasting).map(String::as_str);
             let reasons = reasons.collect::<Vec<_>>().join("; ");
-            log::warn!(target: "serve", reasons = reasons.as_str(); "not ready to serve from the database");
+            log::warn!(target: "serve", reasons = reasons.as_str(); "database not ready");
         }
         before = refusal;
     }
@@ -235,7 +235,7 @@ async fn forget_old(state: &State) {
         .await;
     if let Err(problem) = done {
         state.metrics().background_failures.inc();
-        log::warn!(target: "housekeeping", cause = problem.internal_cause(); "not done this time");
+        log::warn!(target: "housekeeping", cause = problem.internal_cause(); "cleanup failed; it will be retried");
     }
 }
 

@@ -110,7 +110,10 @@ pub(super) fn media_type(request: &HttpRequest) -> Result<(), Problem> {
     }
     Err(Problem::with(
         Code::UnsupportedMediaType,
-        Msg::fixed("Cần Content-Type: application/json.", "Send Content-Type: application/json."),
+        Msg::fixed(
+            "Header Content-Type phải là application/json.",
+            "`Content-Type` must be `application/json`.",
+        ),
     ))
 }
 
@@ -121,7 +124,10 @@ pub(super) fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
         Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
         Some(_) => Err(Problem::with(
             Code::UnsupportedMediaType,
-            Msg::fixed("Không nhận nội dung nén.", "Compressed bodies are not accepted."),
+            Msg::fixed(
+                "Không hỗ trợ nội dung nén (Content-Encoding).",
+                "Compressed request bodies are not supported.",
+            ),
         )),
     }
 }
@@ -135,10 +141,10 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
     let limit = std::time::Duration::from_secs(BODY_SECONDS);
     tokio::time::timeout(limit, Body::collect(payload, most, claim)).await.unwrap_or_else(|_| {
         Err(Problem::with(
-            Code::MalformedBody,
+            Code::RequestTimeout,
             msg!(
-                "Nội dung không đến trong {BODY_SECONDS} giây.",
-                "The body did not arrive within {BODY_SECONDS} seconds."
+                "Không nhận đủ nội dung trong {BODY_SECONDS} giây; đề nghị kiểm tra đường truyền và gửi lại.",
+                "The request body did not arrive within {BODY_SECONDS} seconds."
             ),
         ))
     })
@@ -147,7 +153,13 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
 /// Parses strictly: unknown, missing and repeated fields, wrong types and trailing text are 400 with a pointer.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
-        Problem::with(Code::MalformedBody, Msg::fixed("Nội dung không phải UTF-8.", "The body is not UTF-8."))
+        Problem::with(
+            Code::MalformedBody,
+            Msg::fixed(
+                "Nội dung không đúng bảng mã UTF-8; đề nghị lưu lại bằng UTF-8.",
+                "The request body is not valid UTF-8.",
+            ),
+        )
     })?;
     let text = normalised(text)?;
     // serde would read an array into a struct by position: names, and the refusal of unknown ones, would mean nothing.
@@ -155,7 +167,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(Problem::at(
             Code::WrongType,
             "",
-            Msg::fixed("Cần một đối tượng JSON.", "Expected a JSON object."),
+            Msg::fixed("Nội dung phải là một đối tượng JSON.", "Expected a JSON object."),
         ));
     }
     let mut deserializer = serde_json::Deserializer::from_str(&text);
@@ -191,21 +203,21 @@ fn syntax_problem(pointer: &str, error: &serde_json::Error) -> Problem {
         return Problem::at(
             Code::UnknownField,
             pointer,
-            msg!("Trường `{named}` không tồn tại.", "There is no field `{named}`."),
+            msg!("Không hỗ trợ trường dữ liệu `{named}`.", "Unknown field `{named}`."),
         );
     }
     if text.starts_with("missing field") {
         return Problem::at(
             Code::MissingField,
             below,
-            msg!("Thiếu trường `{named}`.", "The field `{named}` is missing."),
+            msg!("Thiếu trường dữ liệu bắt buộc `{named}`.", "Missing field `{named}`."),
         );
     }
     if text.starts_with("duplicate field") {
         return Problem::at(
             Code::DuplicateField,
             below,
-            msg!("Trường `{named}` bị lặp.", "The field `{named}` occurs twice."),
+            msg!("Trường dữ liệu `{named}` xuất hiện nhiều lần.", "Duplicate field `{named}`."),
         );
     }
     let (line, column) = (error.line(), error.column());
@@ -216,7 +228,7 @@ fn syntax_problem(pointer: &str, error: &serde_json::Error) -> Problem {
         Code::MalformedBody,
         msg!(
             "JSON sai cú pháp ở dòng {line}, cột {column}.",
-            "Malformed JSON at line {line}, column {column}."
+            "Invalid JSON at line {line}, column {column}."
         ),
     )
 }

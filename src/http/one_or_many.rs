@@ -49,7 +49,7 @@ impl<T: CheckAt> Check for OneOrMany<T> {
     fn check(&self, faults: &mut Violations) {
         let all = self.with_pointers();
         if all.len() > MOST {
-            let detail = msg!("Tối đa {MOST} mục.", "At most {MOST} items.");
+            let detail = msg!("Mỗi lần chỉ được gửi tối đa {MOST} mục.", "At most {MOST} items per request.");
             return faults.add(Code::InvalidLength, "/items", detail);
         }
         let mut keys = HashSet::new();

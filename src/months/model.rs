@@ -109,7 +109,7 @@ pub async fn list(
     list.page(conn, order, window).await
 }
 
-/// Any month: one that nobody has touched is open and empty.
+/// Returns any month. A month without data is `open` and empty.
 pub async fn find(conn: &mut Conn, scope: &Scope, month: Month) -> QueryResult<MonthRow> {
     sql(format!(
         "with scope(ids) as (select $2::int[]) select {COLUMNS} from {}",
