@@ -76,7 +76,8 @@ impl Config {
         faults.extend(metrics_address.as_deref().and_then(|text| address_fault("METRICS_ADDRESS", text)));
         if metrics_address.as_ref() == Some(&bind_address) {
             faults.push(
-                "METRICS_ADDRESS: must not be BIND_ADDRESS; leave it out to serve /metrics there".into(),
+                "METRICS_ADDRESS: must differ from BIND_ADDRESS; leave it unset to serve /metrics there"
+                    .into(),
             );
         }
         let trusted_proxies = trusted_proxies(env).unwrap_or_else(|fault| {
@@ -86,7 +87,7 @@ impl Config {
         let token_key_file = match env.get("TOKEN_KEY_FILE") {
             Some(path) => PathBuf::from(path),
             None => {
-                faults.push("TOKEN_KEY_FILE: missing; `ict-index keys rotate` makes one".into());
+                faults.push("TOKEN_KEY_FILE: missing; create one with `ict-index keys rotate`".into());
                 PathBuf::new()
             }
         };
@@ -113,7 +114,7 @@ impl Config {
             number(env, "BODY_MEMORY_MIB", bodies::DEFAULT_MIB, bodies::LEAST_MIB..=65_536, &mut faults);
         faults.extend(env.get("RUST_LOG").and_then(log_filter_fault));
         if let Some(other) = env.get(UNSAFE).filter(|value| *value != "allow") {
-            faults.push(format!("{UNSAFE}: expected `allow` or nothing, got {other:?}"));
+            faults.push(format!("{UNSAFE}: expected `allow` or no value, got {other:?}"));
         }
         let unsafe_database = Self::allows_unsafe_database(env);
         if !unsafe_database {
@@ -194,8 +195,7 @@ fn example_password(name: &str, url: &str) -> Option<String> {
     });
     let password = credentials.split_once(':')?.1.to_lowercase();
     let known = EXAMPLES.contains(&password.as_str());
-    (known && !local)
-        .then(|| format!("{name}: the password is an example that everybody knows, not a secret"))
+    (known && !local).then(|| format!("{name}: the password is a well-known example; choose a secret one"))
 }
 
 /// `DATABASE_URL`, with the password from `DATABASE_PASSWORD_FILE` when it has none.
@@ -212,7 +212,7 @@ fn replica_url(env: &Environment) -> Result<Option<String>, String> {
     // One is followed and others are read from: of two hosts they could be two standbys.
     if names_several(url) {
         return Err(
-            "DATABASE_REPLICA_URL: one host; of several it is not known which has what was written".into()
+            "DATABASE_REPLICA_URL: exactly one host is allowed; among several, the service cannot know which one has the latest data".into()
         );
     }
     with_password(env, "DATABASE_REPLICA_URL", url).map(Some)
@@ -222,14 +222,14 @@ fn with_password(env: &Environment, name: &str, url: &str) -> Result<String, Str
     let rest = url
         .strip_prefix("postgres://")
         .or_else(|| url.strip_prefix("postgresql://"))
-        .ok_or_else(|| format!("{name}: must begin with postgres://"))?;
+        .ok_or_else(|| format!("{name}: must start with postgres://"))?;
     check_url(url).map_err(|fault| format!("{name}: {fault}"))?;
     let Some(file) = env.get("DATABASE_PASSWORD_FILE") else { return Ok(url.to_owned()) };
     let password = std::fs::read_to_string(file)
         .map_err(|e| format!("DATABASE_PASSWORD_FILE: cannot read {file}: {e}"))?;
     let (user, host) =
         split_query(rest).0.split_once('@').filter(|(user, _)| !user.contains(':')).ok_or_else(|| {
-            format!("{name}: needs a user and no password when DATABASE_PASSWORD_FILE is set")
+            format!("{name}: must have a user and no password if DATABASE_PASSWORD_FILE is set")
         })?;
     let password: String = form_urlencoded::byte_serialize(password.trim().as_bytes()).collect();
     let query = split_query(url).1;

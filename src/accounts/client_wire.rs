@@ -43,13 +43,14 @@ impl CsvRow for Client {
         &["client_id", "name", "scopes", "disabled", "version", "created_at", "updated_at"];
 }
 
-/// A client with its new secret. The secret is shown once: a repeated request with the same key shows null.
+/// A client with its new secret. The secret is shown only once: a request that is repeated with the same `Idempotency-Key` returns
+/// null.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClientWithSecret {
     #[serde(flatten)]
     pub client: Client,
     pub client_secret: Option<String>,
-    /// Until when the secrets before it still work; null when none of them does.
+    /// Time until which previous secrets stay valid; null if none does.
     pub old_secret_valid_until: Option<DateTime<Utc>>,
 }
 
@@ -59,7 +60,11 @@ pub struct ClientWithSecret {
 pub struct NewClient {
     #[schema(example = "lgsp", pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]*$", min_length = 1, max_length = 64)]
     pub(super) client_id: String,
-    #[schema(example = "Trục liên thông của tỉnh", min_length = 1, max_length = 200)]
+    #[schema(
+        example = "Nền tảng tích hợp, chia sẻ dữ liệu của tỉnh (LGSP)",
+        min_length = 1,
+        max_length = 200
+    )]
     pub(super) name: String,
     #[schema(min_items = 1)]
     pub(super) scopes: Vec<ClientScope>,
@@ -78,7 +83,7 @@ fn check_scopes(faults: &mut Violations, scopes: &[ClientScope]) {
         faults.add(
             ProblemCode::Required,
             "/scopes",
-            Msg::fixed("Cần ít nhất một phạm vi.", "At least one scope is needed."),
+            Msg::fixed("Phải chọn ít nhất một phạm vi truy cập (scope).", "Specify at least one scope."),
         );
     }
     for (i, scope) in scopes.iter().enumerate() {
@@ -92,7 +97,7 @@ fn check_scopes(faults: &mut Violations, scopes: &[ClientScope]) {
     }
 }
 
-/// Changes of a client: what is absent stays.
+/// Changes to a client. Absent fields are left unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientPatch {
@@ -132,11 +137,12 @@ impl ClientPatch {
     }
 }
 
-/// How a new secret takes over from those before it.
+/// How a new secret replaces the previous ones.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretRotation {
-    /// Seconds that older secrets still work. 0, for a secret that somebody else knows: they and every token of the client end at once.
+    /// Seconds that older secrets stay valid. With 0, for a leaked secret, they expire at once and every token of the client is
+    /// revoked.
     #[serde(default = "longest_overlap")]
     #[schema(default = 86400, minimum = 0, maximum = 86400)]
     pub(super) overlap_seconds: u32,
@@ -155,8 +161,9 @@ impl Default for SecretRotation {
 impl Check for SecretRotation {
     fn check(&self, faults: &mut Violations) {
         if self.overlap_seconds > SECRET_OVERLAP_SECONDS {
-            let detail = Msg::fixed("Từ 0 đến 86400 giây.", "From 0 to 86400 seconds.");
-            faults.add(ProblemCode::NumberOutOfRange, "/overlap_seconds", detail);
+            let detail =
+                Msg::fixed("Thời gian phải từ 0 đến 86400 giây.", "Must be between 0 and 86400 seconds.");
+            faults.add(Code::NumberOutOfRange, "/overlap_seconds", detail);
         }
     }
 }

@@ -48,11 +48,11 @@ fn with_secret(mut body: ClientWithSecret, location: Option<String>) -> Result<R
 
 /// Create a machine client
 ///
-/// The answer holds the secret; it is shown this once.
+/// The response contains the secret, which is shown only once.
 #[utoipa::path(
     tag = "accounts",
     request_body = NewClient,
-    responses((status = 201, description = "Created", body = ClientWithSecret, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = ClientWithSecret, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["clients:write"]))
 )]
 #[post("/clients")]
@@ -65,8 +65,8 @@ pub async fn create_client(
         .post(&body.digest, async move |conn| {
             let id = new.client_id;
             if !model::insert_client(conn, &id, new.name.trim(), names(&new.scopes), actor.now).await? {
-                let detail = msg!("Đã có ứng dụng `{id}`.", "There is a client `{id}` already.");
-                return Err(Problem::at(ProblemCode::AlreadyExists, "/client_id", detail));
+                let detail = msg!("Mã ứng dụng `{id}` đã được sử dụng.", "Client `{id}` already exists.");
+                return Err(Problem::at(Code::AlreadyExists, "/client_id", detail));
             }
             let old_secret_valid_until =
                 model::add_secret(conn, &id, secret.hash, SECRET_OVERLAP_SECONDS, actor.now).await?;
@@ -98,12 +98,12 @@ pub async fn get_client(access: Access<ReadClients>, client_id: PathOf<ClientId>
 
 /// Change a machine client
 ///
-/// Other scopes and disabling end the client's tokens at once.
+/// Changing scopes or disabling the client revokes its tokens at once.
 #[utoipa::path(
     tag = "accounts",
     params(("client_id" = ClientId, Path)),
     request_body = ClientPatch,
-    responses((status = 200, description = "The client as it is now", body = Client)),
+    responses((status = 200, description = "The updated client", body = Client)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["clients:write"]))
 )]
@@ -131,7 +131,7 @@ pub async fn update_client(
 
 /// Delete a machine client
 ///
-/// Its tokens end at once; what it wrote stays.
+/// Revokes its tokens at once. Data that it wrote is kept.
 #[utoipa::path(
     tag = "accounts",
     params(("client_id" = ClientId, Path)),
@@ -156,10 +156,11 @@ pub async fn delete_client(
         .await
 }
 
-/// Make a new secret
+/// Create a new secret
 ///
-/// The answer holds it; it is shown this once. Older secrets work for another 24 hours, or for `overlap_seconds`; with 0 they end at
-/// once, and the client's tokens with them. At most five secrets work at the same time: the oldest end first.
+/// The response contains the secret, which is shown only once. Older secrets stay valid for 24 hours, or for `overlap_seconds`.
+/// With 0 they expire at once, and the client's tokens are revoked. At most five secrets are valid at the same time; the oldest
+/// expire first.
 #[utoipa::path(
     tag = "accounts",
     params(("client_id" = ClientId, Path)),

@@ -18,8 +18,8 @@ pub async fn keep_an_administrator(
     let stays = change.role == admin && change.disabled_at.is_none();
     if was && !stays && !has_another_administrator(conn, before.id).await? {
         let detail = Msg::fixed(
-            "Đây là quản trị viên cuối cùng đang hoạt động; hãy tạo quản trị viên khác trước.",
-            "This is the last administrator in force; make another one first.",
+            "Đây là tài khoản quản trị cuối cùng còn hiệu lực; đề nghị tạo tài khoản quản trị khác trước khi thực hiện.",
+            "This is the last active administrator. Create another one first.",
         );
         return Err(Problem::with(ProblemCode::Conflict, detail));
     }

@@ -102,7 +102,13 @@ pub async fn attempt(
     let counted = count(conn, &keys, account, origin, now).await?;
     if let Some(until) = counted.closed_until {
         let left = (until - now).num_seconds().max(1);
-        return Err(Problem::new(ProblemCode::TooManyRequests).retry_after(u64::try_from(left).unwrap_or(1)));
+        let minutes = (left + 59) / 60;
+        let detail = msg!(
+            "Nhập sai mật khẩu, mã bí mật hoặc mã xác thực quá nhiều lần; đề nghị thử lại sau {minutes} phút.",
+            "Too many failed attempts. Try again in {minutes} min."
+        );
+        let problem = Problem::with(Code::TooManyRequests, detail);
+        return Err(problem.retry_after(u64::try_from(left).unwrap_or(1)));
     }
     let others = if counted.known { vec![keys.known] } else { vec![keys.address, keys.account] };
     Ok(Attempt { account_and_origin: keys.account_and_origin, others })

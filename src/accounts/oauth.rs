@@ -30,23 +30,23 @@ pub struct TokenRequest {
     /// `client_credentials`.
     #[schema(example = "client_credentials")]
     grant_type: Option<String>,
-    /// Without HTTP Basic authentication.
+    /// Client id, if HTTP Basic authentication is not used.
     #[schema(example = "portal")]
     client_id: Option<String>,
     #[schema(format = "password")]
     client_secret: Option<String>,
-    /// Space-separated subset of the client's scopes; all of them when absent.
+    /// Space-separated subset of the client's scopes. Default: all of them.
     #[schema(example = "statistics:read catalogue:read")]
     scope: Option<String>,
 }
 
-/// A machine's token.
+/// The access token of a machine client.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ClientToken {
     access_token: String,
     #[schema(value_type = String, example = "Bearer")]
     token_type: &'static str,
-    /// Seconds it lives.
+    /// Lifetime in seconds.
     #[schema(example = 900)]
     expires_in: i64,
     /// Scopes granted.
@@ -84,15 +84,15 @@ fn invalid_client() -> Refusal {
 
 /// Get a token for a machine client
 ///
-/// OAuth2 client credentials: HTTP Basic or `client_id` and `client_secret` in the form.
+/// OAuth2 client credentials. Send `client_id` and `client_secret` with HTTP Basic authentication or in the form.
 #[utoipa::path(
     tag = "auth",
     request_body(content = TokenRequest, content_type = "application/x-www-form-urlencoded"),
     responses(
-        (status = 200, description = "A token", body = ClientToken),
-        (status = 400, description = "RFC 6749 error, or a problem about the query string", content((OAuthError = "application/json"), (crate::http::problem::ProblemBody = "application/problem+json"))),
+        (status = 200, description = "The access token", body = ClientToken),
+        (status = 400, description = "RFC 6749 error, or a problem with the query string", content((OAuthError = "application/json"), (crate::http::problem::ProblemBody = "application/problem+json"))),
         (status = 401, description = "RFC 6749 error `invalid_client`", body = OAuthError),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
     security(())
 )]

@@ -32,17 +32,17 @@ impl Check for RefreshToken {
 
 /// Get new tokens
 ///
-/// Each refresh token works once. Within 10 seconds of that it may be used again, at most five times, each time for a further pair of the
-/// same session: two tabs of one client, or a client whose answer was lost. Using one later ends the session it belongs to, with all its
-/// tokens. One that was not used for four hours is refused: log in again. A session lasts 16 hours at most, has at most 20 refresh tokens
-/// that were not used yet, and is renewed at most 60 times in 15 minutes (429).
+/// A refresh token can be used once. For 10 seconds after its first use it can be reused up to five times, so that two tabs, or a
+/// client that lost the response, keep working; each use returns a new pair. Reusing it later revokes the session and all its
+/// tokens. A refresh token expires after four hours without use. A session lasts at most 16 hours, has at most 20 unused refresh
+/// tokens, and can be refreshed at most 60 times in 15 minutes (429).
 #[utoipa::path(
     tag = "auth",
     request_body = RefreshToken,
     responses(
-        (status = 200, description = "New tokens", body = TokenCache),
-        (status = 401, description = "Invalid, used or expired", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Renewed too often; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "New tokens", body = Tokens),
+        (status = 401, description = "Refresh token invalid, already used or expired", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Refreshed too many times; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
     security(())
 )]
@@ -93,7 +93,11 @@ async fn renew(
     }
     let counts = session_model::count_tokens(conn, row.session_id, now).await?;
     if counts.recent >= MOST_RENEWALS {
-        return Err(Problem::new(ProblemCode::TooManyRequests).retry_after(RETRY_SECONDS));
+        let detail = msg!(
+            "Phiên đăng nhập này được gia hạn quá nhiều lần; đề nghị thử lại sau {RETRY_SECONDS} giây.",
+            "This session was refreshed too many times. Try again in {RETRY_SECONDS} seconds."
+        );
+        return Err(Problem::with(Code::TooManyRequests, detail).retry_after(RETRY_SECONDS));
     }
     // A first use takes one away before it adds one.
     if judged == Renewal::Again && counts.live >= MOST_LIVE_REFRESH_TOKENS {
@@ -108,9 +112,9 @@ async fn renew(
 fn report(row: &RefreshRow, request_id: &RequestId, judged: Renewal) {
     let (level, what) = match judged {
         Renewal::First | Renewal::Refused => return,
-        Renewal::Again => (Level::Info, "a refresh token was used again within its grace"),
-        Renewal::Exhausted => (Level::Warn, "a refresh token was used too often within its grace"),
-        Renewal::Reused => (Level::Warn, "a refresh token was used twice: its session ends"),
+        Renewal::Again => (Level::Info, "refresh token reused within the grace period"),
+        Renewal::Exhausted => (Level::Warn, "refresh token reused too often within the grace period"),
+        Renewal::Reused => (Level::Warn, "refresh token reused: session revoked"),
     };
     let (session, caller) = (row.session_id.to_string(), format!("user:{}", row.username));
     let (session, caller, request_id) = (session.as_str(), caller.as_str(), &*request_id.0);

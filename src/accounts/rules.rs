@@ -91,8 +91,8 @@ pub fn is_username(text: &str) -> bool {
 /// What a dictionary finds, and the checks that need no time do not.
 pub fn guessable_password() -> Msg {
     Msg::fixed(
-        "Mật khẩu này quá phổ biến, lặp lại hoặc dễ đoán.",
-        "The password is too common, repetitive or easily guessed.",
+        "Mật khẩu này quá phổ biến, chỉ gồm các ký tự lặp lại hoặc dễ đoán; đề nghị đặt mật khẩu khác.",
+        "This password is too common, too repetitive or easily guessed.",
     )
 }
 
@@ -100,16 +100,21 @@ pub fn guessable_password() -> Msg {
 pub fn check_password(faults: &mut Violations, pointer: &str, password: &str, username: &str, name: &str) {
     let detail = match weakness(password, username, name) {
         None => return,
-        Some(Weakness::TooShort) => Msg::fixed("Cần ít nhất 15 ký tự.", "At least 15 characters are needed."),
-        Some(Weakness::TooLong) => Msg::fixed("Tối đa 256 ký tự.", "At most 256 characters."),
+        Some(Weakness::TooShort) => {
+            Msg::fixed("Mật khẩu phải có ít nhất 15 ký tự.", "Use at least 15 characters.")
+        }
+        Some(Weakness::TooLong) => {
+            Msg::fixed("Mật khẩu không được quá 256 ký tự.", "Use at most 256 characters.")
+        }
         Some(Weakness::Common) => guessable_password(),
         Some(Weakness::OfContext) => Msg::fixed(
-            "Mật khẩu hầu như chỉ gồm các từ dễ đoán (tỉnh, cơ quan, phần mềm, vai trò, tên người dùng); hãy thêm từ khác.",
-            "The password is hardly more than words that are easily guessed (province, agency, service, role, the user's name); add others.",
+            "Mật khẩu chủ yếu gồm các từ dễ đoán (tên tỉnh, cơ quan, phần mềm, vai trò, họ tên); đề nghị thêm từ khác.",
+            "The password consists mostly of easily guessed words (province, agency, service, role, your name). Add other words.",
         ),
-        Some(Weakness::HoldsName) => {
-            Msg::fixed("Mật khẩu không được chứa tên đăng nhập.", "The password must not hold the username.")
-        }
+        Some(Weakness::HoldsName) => Msg::fixed(
+            "Mật khẩu không được chứa tên đăng nhập.",
+            "The password must not contain the username.",
+        ),
     };
     faults.add(ProblemCode::WeakPassword, pointer, detail);
 }

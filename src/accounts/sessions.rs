@@ -27,7 +27,7 @@ pub struct Login {
     username: String,
     #[schema(format = "password")]
     password: String,
-    /// Six digits of the authenticator, or a recovery code. Needed by users with a second factor; others are not asked.
+    /// Six digits of the authenticator, or a recovery code. Required for users with a second factor.
     #[schema(example = "492039", max_length = 64)]
     code: Option<String>,
 }
@@ -44,10 +44,10 @@ pub struct TokenCache {
     pub access_token: String,
     #[schema(value_type = String, example = "Bearer")]
     pub token_type: &'static str,
-    /// Seconds the access token lives.
+    /// Lifetime of the access token in seconds.
     #[schema(example = 900)]
     pub expires_in: i64,
-    /// Opaque; works once, at `POST /auth/refresh`, and again for 10 seconds after that.
+    /// Opaque refresh token for `POST /auth/refresh`. Can be used once, and again for 10 seconds after that.
     pub refresh_token: String,
 }
 
@@ -58,18 +58,20 @@ pub(super) fn token_answer(body: &impl Serialize) -> HttpResponse {
 
 /// Log in
 ///
-/// The same answer, in the same time, for a wrong password and for a user who does not exist. After repeated failures: 429.
+/// The response, and the time it takes, are the same for a wrong password and for an unknown user. After repeated failures the
+/// response is 429, and `detail` says how long to wait.
 ///
-/// A user with a second factor who sends no `code` is answered 401 `SECOND_FACTOR_REQUIRED` once the password was right: ask for the code and
-/// log in again with it. A wrong, used or old code: 401 `INVALID_SECOND_FACTOR`. A user who has to enrol one first gets a session in which
-/// every operation but those on one's own account answers 403 `SECOND_FACTOR_ENROLMENT_REQUIRED`.
+/// A user with a second factor who sends no `code` gets 401 `SECOND_FACTOR_REQUIRED` once the password is correct. Ask for the
+/// code and log in again with it. An incorrect, used or expired code gets 401 `INVALID_SECOND_FACTOR`. A user who must enrol a
+/// second factor first gets a session that allows operations on their own account only; all others return 403
+/// `SECOND_FACTOR_ENROLMENT_REQUIRED`.
 #[utoipa::path(
     tag = "auth",
     request_body = Login,
     responses(
-        (status = 200, description = "Logged in", body = TokenCache),
-        (status = 401, description = "Wrong username, password or code; or a code is needed", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "Logged in", body = Tokens),
+        (status = 401, description = "Incorrect username, password or code; or a code is required", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
     security(())
 )]
@@ -169,7 +171,7 @@ pub(super) fn request_id_of(request: &HttpRequest) -> String {
 
 /// Log out
 ///
-/// Ends the session: its access and refresh tokens work no more.
+/// Ends the session and revokes its access and refresh tokens.
 #[utoipa::path(
     tag = "auth",
     responses((status = 204, description = "Logged out")),
@@ -191,13 +193,13 @@ pub async fn logout(access: Access<OwnAccount>) -> Result<Reply, Problem> {
 
 fn of_provider() -> Problem {
     let detail = Msg::fixed(
-        "Mã truy cập này do hệ thống đăng nhập của tỉnh cấp; hãy đăng xuất ở đó.",
-        "The access token is the identity provider's: log out there.",
+        "Phiên đăng nhập này do hệ thống đăng nhập một lần (SSO) cấp; đề nghị đăng xuất tại hệ thống đó.",
+        "The identity provider issued this access token. Log out there.",
     );
     Problem::with(ProblemCode::Conflict, detail)
 }
 
-/// The caller's own account.
+/// Your account.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Me {
     #[schema(example = "coordinator")]
@@ -207,12 +209,12 @@ pub struct Me {
     pub role: String,
     /// Code of the officer's agency.
     pub agency: Option<String>,
-    /// What the role may do.
+    /// Permissions of the role.
     #[schema(value_type = Vec<String>)]
     pub permissions: Vec<&'static str>,
-    /// The password was given out by an administrator: `PUT /me/password` comes first.
+    /// True if the password is temporary: change it with `PUT /me/password` first.
     pub must_change_password: bool,
-    /// A second factor is required and not enrolled: `POST /me/second-factor` comes first.
+    /// True if a second factor is required and not enrolled: start with `POST /me/second-factor`.
     pub must_enrol_second_factor: bool,
 }
 
@@ -236,7 +238,7 @@ impl Me {
     }
 }
 
-/// Read one's own account
+/// Read your account
 #[utoipa::path(
     tag = "auth",
     responses((status = 200, description = "The account", body = Me)),

@@ -18,17 +18,18 @@ use crate::http::problem::ProblemBody;
 use crate::http::{Check, Msg, Problem, ProblemCode, ValidJson, Violations};
 use crate::state::State;
 
-/// Begin to log in by single sign-on
+/// Start single sign-on
 ///
-/// For the browser to go to. Keep a random `verifier` of 43-128 characters where the page that gets the answer finds it (`sessionStorage`), and send
-/// its hash: `challenge` is base64url(SHA-256(verifier)) without padding, as in PKCE. The provider sends the browser to the redirect
-/// address that is registered for this service, with `code` and `state`, within ten minutes.
+/// Redirects the browser to the identity provider. Generate a random `verifier` of 43–128 characters, keep it where the page that
+/// receives the result can read it (`sessionStorage`), and send its hash: `challenge` is base64url(SHA-256(verifier)) without
+/// padding, as in PKCE. The provider redirects the browser to the registered redirect address with `code` and `state`. Complete
+/// the login within ten minutes.
 #[utoipa::path(
     tag = "auth",
     params(("challenge" = String, Query, description = "base64url(SHA-256(verifier))", min_length = 43, max_length = 43, pattern = "^[A-Za-z0-9_-]{43}$", example = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM")),
     responses(
-        (status = 302, description = "To the identity provider", headers(("Location" = String, description = "Its authorization endpoint"))),
-        (status = 404, description = "Single sign-on is off", body = ProblemBody, content_type = "application/problem+json")
+        (status = 302, description = "Redirect to the identity provider", headers(("Location" = String, description = "The provider's authorization endpoint"))),
+        (status = 404, description = "Single sign-on is not configured", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(())
 )]
@@ -63,13 +64,13 @@ fn challenge_of(request: &HttpRequest) -> Result<String, Problem> {
         return Ok(challenge);
     }
     let detail = Msg::fixed(
-        "Cần base64url(SHA-256(verifier)), 43 ký tự.",
-        "Takes base64url(SHA-256(verifier)), 43 characters.",
+        "Giá trị phải là base64url(SHA-256(verifier)), gồm 43 ký tự.",
+        "Must be base64url(SHA-256(verifier)): 43 characters.",
     );
     Err(invalid("challenge", detail))
 }
 
-/// What the provider gave the browser, and what the client has kept.
+/// What the provider returned to the browser, and the verifier of the client.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SsoAnswer {
@@ -77,7 +78,7 @@ pub struct SsoAnswer {
     code: String,
     #[schema(max_length = 2048)]
     state: String,
-    /// What `challenge` is the hash of.
+    /// The random text whose hash is `challenge`.
     #[schema(max_length = 128, example = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")]
     verifier: String,
 }
@@ -90,18 +91,19 @@ impl Check for SsoAnswer {
     }
 }
 
-/// Log in with the identity provider's answer
+/// Complete single sign-on
 ///
-/// Answers as `POST /auth/login`, for the user whom an administrator has linked to this identity (`external_subject`); none is ever created.
-/// Where a second factor is needed, the provider must assert one (`amr`, `acr`) or be trusted to ask for one: otherwise 401 `SECOND_FACTOR_REQUIRED`.
+/// Returns the same response as `POST /auth/login`, for the user that an administrator has linked to this identity
+/// (`external_subject`). Users are never created. If a second factor is required, the provider must assert one (`amr`, `acr`) or
+/// be trusted to require one; otherwise the response is 401 `SECOND_FACTOR_REQUIRED`.
 #[utoipa::path(
     tag = "auth",
     request_body = SsoAnswer,
     responses(
-        (status = 200, description = "Logged in", body = TokenCache),
-        (status = 401, description = "The answer is not good, the identity is linked to no user, or it has shown no second factor", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "Single sign-on is off", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "Logged in", body = Tokens),
+        (status = 401, description = "Invalid login, identity not linked to a user, or no second factor", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "Single sign-on is not configured", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(())
 )]
@@ -161,8 +163,8 @@ fn asserted(
     let needed = user.second_factor || state.second_factor().policy().requires(role);
     if needed && !mfa {
         let detail = Msg::fixed(
-            "Hệ thống đăng nhập của tỉnh không xác nhận yếu tố thứ hai.",
-            "The identity provider did not assert a second factor.",
+            "Hệ thống đăng nhập một lần (SSO) chưa xác nhận yếu tố thứ hai; đề nghị đăng nhập lại bằng yếu tố thứ hai.",
+            "The identity provider did not confirm a second factor.",
         );
         return Err(Problem::unauthenticated(ProblemCode::SecondFactorRequired).detailed(detail));
     }
@@ -171,8 +173,8 @@ fn asserted(
 
 fn not_linked() -> Problem {
     let detail = Msg::fixed(
-        "Danh tính này chưa được liên kết với tài khoản nào đang hoạt động; hãy liên hệ quản trị viên.",
-        "The identity is linked to no user in force; an administrator can link it.",
+        "Danh tính này chưa được liên kết với tài khoản còn hiệu lực; đề nghị liên hệ quản trị viên.",
+        "This identity is not linked to an active user. Ask an administrator to link it.",
     );
     Problem::unauthenticated(ProblemCode::InvalidSingleSignOn).detailed(detail)
 }

@@ -31,8 +31,11 @@ pub(super) async fn create(
     };
     if !model::insert_user(conn, user, hash, now).await? {
         let name = &new.username;
-        let detail = msg!("Đã có tài khoản `{name}`.", "There is a user `{name}` already.");
-        return Err(Problem::at(ProblemCode::AlreadyExists, "/username", detail));
+        let detail = msg!(
+            "Tên đăng nhập `{name}` đã được sử dụng; đề nghị chọn tên khác.",
+            "Username `{name}` is already taken."
+        );
+        return Err(Problem::at(Code::AlreadyExists, "/username", detail));
     }
     model::find_user(conn, &new.username).await?.ok_or_else(Problem::not_found)
 }
@@ -91,8 +94,8 @@ async fn refuse_shared_identity(
         return Ok(());
     }
     let detail = Msg::fixed(
-        "Danh tính này đã được liên kết với tài khoản khác.",
-        "Another user is linked to this identity.",
+        "Danh tính này đã được liên kết với tài khoản khác; đề nghị hủy liên kết đó trước.",
+        "This identity is already linked to another user.",
     );
     Err(Problem::at(ProblemCode::AlreadyExists, "/external_subject", detail))
 }
@@ -102,8 +105,11 @@ async fn agency_id(conn: &mut Conn, code: Option<&str>) -> Result<Option<AgencyI
     match crate::agencies::model::find(conn, code).await? {
         Some(agency) => Ok(Some(agency.id)),
         None => {
-            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-            Err(Problem::at(ProblemCode::UnknownReference, "/agency", detail))
+            let detail = msg!(
+                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                "Agency `{code}` does not exist."
+            );
+            Err(Problem::at(Code::UnknownReference, "/agency", detail))
         }
     }
 }

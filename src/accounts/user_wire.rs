@@ -22,11 +22,12 @@ pub struct User {
     /// Code of the officer's agency.
     pub agency: Option<String>,
     pub disabled: bool,
-    /// The password was given out by an administrator: until it is changed, every operation but those on one's own account answers 403 `PASSWORD_CHANGE_REQUIRED`.
+    /// True if the password is temporary. Until it is changed, all operations except those on the own account return 403
+    /// `PASSWORD_CHANGE_REQUIRED`.
     pub must_change_password: bool,
-    /// A second factor is enrolled.
+    /// True if a second factor is enrolled.
     pub second_factor: bool,
-    /// Who the user is to the identity provider: the value of the claim that single sign-on goes by.
+    /// Identity of the user at the identity provider: the value of the configured claim. Null if not linked.
     pub external_subject: Option<String>,
     pub version: i32,
     pub created_at: DateTime<Utc>,
@@ -71,7 +72,7 @@ impl CsvRow for User {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct UserFilter {
-    /// Part of the username or name.
+    /// Part of the username or display name.
     pub(super) q: Option<String>,
     /// Roles, comma-separated.
     #[param(value_type = Option<String>, example = "officer")]
@@ -84,18 +85,18 @@ pub struct UserFilter {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
-    /// 3-64 lower-case ASCII letters, digits, `.`, `_`, `-`; begins with a letter.
+    /// 3–64 lower-case ASCII letters, digits, `.`, `_` or `-`, starting with a letter.
     #[schema(example = "officer.so-dl", pattern = "^[a-z][a-z0-9._-]{2,63}$")]
     pub(super) username: String,
     #[schema(min_length = 1, max_length = 200)]
     pub(super) display_name: String,
     pub(super) role: Role,
-    /// Needed for an officer, and for no other role.
+    /// Code of the agency; required for the role `officer`, not allowed otherwise.
     pub(super) agency: Option<String>,
-    /// At least 15 characters, not a common one, more than words of the province and the service, without the username.
+    /// 15–256 characters. Must not be common, consist mostly of names of the province and the service, or contain the username.
     #[schema(format = "password")]
     pub(super) password: String,
-    /// Whether the user has to choose another password before anything else: a password that someone else knows is a first one only.
+    /// If true, `password` is temporary: the user must change it before doing anything else.
     #[serde(default)]
     #[schema(default = false)]
     pub(super) must_change_password: bool,
@@ -105,8 +106,8 @@ impl Check for NewUser {
     fn check(&self, faults: &mut Violations) {
         if !is_username(&self.username) {
             let detail = Msg::fixed(
-                "Tên đăng nhập gồm 3-64 chữ thường không dấu, chữ số, . _ - và bắt đầu bằng chữ.",
-                "A username has 3-64 lower-case ASCII letters, digits or . _ - and begins with a letter.",
+                "Tên đăng nhập gồm 3–64 ký tự: chữ thường không dấu, chữ số và các dấu . _ -, bắt đầu bằng chữ cái.",
+                "Usernames have 3–64 characters: lower-case ASCII letters, digits, `.`, `_` or `-`, starting with a letter.",
             );
             faults.add(ProblemCode::InvalidCode, "/username", detail);
         }
@@ -119,38 +120,41 @@ impl Check for NewUser {
 fn check_agency_of_role(faults: &mut Violations, role: Role, agency: Option<&str>) {
     match (role, agency) {
         (Role::Officer, None) => {
-            let detail = Msg::fixed("Cán bộ cơ quan cần có cơ quan.", "An officer needs an agency.");
-            faults.add(ProblemCode::Required, "/agency", detail);
+            let detail = Msg::fixed(
+                "Tài khoản cán bộ phải gắn với một cơ quan (trường `agency`).",
+                "The role `officer` requires `agency`.",
+            );
+            faults.add(Code::Required, "/agency", detail);
         }
         (Role::Officer, Some(_)) | (_, None) => {}
         (_, Some(_)) => {
             let detail = Msg::fixed(
-                "Chỉ cán bộ cơ quan mới gắn với một cơ quan.",
-                "Only an officer belongs to an agency.",
+                "Chỉ tài khoản cán bộ (`officer`) mới được gắn với một cơ quan; đề nghị bỏ trường `agency`.",
+                "`agency` is allowed for the role `officer` only.",
             );
             faults.add(ProblemCode::InvalidValue, "/agency", detail);
         }
     }
 }
 
-/// Changes of a user: what is absent stays.
+/// Changes to a user. Absent fields are left unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserPatch {
     #[schema(min_length = 1, max_length = 200)]
     pub(super) display_name: Option<String>,
     pub(super) role: Option<Role>,
-    /// Null when the role is no longer `officer`.
+    /// Code of the agency; null if the role is no longer `officer`.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub(super) agency: Patch<String>,
     pub(super) disabled: Option<bool>,
-    /// A new password, set by the administrator.
+    /// A new password, set by an administrator.
     #[schema(format = "password")]
     pub(super) password: Option<String>,
-    /// Whether the user has to choose another password before anything else.
+    /// If true, the password is temporary: the user must change it before doing anything else.
     pub(super) must_change_password: Option<bool>,
-    /// Links the user to an identity of the identity provider, or (null) to none. Of one user at most.
+    /// Links the user to an identity of the identity provider; null removes the link. Each identity can be linked to one user.
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 255, example = "8f14e45f-ceea-467f-a0e6-3f4c5b8d9a10")]
     pub(super) external_subject: Patch<String>,

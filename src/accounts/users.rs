@@ -43,7 +43,7 @@ pub async fn list_users(access: Access<ReadUsers>, list: ListQuery<UserFilter>) 
 #[utoipa::path(
     tag = "accounts",
     request_body = NewUser,
-    responses((status = 201, description = "Created", body = User, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = User, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["users:write"]))
 )]
 #[post("/users")]
@@ -81,12 +81,13 @@ pub async fn get_user(access: Access<ReadUsers>, username: PathOf<Username>) -> 
 
 /// Change a user
 ///
-/// A new role, agency, password or `external_subject`, and disabling, end the user's sessions and tokens at once.
+/// Changing the role, agency, password or `external_subject`, and disabling the user, end the user's sessions and revoke the
+/// tokens at once.
 #[utoipa::path(
     tag = "accounts",
     params(("username" = Username, Path)),
     request_body = UserPatch,
-    responses((status = 200, description = "The user as it is now", body = User)),
+    responses((status = 200, description = "The updated user", body = User)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["users:write"]))
 )]

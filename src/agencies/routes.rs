@@ -26,7 +26,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 
 /// List agencies
 ///
-/// In Vietnamese order of the name. Sort keys: `name`, `code`, `kind`.
+/// Sorted by name, in Vietnamese order. Sort keys: `name`, `code`, `kind`.
 #[utoipa::path(
     tag = "agencies",
     params(AgencyFilter, ListParams),
@@ -68,7 +68,7 @@ async fn get_agency(access: Access<ReadAgencies>, code: PathOf<AgencyCode>) -> R
 #[utoipa::path(
     tag = "agencies",
     request_body = NewAgency,
-    responses((status = 201, description = "Created", body = Agency, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = Agency, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["agencies:write"]))
 )]
 #[post("/agencies")]
@@ -102,7 +102,7 @@ fn taken(code: &str) -> Problem {
     Problem::at(
         ProblemCode::AlreadyExists,
         "/code",
-        msg!("Đã có cơ quan `{code}`.", "There is an agency `{code}` already."),
+        msg!("Mã cơ quan `{code}` đã được sử dụng.", "Agency `{code}` already exists."),
     )
 }
 
@@ -121,7 +121,10 @@ async fn resolve(
             faults.add(
                 ProblemCode::UnknownReference,
                 pointer,
-                msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`."),
+                msg!(
+                    "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                    "Agency `{code}` does not exist."
+                ),
             );
         }
         id
@@ -136,12 +139,18 @@ async fn resolve(
     if let (Some(agency), Some(parent)) = (existing, parent)
         && model::would_cycle(conn, agency.id, parent).await?
     {
-        let detail = Msg::fixed("Cơ quan không thể nằm dưới chính nó.", "An agency cannot be below itself.");
-        faults.add(ProblemCode::CyclicReference, "/parent", detail);
+        let detail = Msg::fixed(
+            "Cơ quan cấp trên không được là chính cơ quan này hoặc một cơ quan trực thuộc của nó.",
+            "The parent must not be the agency itself or one of its subordinates.",
+        );
+        faults.add(Code::CyclicReference, "/parent", detail);
     }
     if new.successors.contains(&new.code) {
-        let detail = Msg::fixed("Cơ quan không thể kế thừa chính nó.", "An agency cannot succeed itself.");
-        faults.add(ProblemCode::CyclicReference, "/successors", detail);
+        let detail = Msg::fixed(
+            "Cơ quan kế thừa không được là chính cơ quan này.",
+            "An agency cannot be its own successor.",
+        );
+        faults.add(Code::CyclicReference, "/successors", detail);
     }
     let trimmed = |text: Option<String>| text.map(|t| t.trim().to_owned());
     let write = AgencyWrite {
@@ -161,8 +170,8 @@ async fn resolve(
     faults.into_result()?;
     if model::gso_code_taken(conn, &write).await? {
         let detail = Msg::fixed(
-            "Mã thống kê đã có cơ quan khác dùng trong cùng thời gian.",
-            "Another agency holds this statistics code at the same time.",
+            "Mã thống kê này đang được cơ quan khác sử dụng trong cùng thời gian hiệu lực.",
+            "Another agency has this statistics code during the same period.",
         );
         return Err(Problem::at(ProblemCode::AlreadyExists, "/gso_code", detail));
     }
@@ -174,7 +183,7 @@ async fn resolve(
     tag = "agencies",
     params(("code" = AgencyCode, Path)),
     request_body = AgencyPatch,
-    responses((status = 200, description = "The agency as it is now", body = Agency)),
+    responses((status = 200, description = "The updated agency", body = Agency)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["agencies:write"]))
 )]

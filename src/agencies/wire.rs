@@ -21,24 +21,24 @@ pub struct Agency {
     pub name_en: Option<String>,
     #[schema(value_type = AgencyKind)]
     pub kind: String,
-    /// Code of the agency above it.
+    /// Code of its parent agency.
     #[schema(example = "UBND-TINH")]
     pub parent: Option<String>,
-    /// Code of the General Statistics Office; unique only together with the validity.
+    /// Code of the General Statistics Office; unique only within a period of validity.
     pub gso_code: Option<String>,
     /// Code of QCVN 102.
     pub qcvn102_code: Option<String>,
     /// Electronic identifier (decision 20/2020).
     pub eid_code: Option<String>,
-    /// First day of its existence; null when not recorded.
+    /// First day of its validity; null if not recorded.
     pub valid_from: Option<NaiveDate>,
-    /// First day on which it no longer exists; null while it does.
+    /// First day on which it is no longer active; null while it is active.
     pub valid_to: Option<NaiveDate>,
-    /// Agencies that took over when it ended.
+    /// Codes of the agencies that succeeded it.
     pub successors: Vec<String>,
-    /// Agencies it took over from.
+    /// Codes of the agencies that it succeeded.
     pub predecessors: Vec<String>,
-    /// The one source of its dossier counts: a feed's code or an agency's.
+    /// Code of the only source of its dossier counts: a feed or an agency.
     pub dossier_source: Option<String>,
     pub version: i32,
 }
@@ -87,19 +87,19 @@ impl CsvRow for Agency {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AgencyFilter {
-    /// Words of the name or code, without regard to case and diacritics.
+    /// Words of the name or code. Ignores case and diacritics.
     #[param(example = "so y te")]
     pub q: Option<String>,
     /// Kinds, comma-separated: `province`, `department`, `district`, `commune`, `vertical`, `media`, `enterprise`.
     #[param(value_type = Option<String>, example = "department")]
     pub kind: Option<AnyOf<AgencyKind>>,
-    /// Codes of parents, comma-separated.
+    /// Codes of parent agencies, comma-separated.
     #[param(value_type = Option<String>)]
     pub parent: Option<AnyOf<String>>,
     /// Code of a group.
     #[param(example = "CQNN")]
     pub group: Option<String>,
-    /// Only agencies that exist on this day.
+    /// Only agencies that are active on this date.
     #[serde(default, deserialize_with = "crate::http::dates::day")]
     pub active_on: Option<NaiveDate>,
 }
@@ -127,7 +127,7 @@ pub struct NewAgency {
     #[schema(max_length = 300)]
     pub name_en: Option<String>,
     pub kind: AgencyKind,
-    /// Code of the agency above it.
+    /// Code of its parent agency.
     #[schema(example = "UBND-TINH")]
     pub parent: Option<String>,
     #[schema(max_length = 20)]
@@ -137,7 +137,7 @@ pub struct NewAgency {
     #[schema(max_length = 40)]
     pub eid_code: Option<String>,
     pub valid_from: Option<NaiveDate>,
-    /// First day on which it no longer exists.
+    /// First day on which it is no longer active.
     pub valid_to: Option<NaiveDate>,
     #[serde(default)]
     pub successors: Vec<String>,
@@ -169,13 +169,16 @@ impl Check for NewAgency {
             faults.add(
                 ProblemCode::InvalidRange,
                 "/valid_to",
-                Msg::fixed("valid_to phải sau valid_from.", "valid_to must be after valid_from."),
+                Msg::fixed(
+                    "Ngày hết hiệu lực (valid_to) phải sau ngày bắt đầu hiệu lực (valid_from).",
+                    "`valid_to` must be after `valid_from`.",
+                ),
             );
         }
     }
 }
 
-/// Changes of an agency: what is absent stays, null removes.
+/// Changes to an agency. Absent fields are left unchanged; null clears a field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AgencyPatch {
@@ -238,15 +241,15 @@ impl AgencyPatch {
     }
 }
 
-/// A group of agencies, as the plan names them.
+/// A group of agencies that plans name.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AgencyGroup {
     #[schema(example = "CQNN")]
     pub code: String,
     pub name: String,
-    /// Every agency of these kinds is a member while it exists.
+    /// Every active agency of these kinds is a member.
     pub kinds: Vec<String>,
-    /// Codes of the members on the day asked for.
+    /// Codes of the members on `active_on`.
     pub members: Vec<String>,
 }
 
@@ -264,7 +267,7 @@ impl CsvRow for AgencyGroup {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct GroupFilter {
-    /// Members on this day; today when absent.
+    /// Date of the members. Default: today.
     #[serde(default, deserialize_with = "crate::http::dates::day")]
     pub active_on: Option<NaiveDate>,
 }

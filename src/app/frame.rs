@@ -24,19 +24,19 @@ const INTRODUCTION: &str = include_str!("../../docs/api-introduction.md");
         TaskCode, Username
     )),
     tags(
-        (name = "auth", description = "Logging in and out; one's own account"),
+        (name = "auth", description = "Logging in and out; your own account"),
         (name = "accounts", description = "Users and machine clients (role `admin`)"),
         (name = "agencies", description = "Agencies, their hierarchy, validity and groups"),
-        (name = "frameworks", description = "The index: groups, subgroups, indicators, weights, methods"),
+        (name = "frameworks", description = "Frameworks and their groups, indicators, weights and methods; the indicator catalogue"),
         (name = "targets", description = "Targets and published national results"),
-        (name = "plans", description = "Plans and their tasks, progress per lead agency"),
-        (name = "submissions", description = "Monthly figures of an agency, from draft to accepted"),
+        (name = "plans", description = "Plans, their tasks, progress reports of lead agencies, and decisions"),
+        (name = "submissions", description = "Monthly figures of agencies, from draft to accepted; closing of months"),
         (name = "services", description = "Administrative procedures and their online levels"),
-        (name = "dossiers", description = "Dossier counts and their feeds"),
-        (name = "statistics", description = "Level statistics and dossier rates"),
-        (name = "runs", description = "Observations of units, index runs: scores, ranks, and why"),
-        (name = "audit", description = "Who did what, when"),
-        (name = "health", description = "For the operator; public")
+        (name = "dossiers", description = "Dossier counts, batches and feeds"),
+        (name = "statistics", description = "Level statistics, dossier rates, progress of targets and tasks, and the monthly report"),
+        (name = "runs", description = "Observations, and index runs: scores, ranks and their explanation"),
+        (name = "audit", description = "Audit trail: who changed what, and when"),
+        (name = "health", description = "Health checks and metrics for operators; no login required")
     )
 )]
 struct Base;
@@ -63,8 +63,8 @@ pub fn base() -> Document {
 
 fn codes_table() -> String {
     let mut table =
-        String::from("\n## Problem codes\n\n| code | status | meaning | nghĩa |\n|---|---|---|---|\n");
-    for code in ProblemCode::ALL {
+        String::from("\n## Problem codes\n\n| code | status | title | tiêu đề |\n|---|---|---|---|\n");
+    for code in Code::ALL {
         let title = code.title();
         table.push_str(&format!(
             "| `{}` | {} | {} | {} |\n",

@@ -17,18 +17,18 @@ pub struct Health {
     status: &'static str,
 }
 
-/// The process is alive
+/// Check that the process is alive
 ///
-/// Answers as long as the process runs, whatever the state of the database.
+/// Returns 200 as long as the process runs, regardless of the state of the database.
 #[utoipa::path(tag = "health", responses((status = 200, description = "Alive", body = Health)), security(()))]
 #[get("/healthz")]
 pub async fn healthz(_: Public) -> HttpResponse {
     HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(Health { status: "ok" })
 }
 
-/// The service can answer requests
+/// Check that the service is ready
 ///
-/// RequiredPermission the database and checks that every migration is applied; 503 while it cannot, or while shutting down.
+/// Queries the database and checks that every migration is applied. 503 if this fails, or during shutdown.
 #[utoipa::path(
     tag = "health",
     responses((status = 200, description = "Ready", body = Health), (status = 503, description = "Not ready", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")),
@@ -52,16 +52,16 @@ pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, 
             Err(Problem::new(ProblemCode::Unavailable).retry_after(5))
         }
         Err(problem) => {
-            log::error!(target: "health", cause = problem.internal_cause(); "the database does not answer");
-            Err(Problem::new(ProblemCode::Unavailable).retry_after(1))
+            log::error!(target: "health", cause = problem.internal_cause(); "database unreachable");
+            Err(Problem::new(Code::Unavailable).retry_after(1))
         }
     }
 }
 
-/// Metrics for Prometheus
+/// Get metrics
 ///
-/// 404 where the operator gave the metrics a listener of their own (`METRICS_ADDRESS`).
-#[utoipa::path(tag = "health", responses((status = 200, description = "Prometheus exposition format", body = String, content_type = "application/openmetrics-text"), (status = 404, description = "They have a listener of their own", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")), security(()))]
+/// OpenMetrics 1.0 text. 404 if the metrics have a listener of their own (`METRICS_ADDRESS`).
+#[utoipa::path(tag = "health", responses((status = 200, description = "OpenMetrics 1.0 text", body = String, content_type = "application/openmetrics-text"), (status = 404, description = "Metrics have a separate listener", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")), security(()))]
 #[get("/metrics")]
 pub async fn metrics(
     _: Public,

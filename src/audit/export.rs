@@ -32,7 +32,7 @@ pub enum TrailFormat {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TrailParams {
-    /// `ndjson` for an event per line as in the list (the same as its media type in `Accept`); `csv` otherwise.
+    /// `ndjson` for one event per line (same as its media type in `Accept`), or `csv` (default).
     #[param(inline)]
     format: Option<TrailFormat>,
 }
@@ -79,13 +79,13 @@ fn negotiate(request: &HttpRequest, asked: Option<TrailFormat>) -> Result<TrailF
 
 /// Export the audit trail
 ///
-/// Every event that the filters leave, the oldest first, in one file: CSV with the columns of the list, or NDJSON with an event per
-/// line. The file is written as it is read, so it has no length and no `ETag`; one that was cut off ends without the closing chunk
-/// of HTTP.
+/// Streams all matching events in one file, oldest first: CSV with the columns of the list, or NDJSON with one event per line.
+/// The response has no `Content-Length` and no `ETag`. If it is interrupted, the terminating chunk is missing.
 #[utoipa::path(
     tag = "audit",
     params(AuditFilter, TrailParams),
-    responses((status = 200, description = "The file", content((String = "text/csv"), (String = "application/x-ndjson")))),
+    responses((status = 200, description = "The exported file", content((String = "text/csv"), (String = "application/x-ndjson")))),
+    extensions(("x-streamed" = json!(true))),
     security(("bearer" = ["audit:read"]))
 )]
 #[get("/audit-events/export")]

@@ -11,7 +11,7 @@ use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, Sql, sql};
 use crate::http::csv::FORMULA;
 
-/// One change of one thing.
+/// One change of one record.
 #[derive(Debug)]
 pub struct Event {
     /// `create`, `update`, `delete`, or the name of a transition.

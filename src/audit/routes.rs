@@ -21,7 +21,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list_audit_events).service(super::export::export_audit_events);
 }
 
-/// One change of one thing.
+/// One change of one record.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct AuditEvent {
     pub id: Uuid,
@@ -37,9 +37,9 @@ pub struct AuditEvent {
     pub entity: String,
     #[schema(example = "SO-YT")]
     pub key: String,
-    /// The thing before, null when it did not exist.
+    /// The record before the change; null if it was created.
     pub before: Option<Value>,
-    /// The thing after, null when it exists no more.
+    /// The record after the change; null if it was deleted.
     pub after: Option<Value>,
 }
 
@@ -68,10 +68,10 @@ impl From<EventRow> for AuditEvent {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct AuditFilter {
-    /// Kinds of thing, comma-separated: `agency`, `task`, `submission`, …
+    /// Kinds of record, comma-separated: `agency`, `task`, `submission`, …
     #[param(value_type = Option<String>, example = "agency")]
     entity: Option<AnyOf<String>>,
-    /// Code or id of the thing.
+    /// Code or id of the record.
     key: Option<String>,
     /// `user:<username>`, `client:<client_id>` or `system`.
     actor: Option<String>,
@@ -101,7 +101,7 @@ impl AuditFilter {
 
 /// List audit events
 ///
-/// Newest first; `sort=at` for oldest first.
+/// Newest first; `sort=at` lists the oldest first.
 #[utoipa::path(
     tag = "audit",
     params(AuditFilter, ListParams),

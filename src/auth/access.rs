@@ -324,5 +324,11 @@ fn forbidden(principal: &Principal, permission: Permission) -> Problem {
         return Problem::new(ProblemCode::SecondFactorEnrolmentRequired);
     }
     let name = permission.as_str();
-    Problem::with(ProblemCode::Forbidden, msg!("Cần quyền `{name}`.", "The permission `{name}` is needed."))
+    Problem::with(
+        Code::Forbidden,
+        msg!(
+            "Tài khoản không có quyền `{name}` để thực hiện thao tác này; đề nghị liên hệ quản trị viên.",
+            "This operation requires the permission `{name}`."
+        ),
+    )
 }

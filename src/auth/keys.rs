@@ -56,23 +56,30 @@ impl TokenKeys {
         // Who may write it makes tokens. Secrets of containers are often readable by all inside: that is left to them.
         let mode = std::fs::metadata(path).map_or(0, |file| file.permissions().mode());
         if mode & 0o022 != 0 {
-            return Err(format!("{shown} can be written by others than its owner (mode {:o})", mode & 0o777));
+            return Err(format!(
+                "{shown} is writable by group or others (mode {:o}); chmod 600 it",
+                mode & 0o777
+            ));
         }
-        let keys: Self = serde_json::from_str(&text).map_err(|e| format!("{shown} is no key file: {e}"))?;
+        let keys: Self =
+            serde_json::from_str(&text).map_err(|e| format!("{shown} is not a key file: {e}"))?;
         if keys.keys.is_empty() {
-            return Err(format!("{shown} holds no key"));
+            return Err(format!("{shown} has no key"));
         }
         for key in &keys.keys {
             let secret = key.bytes().ok_or_else(|| format!("{shown}: key {} is not base64", key.kid))?;
             if secret.len() < KEY_BYTES {
                 return Err(format!(
-                    "{shown}: key {} has {} bytes, {KEY_BYTES} are needed",
+                    "{shown}: key {} has {} bytes; {KEY_BYTES} are required",
                     key.kid,
                     secret.len()
                 ));
             }
             if is_guessable(&secret) {
-                return Err(format!("{shown}: key {} is an example, not a secret", key.kid));
+                return Err(format!(
+                    "{shown}: key {} is a well-known example; generate a secret one",
+                    key.kid
+                ));
             }
         }
         Ok(keys)

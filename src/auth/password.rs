@@ -114,7 +114,7 @@ impl Passwords {
             answer
         })
         .await
-        .map_err(|error| Fault::Internal(format!("hashing ended early: {error}")))
+        .map_err(|error| Fault::Internal(format!("password hashing was interrupted: {error}")))
     }
 }
 

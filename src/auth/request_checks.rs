@@ -30,7 +30,7 @@ pub(super) fn known_parameters(request: &HttpRequest, state: &State) -> Result<(
     let faults = unknown.map(|(name, _)| Violation {
         code: ProblemCode::UnknownParameter,
         pointer: format!("?{name}"),
-        detail: msg!("Tham số `{name}` không tồn tại.", "There is no parameter `{name}`."),
+        detail: msg!("Không hỗ trợ tham số `{name}`.", "Unknown parameter `{name}`."),
         extra: Map::new(),
     });
     match faults.collect::<Vec<_>>() {

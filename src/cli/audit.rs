@@ -84,7 +84,7 @@ fn verify(env: &Environment, against: Option<&Path>) -> Outcome {
     tell(&verdict);
     let Some(first) = verdict.findings.first() else { return Ok(()) };
     let only_dates = verdict.findings.iter().all(Finding::is_of_the_future);
-    let what = if only_dates { "holds what is dated in the future" } else { "was tampered with" };
+    let what = if only_dates { "has events dated in the future" } else { "was tampered with" };
     Err(one(format!("the audit trail {what}; first found: {first}")))
 }
 
@@ -101,7 +101,7 @@ fn tell(verdict: &Verdict) {
         println!("{finding}");
     }
     for late in verdict.late.iter().take(MOST_SHOWN) {
-        println!("late, a few minutes after the seal of its time: {late}");
+        println!("late event (recorded after its time range was sealed): {late}");
     }
     println!(
         "{} events under {} seals compared, {} findings; {} events are under no seal yet",

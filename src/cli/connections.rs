@@ -37,7 +37,7 @@ pub fn raise_limit() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let maximum = getrlimit(Resource::Nofile).maximum;
     if setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
-        log::warn!(target: "serve", "the limit of open files stays as it is");
+        log::warn!(target: "serve", "cannot raise the open file limit");
     }
     connections_for(getrlimit(Resource::Nofile).current)
 }

@@ -47,7 +47,7 @@ pub fn init() {
 }
 
 /// Targets are no modules (`access`, `failure`, …): a filter that names modules alone leaves the service's own lines out.
-const HIDDEN: &str = "RUST_LOG leaves out even the service's faults, most likely unmeant: its lines have targets of their own; `info` is usual\n";
+const HIDDEN: &str = "warning: RUST_LOG hides the service's own errors. Its log targets are not module names; `RUST_LOG=info` is the usual setting\n";
 
 fn hides_faults(logger: &Logger) -> bool {
     let fault = Metadata::builder().level(log::Level::Error).target("failure").build();

@@ -42,21 +42,21 @@ enum Command {
     },
     /// Apply pending migrations
     Migrate,
-    /// Load the plan's agencies, indicators, tasks, targets and results; may be repeated
+    /// Load the plan's agencies, indicators, tasks, targets and results; can be repeated
     Seed {
-        /// Also demo accounts, machine clients and a year of invented, labelled data
+        /// Also load demo accounts, machine clients and a year of labelled demo data
         #[arg(long)]
         demo: bool,
     },
-    /// Count all facts again and compare with the sums that statistics read; fails when they differ
+    /// Recompute all roll-ups from the facts and compare; exits 1 if they differ
     Verify {
-        /// Make differing sums anew from the facts
+        /// Rebuild roll-ups that differ
         #[arg(long)]
         repair: bool,
     },
     /// Print the OpenAPI description
     Openapi,
-    /// Ask a running service whether it is ready; for container health checks
+    /// Check that a running service is ready; for container health checks
     Healthcheck,
     /// Manage users
     #[command(subcommand)]
@@ -64,7 +64,7 @@ enum Command {
     /// Manage signing keys
     #[command(subcommand)]
     Keys(KeysCommand),
-    /// Seal the audit trail, and see whether it was changed
+    /// Seal the audit trail and detect tampering
     #[command(subcommand)]
     Audit(self::audit::AuditCommand),
 }
@@ -82,19 +82,19 @@ enum UserCommand {
         agency: Option<String>,
         #[arg(long)]
         display_name: Option<String>,
-        /// The user has to choose another password before anything else
+        /// The password is temporary: the user must change it before doing anything else
         #[arg(long)]
         must_change_password: bool,
     },
-    /// Take away the second factor of a user who has lost it; ends the user's sessions
+    /// Remove the second factor of a user who has lost it; ends the user's sessions
     ResetSecondFactor { username: String },
 }
 
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
-    /// Add a signing key to TOKEN_KEY_FILE; makes the file if there is none
+    /// Add a signing key to TOKEN_KEY_FILE; creates the file if it does not exist
     Rotate {
-        /// Add an encryption key to SECOND_FACTOR_KEY_FILE instead; old ones stay there
+        /// Add an encryption key to SECOND_FACTOR_KEY_FILE instead; keeps the old ones
         #[arg(long)]
         second_factor: bool,
     },
@@ -212,10 +212,12 @@ fn add_user(
 ) -> Outcome {
     let role = Role::parse(role).ok_or_else(|| one(format!("{role}: no such role")))?;
     if !is_username(&username) {
-        return Err(one("username: 3-64 lower-case ASCII letters, digits or . _ -, beginning with a letter"));
+        return Err(one(
+            "username: use 3–64 lower-case ASCII letters, digits, `.`, `_` or `-`, starting with a letter",
+        ));
     }
     if (role == Role::Officer) != agency.is_some() {
-        return Err(one("--agency: needed for an officer, and for no other role"));
+        return Err(one("--agency: required for the role officer, not allowed otherwise"));
     }
     let password = read_password(env)?;
     let mut faults = Violations::default();
@@ -263,7 +265,7 @@ fn add_user(
                 println!("added");
                 Ok(())
             }
-            false => Err(one("there is a user of that name already")),
+            false => Err(one("username already taken")),
         }
     })
 }

@@ -43,7 +43,7 @@ pub async fn load(env: &Environment) -> Result<Config, Vec<String>> {
     Err(faults)
 }
 
-const WITHOUT_RIGHTS: &str = "the database's user may not do what the service does: run `select grant_service_roles()` as the owner \
+const WITHOUT_RIGHTS: &str = "the database user lacks the required privileges: run `select grant_service_roles()` as the owner \
     of the tables, and connect as a member of ict_index_app";
 const EMPTY: &str =
     "the database is empty: run `ict-index migrate` as its owner, and connect as a member of ict_index_app";
@@ -76,24 +76,24 @@ fn judge(found: Inspection, unsafe_allowed: bool) -> Preflight {
             .push(format!("migrations are pending ({}): run `ict-index migrate`", pending.join(", "))),
         Schema::WithoutRights => refusal.lasting.push(WITHOUT_RIGHTS.into()),
         Schema::NotSetUp(why) => refusal.lasting.push(format!(
-            "no connection can be made as the service needs it ({why}): connect as a member of ict_index_app, a role without \
-             superuser, BYPASSRLS and tables of its own; settings that only a superuser may change are put right by `alter role … set …`"
+            "cannot open a connection with the required settings ({why}): connect as a member of ict_index_app, as a role without \
+             superuser, BYPASSRLS and tables of its own; correct settings that only a superuser can change with `alter role … set …`"
         )),
         Schema::Unguarded(relations) => refusal.lasting.push(format!(
-            "the application may read past row-level security by {}: run `select grant_service_roles()` as the owner of the tables",
+            "row-level security can be bypassed through {}: run `select grant_service_roles()` as the owner of the tables",
             relations.join(", ")
         )),
     }
     refusal.lasting.extend(found.meanings.iter().map(|setting| {
         format!(
-            "the server, the database or its user has {setting}, under which statements mean something else: take that back"
+            "unsupported database setting {setting}: it changes the meaning of statements; reset it for the server, the database and the user"
         )
     }));
     if !unsafe_allowed {
         refusal.lasting.extend(found.unsafe_settings.iter().map(|setting| {
             format!(
-                "the database runs with {setting}: what it acknowledges may be lost or wrong; change that, \
-                 or set DATABASE_UNSAFE=allow where nothing will be missed"
+                "unsafe database setting {setting}: acknowledged writes may be lost or corrupted; change it, \
+                 or set DATABASE_UNSAFE=allow for a test database"
             )
         }));
     }

@@ -14,13 +14,13 @@ pub(super) fn reset(env: &Environment, username: &str) -> Outcome {
         let work = async move |conn: &mut Conn| reset::reset(conn, &username, &actor).await;
         db.transaction(work).await.map_err(plain)
     })?;
-    println!("reset: the next login requires the password alone");
+    println!("reset: the next login requires the password only");
     Ok(())
 }
 
 pub(super) fn rotate_keys(env: &Environment) -> Outcome {
     let path = env.get("SECOND_FACTOR_KEY_FILE").ok_or_else(|| one("SECOND_FACTOR_KEY_FILE: missing"))?;
     let kid = TokenKeys::rotate_encryption(path.as_ref(), Clock::System.now()).map_err(one)?;
-    println!("added key {kid} to {path}; keep the file as carefully as the database");
+    println!("added key {kid} to {path}; protect and back up the file like the database");
     Ok(())
 }

@@ -155,11 +155,11 @@ fn serve_metrics(state: &State, address: &str) -> Result<(), Ended> {
 
 /// Whether the database was there to be examined; what is wrong with it ends the start.
 async fn refuse_unfit(db: &Db, unsafe_allowed: bool) -> Result<bool, Ended> {
-    match preflight::examine(db, unsafe_allowed).await {
-        Preflight::Ready => Ok(true),
-        Preflight::Rejected(refusal) => Err(Ended::Refused(refusal.all())),
-        Preflight::Unreachable(cause) => {
-            log::warn!(target: "serve", cause = cause.as_str(); "the database does not answer yet");
+    match refusals::examine(db, unsafe_allowed).await {
+        Verdict::Fit => Ok(true),
+        Verdict::Refused(refusal) => Err(Ended::Refused(refusal.all())),
+        Verdict::Silent(cause) => {
+            log::warn!(target: "serve", cause = cause.as_str(); "database unreachable; waiting");
             Ok(false)
         }
     }
@@ -181,9 +181,9 @@ async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, ser
     let mut before = Refusal::default();
     loop {
         actix_web::rt::time::sleep(EXAMINE).await;
-        let refusal = match preflight::examine(state.db(), unsafe_allowed).await {
-            Preflight::Ready => {
-                log::info!(target: "serve", "the database is fit to be served from");
+        let refusal = match refusals::examine(state.db(), unsafe_allowed).await {
+            Verdict::Fit => {
+                log::info!(target: "serve", "database ready");
                 return state.admit_requests();
             }
             Preflight::Unreachable(_) => continue,
@@ -197,7 +197,7 @@ async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, ser
         if refusal != before {
             let reasons = refusal.unmigrated.iter().chain(&refusal.lasting).map(String::as_str);
             let reasons = reasons.collect::<Vec<_>>().join("; ");
-            log::warn!(target: "serve", reasons = reasons.as_str(); "not ready to serve from the database");
+            log::warn!(target: "serve", reasons = reasons.as_str(); "database not ready");
         }
         before = refusal;
     }
@@ -235,7 +235,7 @@ async fn purge_expired(state: &State) {
         .await;
     if let Err(problem) = done {
         state.metrics().background_failures.inc();
-        log::warn!(target: "housekeeping", cause = problem.internal_cause(); "not done this time");
+        log::warn!(target: "housekeeping", cause = problem.internal_cause(); "cleanup failed; it will be retried");
     }
 }
 

@@ -1,4 +1,4 @@
-//! `ict-index verify`: whether what statistics read is what the facts make.
+//! `ict-index verify`: compares the roll-ups with a recomputation from the facts.
 
 use super::{Outcome, block_on, open_db, plain};
 use crate::config::Environment;
@@ -20,25 +20,22 @@ pub fn run(env: &Environment, repair: bool) -> Outcome {
     for difference in found.differences.iter().take(MOST_SHOWN) {
         let text = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
         let (kept, counted) = (text(&difference.kept), text(&difference.counted));
-        println!("{}: kept {kept}, the facts make {counted}", difference.place);
+        println!("{}: stored {kept}, recomputed {counted}", difference.place);
     }
     if n > MOST_SHOWN {
         println!("and {} more", n - MOST_SHOWN);
     }
-    println!("{} years counted again, {n} differences", found.years.len());
+    println!("{} years recomputed, {n} differences", found.years.len());
     match (n, repair) {
         (0, _) => Ok(()),
-        (_, false) => Err(vec!["`ict-index verify --repair` makes the sums anew".into()]),
+        (_, false) => Err(vec!["run `ict-index verify --repair` to rebuild the roll-ups".into()]),
         (_, true)
             if found.differences.iter().any(|difference| difference.place.contains("dossier_batches")) =>
         {
-            Err(vec![
-                "the sums were made anew; differences of `dossier_batches` are left for a person to look at"
-                    .into(),
-            ])
+            Err(vec!["roll-ups rebuilt; differences of `dossier_batches` must be resolved by hand".into()])
         }
         (_, true) => {
-            println!("the sums were made anew");
+            println!("roll-ups rebuilt");
             Ok(())
         }
     }

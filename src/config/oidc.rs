@@ -31,7 +31,7 @@ const DEPENDENT: [(&str, &str); 4] = [
 pub(super) fn load(env: &Environment, faults: &mut Vec<String>) -> Option<OidcSettings> {
     let Some(issuer) = env.get("OIDC_ISSUER") else {
         let set = NAMES.iter().filter(|name| env.get(name).is_some());
-        faults.extend(set.map(|name| format!("{name}: is set, and OIDC_ISSUER is not")));
+        faults.extend(set.map(|name| format!("{name}: set without OIDC_ISSUER")));
         return None;
     };
     let mut fault = |text: String| faults.push(text);
@@ -50,15 +50,15 @@ pub(super) fn load(env: &Environment, faults: &mut Vec<String>) -> Option<OidcSe
     let audience = env.get("OIDC_AUDIENCE").map(str::to_owned);
     let client_id = env.get("OIDC_CLIENT_ID").map(str::to_owned);
     if audience.is_none() && client_id.is_none() {
-        fault("OIDC_CLIENT_ID or OIDC_AUDIENCE: one is needed with OIDC_ISSUER".into());
+        fault("OIDC_CLIENT_ID or OIDC_AUDIENCE: OIDC_ISSUER requires one of them".into());
     }
     if audience.is_some() && audience == client_id {
-        fault("OIDC_AUDIENCE: must not be OIDC_CLIENT_ID, or ID tokens would pass as access tokens".into());
+        fault("OIDC_AUDIENCE: must not be OIDC_CLIENT_ID, otherwise ID tokens would be accepted as access tokens".into());
     }
     let mut authorized_parties = list(env, "OIDC_AUTHORIZED_PARTIES");
     authorized_parties.extend(client_id.clone());
     if audience.is_some() && authorized_parties.is_empty() {
-        fault("OIDC_AUTHORIZED_PARTIES: which clients' access tokens are accepted?".into());
+        fault("OIDC_AUTHORIZED_PARTIES: missing; list the clients whose access tokens are accepted".into());
     }
     let sign_in = client_id.and_then(|client_id| match sign_in(env, client_id) {
         Ok(sign_in) => Some(sign_in),
@@ -84,7 +84,7 @@ pub(super) fn load(env: &Environment, faults: &mut Vec<String>) -> Option<OidcSe
 
 fn sign_in(env: &Environment, client_id: String) -> Result<SignIn, String> {
     let redirect_uri =
-        env.get("OIDC_REDIRECT_URI").ok_or("OIDC_REDIRECT_URI: missing, with OIDC_CLIENT_ID")?;
+        env.get("OIDC_REDIRECT_URI").ok_or("OIDC_REDIRECT_URI: missing; required with OIDC_CLIENT_ID")?;
     if !is_allowed_url(redirect_uri) {
         return Err(format!("OIDC_REDIRECT_URI: expected an https address, got {redirect_uri:?}"));
     }
@@ -102,7 +102,7 @@ fn sign_in(env: &Environment, client_id: String) -> Result<SignIn, String> {
     };
     let scope = env.get("OIDC_SCOPE").unwrap_or("openid");
     if !scope.split(' ').any(|scope| scope == "openid") {
-        return Err(format!("OIDC_SCOPE: must hold `openid`, got {scope:?}"));
+        return Err(format!("OIDC_SCOPE: must contain `openid`, got {scope:?}"));
     }
     Ok(SignIn { client_id, client_secret, redirect_uri: redirect_uri.to_owned(), scope: scope.to_owned() })
 }
@@ -144,7 +144,7 @@ mod tests {
         let mut faults = Vec::new();
         assert!(load(&Environment::of([]), &mut faults).is_none() && faults.is_empty());
         assert!(load(&Environment::of([("OIDC_AUDIENCE", "x")]), &mut faults).is_none());
-        assert!(faults.iter().any(|fault| fault.starts_with("OIDC_AUDIENCE: is set")), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.starts_with("OIDC_AUDIENCE: set without")), "{faults:?}");
     }
 
     #[test]

@@ -45,7 +45,7 @@ fn an_example_password_is_found_in_its_file_and_in_a_url_with_other_faults() {
     std::fs::write(&file, "changeme\n").unwrap();
     let named = |env: Environment| {
         let faults = Config::load(&env).unwrap_err();
-        assert!(faults.iter().any(|fault| fault.contains("an example that everybody knows")), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.contains("a well-known example")), "{faults:?}");
     };
     let path = file.to_str().unwrap();
     named(Environment::of([("DATABASE_URL", "postgres://a@db.lan/x"), ("DATABASE_PASSWORD_FILE", path)]));

@@ -310,7 +310,7 @@ impl Drop for Stage {
             match freed {
                 Ok(()) => inner.keep(client),
                 Err(error) => {
-                    log::warn!(target: "staging", relation, error:% = error; "a staging table was left as it was");
+                    log::warn!(target: "staging", relation, error:% = error; "could not truncate a staging table");
                     client.end().await;
                 }
             }

@@ -168,7 +168,7 @@ impl Generations {
             let lost = was_up || self.is_trusted();
             self.distrust();
             if lost || !told {
-                log::warn!(target: "changes", fault:? = fault; "not listening for changes: nothing is answered from memory");
+                log::warn!(target: "changes", fault:? = fault; "lost the change notification connection: response cache disabled");
                 told = true;
             }
             tokio::time::sleep(HEARTBEAT).await;

@@ -57,7 +57,7 @@ impl Leader {
             }
             let is_newer = timeline > newest.timeline;
             if is_newer && newest.timeline > 0 {
-                log::warn!(target: "leader", timeline, host; "another server leads");
+                log::warn!(target: "leader", timeline, host; "another server is the leader");
             }
             newest.timeline = timeline;
             term = Some(*newest);

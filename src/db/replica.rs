@@ -94,7 +94,7 @@ impl Replica {
                 let Err(fault) = seen.session(&primary, &standby, &changes).await;
                 let was_up = seen.at.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
                 if was_up || !told {
-                    log::warn!(target: "replica", fault:? = fault; "the standby is not read from");
+                    log::warn!(target: "replica", fault:? = fault; "standby not in use");
                     told = true;
                 }
                 tokio::time::sleep(AGAIN).await;

@@ -53,14 +53,16 @@ impl Address {
         let mut hosts = each_host(place, &others.replace('+', "%20"))?;
         let tls = match (mode.as_deref(), roots) {
             (Some("verify-full"), Some(roots)) => Some(verifying(&roots)?),
-            (Some("verify-full"), None) => return Err("sslmode=verify-full needs sslrootcert=<file>".into()),
+            (Some("verify-full"), None) => {
+                return Err("sslmode=verify-full requires sslrootcert=<file>".into());
+            }
             (None | Some("disable"), None) => None,
             (None | Some("disable"), Some(_)) => {
-                return Err("sslrootcert is of no use without sslmode=verify-full".into());
+                return Err("sslrootcert requires sslmode=verify-full".into());
             }
             (Some(_), _) => {
                 return Err(
-                    "sslmode: verify-full (with sslrootcert) or disable; others do not check whom they speak to"
+                    "sslmode: use verify-full (with sslrootcert) or disable; other modes do not verify the server"
                         .into(),
                 );
             }
@@ -76,21 +78,19 @@ impl Address {
 /// A configuration for each host of the URL.
 fn each_host(place: &str, query: &str) -> Result<Vec<Config>, String> {
     let (before, hosts, database) = hosts_of(place);
-    let parse =
-        |host: &str| -> Result<Config, String> {
-            let config: Config =
-                format!("{before}{host}{database}?{query}").parse().map_err(|_| NOT_A_URL.to_owned())?;
-            match config.get_hosts().len().max(config.get_hostaddrs().len()) {
-                1 => Ok(config),
-                _ => Err("hosts stand before the database's name, each once: host1:5432,host2:5432/database"
-                    .into()),
-            }
-        };
+    let parse = |host: &str| -> Result<Config, String> {
+        let config: Config =
+            format!("{before}{host}{database}?{query}").parse().map_err(|_| NOT_A_URL.to_owned())?;
+        match config.get_hosts().len().max(config.get_hostaddrs().len()) {
+            1 => Ok(config),
+            _ => Err("list each host once, before the database name: host1:5432,host2:5432/database".into()),
+        }
+    };
     let parsed = hosts.split(',').map(parse).collect::<Result<Vec<_>, _>>()?;
     let leads = |config: &Config| config.get_target_session_attrs() == TargetSessionAttrs::ReadWrite;
     if parsed.len() > 1 && !parsed.iter().all(leads) {
         return Err(
-            "several hosts need target_session_attrs=read-write: otherwise a standby may be taken".into()
+            "several hosts require target_session_attrs=read-write: otherwise the service may connect to a standby".into()
         );
     }
     Ok(parsed)
@@ -120,12 +120,12 @@ fn verifying(file: &str) -> Result<MakeRustlsConnect, String> {
         roots.add(certificate.map_err(unread)?).map_err(|error| format!("sslrootcert: {file}: {error}"))?;
     }
     if roots.is_empty() {
-        return Err(format!("sslrootcert: {file} holds no certificate"));
+        return Err(format!("sslrootcert: {file} has no certificate"));
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .map_err(|error| format!("cannot configure TLS: {error}"))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))

@@ -169,8 +169,11 @@ impl Body {
             let chunk = chunk.map_err(|_| Problem::new(ProblemCode::MalformedBody))?;
             length += chunk.len();
             if length > most {
-                let detail = msg!("Tối đa {most} byte.", "At most {most} bytes.");
-                return Err(Problem::with(ProblemCode::PayloadTooLarge, detail));
+                let detail = msg!(
+                    "Nội dung gửi vượt quá {most} byte cho phép.",
+                    "The request body exceeds {most} bytes."
+                );
+                return Err(Problem::with(Code::PayloadTooLarge, detail));
             }
             body.claim.grow_to(length)?;
             body.append(&chunk);

@@ -75,8 +75,8 @@ impl Preconditions {
             None => Err(Problem::with(
                 ProblemCode::PreconditionRequired,
                 Msg::fixed(
-                    "Gửi If-Match với ETag đã nhận khi đọc.",
-                    "Send If-Match with the ETag received when reading.",
+                    "Đề nghị gửi kèm header If-Match với giá trị ETag nhận được ở lần đọc gần nhất.",
+                    "Send the ETag from your last read in `If-Match`.",
                 ),
             )),
             Some(tags) => matches(tags, version),
@@ -155,8 +155,8 @@ fn malformed(name: &HeaderName) -> Problem {
     Problem::with(
         ProblemCode::InvalidHeader,
         msg!(
-            "{name}: cần một ETag trong ngoặc kép, ví dụ \"3\".",
-            "{name}: expected an entity tag in quotes, such as \"3\"."
+            "{name}: giá trị phải là ETag đặt trong dấu ngoặc kép, ví dụ \"3\".",
+            "{name}: expected a quoted entity tag, such as \"3\"."
         ),
     )
 }

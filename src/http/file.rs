@@ -18,7 +18,7 @@ pub fn streamed(content_type: &str, name: &str, first: &'static [u8], pieces: Co
         let piece = pieces.next().await?;
         // The status is sent already: all that is left is to end the answer before its time.
         let piece = piece.map_err(|fault| {
-            log::error!(target: "failure", cause:? = fault; "an export was cut off");
+            log::error!(target: "failure", cause:? = fault; "export interrupted");
             io::Error::other("cut off")
         });
         Some((piece, pieces))

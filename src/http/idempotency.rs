@@ -34,8 +34,8 @@ pub fn key_of(request: &HttpRequest) -> Result<Option<String>, Problem> {
     Err(Problem::with(
         ProblemCode::InvalidHeader,
         Msg::fixed(
-            "Idempotency-Key: 1-255 ký tự ASCII in được.",
-            "Idempotency-Key: 1-255 printable ASCII characters.",
+            "Idempotency-Key phải gồm 1–255 ký tự ASCII in được.",
+            "`Idempotency-Key` must be 1–255 printable ASCII characters.",
         ),
     ))
 }
@@ -140,8 +140,8 @@ impl IdempotentRequest {
         let free_at = usage.oldest.unwrap_or(self.now) + Duration::hours(KEPT_HOURS);
         let seconds = u64::try_from((free_at - self.now).num_seconds()).unwrap_or_default().max(1);
         let detail = msg!(
-            "Đã lưu tối đa {MOST_KEYS} câu trả lời cho Idempotency-Key của tài khoản này; hãy gửi không kèm khóa hoặc thử lại sau.",
-            "As many answers under an Idempotency-Key as may be are kept for this caller ({MOST_KEYS}, or 64 MiB); send the request without a key or try again later."
+            "Tài khoản này đã dùng hết số Idempotency-Key được lưu ({MOST_KEYS} kết quả hoặc 64 MiB); đề nghị gửi không kèm Idempotency-Key hoặc thử lại sau.",
+            "This account has reached its limit of stored responses ({MOST_KEYS}, or 64 MiB). Send the request without `Idempotency-Key`, or try again later."
         );
         Err(Problem::with(ProblemCode::TooManyRequests, detail).retry_after(seconds))
     }

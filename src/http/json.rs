@@ -109,8 +109,11 @@ pub(super) fn media_type(request: &HttpRequest) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::with(
-        ProblemCode::UnsupportedMediaType,
-        Msg::fixed("Cần Content-Type: application/json.", "Send Content-Type: application/json."),
+        Code::UnsupportedMediaType,
+        Msg::fixed(
+            "Header Content-Type phải là application/json.",
+            "`Content-Type` must be `application/json`.",
+        ),
     ))
 }
 
@@ -120,8 +123,11 @@ pub(super) fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
         None => Ok(()),
         Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
         Some(_) => Err(Problem::with(
-            ProblemCode::UnsupportedMediaType,
-            Msg::fixed("Không nhận nội dung nén.", "Compressed bodies are not accepted."),
+            Code::UnsupportedMediaType,
+            Msg::fixed(
+                "Không hỗ trợ nội dung nén (Content-Encoding).",
+                "Compressed request bodies are not supported.",
+            ),
         )),
     }
 }
@@ -135,10 +141,10 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
     let limit = std::time::Duration::from_secs(BODY_SECONDS);
     tokio::time::timeout(limit, Body::collect(payload, most, claim)).await.unwrap_or_else(|_| {
         Err(Problem::with(
-            ProblemCode::MalformedBody,
+            Code::RequestTimeout,
             msg!(
-                "Nội dung không đến trong {BODY_SECONDS} giây.",
-                "The body did not arrive within {BODY_SECONDS} seconds."
+                "Không nhận đủ nội dung trong {BODY_SECONDS} giây; đề nghị kiểm tra đường truyền và gửi lại.",
+                "The request body did not arrive within {BODY_SECONDS} seconds."
             ),
         ))
     })
@@ -148,8 +154,11 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
         Problem::with(
-            ProblemCode::MalformedBody,
-            Msg::fixed("Nội dung không phải UTF-8.", "The body is not UTF-8."),
+            Code::MalformedBody,
+            Msg::fixed(
+                "Nội dung không đúng bảng mã UTF-8; đề nghị lưu lại bằng UTF-8.",
+                "The request body is not valid UTF-8.",
+            ),
         )
     })?;
     let text = normalised(text)?;
@@ -158,7 +167,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(Problem::at(
             ProblemCode::WrongType,
             "",
-            Msg::fixed("Cần một đối tượng JSON.", "Expected a JSON object."),
+            Msg::fixed("Nội dung phải là một đối tượng JSON.", "Expected a JSON object."),
         ));
     }
     let mut deserializer = serde_json::Deserializer::from_str(&text);
@@ -194,21 +203,21 @@ fn syntax_problem(pointer: &str, error: &serde_json::Error) -> Problem {
         return Problem::at(
             ProblemCode::UnknownField,
             pointer,
-            msg!("Trường `{named}` không tồn tại.", "There is no field `{named}`."),
+            msg!("Không hỗ trợ trường dữ liệu `{named}`.", "Unknown field `{named}`."),
         );
     }
     if text.starts_with("missing field") {
         return Problem::at(
             ProblemCode::MissingField,
             below,
-            msg!("Thiếu trường `{named}`.", "The field `{named}` is missing."),
+            msg!("Thiếu trường dữ liệu bắt buộc `{named}`.", "Missing field `{named}`."),
         );
     }
     if text.starts_with("duplicate field") {
         return Problem::at(
             ProblemCode::DuplicateField,
             below,
-            msg!("Trường `{named}` bị lặp.", "The field `{named}` occurs twice."),
+            msg!("Trường dữ liệu `{named}` xuất hiện nhiều lần.", "Duplicate field `{named}`."),
         );
     }
     let (line, column) = (error.line(), error.column());
@@ -219,7 +228,7 @@ fn syntax_problem(pointer: &str, error: &serde_json::Error) -> Problem {
         ProblemCode::MalformedBody,
         msg!(
             "JSON sai cú pháp ở dòng {line}, cột {column}.",
-            "Malformed JSON at line {line}, column {column}."
+            "Invalid JSON at line {line}, column {column}."
         ),
     )
 }

@@ -7,8 +7,8 @@ use crate::values::nfc;
 pub(super) fn normalised(text: &str) -> Result<String, Problem> {
     if text.contains('\0') || holds_escaped_nul(text) {
         return Err(Problem::with(
-            ProblemCode::InvalidText,
-            Msg::fixed("Ký tự NUL không được phép.", "The character NUL is not allowed."),
+            Code::InvalidText,
+            Msg::fixed("Nội dung không được chứa ký tự NUL.", "NUL characters are not allowed."),
         ));
     }
     refuse_private_keys(text)?;
@@ -22,8 +22,9 @@ const PRIVATE_KEYS: &str = "$serde_json::private::";
 pub(super) fn refuse_private_keys(text: &str) -> Result<(), Problem> {
     let escaped = || text.contains("\\u") && ascii_unescaped(text).contains(PRIVATE_KEYS);
     if text.contains(PRIVATE_KEYS) || escaped() {
-        let detail = msg!("Không dùng tên `{PRIVATE_KEYS}`.", "The name `{PRIVATE_KEYS}` is not allowed.");
-        return Err(Problem::at(ProblemCode::UnknownField, "", detail));
+        let detail =
+            msg!("Không được dùng tên `{PRIVATE_KEYS}`.", "The name `{PRIVATE_KEYS}` is not allowed.");
+        return Err(Problem::at(Code::UnknownField, "", detail));
     }
     Ok(())
 }

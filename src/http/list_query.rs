@@ -28,12 +28,12 @@ const MOST_SORT_KEYS: usize = 32;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ListParams {
-    /// Items per page, 1-200; larger values are lowered to 200.
+    /// Items per page, at least 1; values above 200 are lowered to 200.
     #[param(minimum = 1, default = 50, example = 50)]
     pub limit: Option<i64>,
-    /// `page.next_cursor` of the page before; only with the same filters and order.
+    /// `page.next_cursor` of the previous page. Use it with the same filters and order.
     pub cursor: Option<String>,
-    /// Keys to sort by, comma-separated, `-` in front for descending.
+    /// Sort keys, comma-separated; prefix `-` for descending.
     pub sort: Option<String>,
     /// `exact` adds `page.total`.
     #[param(inline)]
@@ -54,14 +54,14 @@ pub enum Count {
 #[serde(deny_unknown_fields)]
 pub struct NoFilter {}
 
-/// Place of a page in its list.
+/// Position of a page in its list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PageInfo {
-    /// Items per page in force.
+    /// Maximum number of items per page.
     pub limit: i64,
-    /// Cursor of the next page, null on the last one.
+    /// Cursor of the next page; null on the last page.
     pub next_cursor: Option<String>,
-    /// Items in the whole list, with `count=exact`.
+    /// Number of items in the whole list; only with `count=exact`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub total: Option<i64>,
@@ -112,7 +112,13 @@ impl<F: DeserializeOwned> ListQuery<F> {
         let filter: F = from_pairs(&own)?;
         let limit = params.limit.unwrap_or(DEFAULT_LIMIT);
         if limit < 1 {
-            return Err(invalid("limit", Msg::fixed("limit phải từ 1 đến 200.", "limit must be 1-200.")));
+            return Err(invalid(
+                "limit",
+                Msg::fixed(
+                    "limit phải là số nguyên từ 1 trở lên (giá trị lớn hơn 200 được tính là 200).",
+                    "`limit` must be at least 1; values above 200 are lowered to 200.",
+                ),
+            ));
         }
         let mut bound: Vec<_> = own.iter().map(|(n, v)| format!("{n}={v}")).collect();
         bound.sort();
@@ -137,10 +143,13 @@ impl<F> ListQuery<F> {
         for (name, descending) in &self.sort {
             let Some(key) = keys.iter().find(|k| k.name == name) else {
                 let known = keys.iter().map(|k| k.name).collect::<Vec<_>>().join(", ");
-                return Err(invalid("sort", msg!("Chỉ sắp xếp theo: {known}.", "Sort keys are: {known}.")));
+                return Err(invalid(
+                    "sort",
+                    msg!("Chỉ được sắp xếp theo: {known}.", "Unknown sort key. Use: {known}."),
+                ));
             };
             if order.iter().any(|earlier: &Order| earlier.key.name == key.name) {
-                return Err(invalid("sort", Msg::fixed("Khóa sắp xếp bị lặp.", "A sort key occurs twice.")));
+                return Err(invalid("sort", Msg::fixed("Tiêu chí sắp xếp bị trùng.", "Duplicate sort key.")));
             }
             order.push(Order { key: *key, descending: *descending });
         }
@@ -233,13 +242,19 @@ fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
         Problem::with(
-            ProblemCode::InvalidParameter,
-            Msg::fixed("Chuỗi truy vấn sai cú pháp.", "Malformed query string."),
+            Code::InvalidParameter,
+            Msg::fixed("Tham số truy vấn sai cú pháp.", "Malformed query string."),
         )
     })?;
     let is_refused = |text: &str| invisible_character(&text.replace(['\t', '\n', '\r'], "")).is_some();
     if let Some((name, _)) = pairs.iter().find(|(n, v)| is_refused(n) || is_refused(v)) {
-        return Err(invalid(name, Msg::fixed("Ký tự không hợp lệ.", "Characters that are not allowed.")));
+        return Err(invalid(
+            name,
+            Msg::fixed(
+                "Giá trị tham số chứa ký tự không hợp lệ.",
+                "Contains characters that are not allowed.",
+            ),
+        ));
     }
     Ok(pairs.into_iter().map(|(name, value)| (name, nfc(&value))).collect())
 }
@@ -264,24 +279,32 @@ fn parameter_problem(path: &str, text: &str) -> Problem {
         return Problem::at(
             ProblemCode::UnknownParameter,
             format!("?{named}"),
-            msg!("Tham số `{named}` không tồn tại.", "There is no parameter `{named}`."),
+            msg!("Không hỗ trợ tham số `{named}`.", "Unknown parameter `{named}`."),
         );
     }
     if text.starts_with("missing field") {
         return Problem::at(
             ProblemCode::InvalidParameter,
             format!("?{named}"),
-            msg!("Thiếu tham số `{named}`.", "The parameter `{named}` is missing."),
+            msg!("Thiếu tham số bắt buộc `{named}`.", "Missing parameter `{named}`."),
         );
     }
     let name = if path == "." { named } else { path };
-    match ProblemCode::parse(text) {
-        _ if text == TOO_MANY_VALUES => {
-            invalid(name, msg!("Tối đa {MOST_VALUES} giá trị.", "At most {MOST_VALUES} values."))
-        }
-        _ if text == dates::IMPLAUSIBLE => {
-            invalid(name, Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199."))
-        }
+    match Code::parse(text) {
+        _ if text == TOO_MANY_VALUES => invalid(
+            name,
+            msg!(
+                "Tham số này chỉ được có tối đa {MOST_VALUES} giá trị.",
+                "At most {MOST_VALUES} values are allowed."
+            ),
+        ),
+        _ if text == dates::IMPLAUSIBLE => invalid(
+            name,
+            Msg::fixed(
+                "Ngày phải trong khoảng từ năm 1900 đến năm 2199.",
+                "The year must be between 1900 and 2199.",
+            ),
+        ),
         Some(code) => Problem::at(code, format!("?{name}"), code.title()),
         None => Problem::at(ProblemCode::InvalidParameter, format!("?{name}"), serde_text::told(text)),
     }

@@ -53,7 +53,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram>,
     gauges: Gauges,
-    /// Work in the background that failed: housekeeping, reading rotated keys.
+    /// Failed background jobs (cleanup, key reload).
     pub background_failures: Counter,
 }
 
@@ -97,38 +97,38 @@ impl Gauges {
         registry.register("db_statements_sent", "Statements sent since the start", self.statements.clone());
         registry.register(
             "refused_reads",
-            "Reads told to come again: too many were under way",
+            "Reads rejected by load shedding (too many in progress)",
             self.refused_reads.clone(),
         );
         registry.register(
             "refused_transactions",
-            "Transactions told to come again: too many waited for a connection",
+            "Transactions rejected by load shedding (too many waiting for a connection)",
             self.refused_transactions.clone(),
         );
         registry.register(
             "refused_shares",
-            "Requests rejected because their caller alone had its share of permits under way",
+            "Requests rejected because their caller used its whole share of permits",
             self.refused_shares.clone(),
         );
-        registry.register("answers_hits", "Answers given from memory", self.answer_hits.clone());
-        registry.register("answers_misses", "Answers that had to be made", self.answer_misses.clone());
-        registry.register("answers_bytes", "Bytes of answers kept at the most", self.answer_bytes.clone());
-        registry.register("tokens_hits", "TokenCache known from a moment ago", self.token_hits.clone());
-        registry.register("tokens_misses", "TokenCache that had to be verified", self.token_misses.clone());
+        registry.register("answers_hits", "Response cache hits", self.answer_hits.clone());
+        registry.register("answers_misses", "Response cache misses", self.answer_misses.clone());
+        registry.register("answers_bytes", "Response cache size in bytes", self.answer_bytes.clone());
+        registry.register("tokens_hits", "Access token cache hits", self.token_hits.clone());
+        registry.register("tokens_misses", "Access token cache misses", self.token_misses.clone());
         registry.register("bodies_bytes", "Bytes of request bodies held in memory", self.body_bytes.clone());
         registry.register(
             "refused_bodies",
-            "Request bodies told to come again: too many bytes were held",
+            "Request bodies rejected by load shedding (too many bytes in memory)",
             self.refused_bodies.clone(),
         );
         registry.register(
             "changes_listening",
-            "1 while changes are heard of and answers given from memory",
+            "1 if change notifications are received and the response cache is in use",
             self.listening.clone(),
         );
         registry.register(
             "replica_in_use",
-            "1 while statistics are read from the standby",
+            "1 if statistics are read from the standby",
             self.replica.clone(),
         );
     }
@@ -162,10 +162,10 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("ict_index");
         let requests = Family::<RequestLabels, Counter>::default();
         let durations = Family::<RouteLabels, Histogram>::new_with_constructor(|| Histogram::new(BUCKETS));
-        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register("http_requests", "Requests", requests.clone());
         registry.register_with_unit(
             "http_request_duration",
-            "Time to answer",
+            "Time until the response is complete",
             Unit::Seconds,
             durations.clone(),
         );
@@ -174,7 +174,7 @@ impl Default for Metrics {
         let background_failures = Counter::default();
         registry.register(
             "background_failures",
-            "Work in the background that failed: housekeeping, reading rotated keys",
+            "Failed background jobs (cleanup, key reload)",
             background_failures.clone(),
         );
         Self { registry: Arc::new(registry), requests, durations, gauges, background_failures }

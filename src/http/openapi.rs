@@ -50,7 +50,8 @@ impl Operation {
 impl Description {
     pub fn of(document: &Document) -> Result<Self, String> {
         let mut value = serde_json::to_value(document).map_err(|e| e.to_string())?;
-        super::vendor_extensions::open(&mut value);
+        super::fields::describe(&mut value)?;
+        super::extended::open(&mut value);
         let mut operations: HashMap<String, HashMap<String, Operation>> = HashMap::new();
         let response_cached = response_cached(&value)?;
         each_operation(&mut value, |path, method, operation| {
@@ -165,6 +166,8 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         .is_some_and(|s| s.iter().all(|r| r == &json!({})));
     let is_api = path.starts_with("/api/");
     let has_body = operation.get("requestBody").is_some();
+    // Written as it is read: it has no tag, and nothing to compare one with.
+    let streamed = operation.get("x-streamed").is_some();
     let names_one = path.contains('{');
     let mut problems = Vec::new();
     if is_api || public {
@@ -176,20 +179,29 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
             add_parameter(operation, idempotency_key());
             problems.extend([409, 422, 429]);
         }
-        if method == "get" {
+        if method == "get" && !streamed {
             add_parameter(
                 operation,
-                tags_header("If-None-Match", "ETag held already: 304 when it is still the present one."),
+                tags_header(
+                    "If-None-Match",
+                    "`ETag` of the version you already have. Returns 304 if it is still current.",
+                ),
             );
             add_response(operation, 304, json!({"description": "Not modified"}));
         }
-        add_parameter(operation, header("Accept-Language", "Language of problems: `vi` (default) or `en`."));
+        add_parameter(
+            operation,
+            header(
+                "Accept-Language",
+                "Language of `title` and `detail` in problems: `vi` (default) or `en`.",
+            ),
+        );
     }
     if names_one {
         problems.push(404);
     }
     if has_body {
-        problems.extend([413, 415, 422]);
+        problems.extend([408, 413, 415, 422]);
         if !public {
             problems.push(409);
         }
@@ -201,9 +213,9 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
     if let Some(kind) = operation.get("x-if-match").cloned() {
         let required = kind == json!("required");
         let description = if required {
-            "`ETag` of the version that is changed. Without it: 428; of another version: 412."
+            "`ETag` of the version you change. Without it: 428; a stale version: 412."
         } else {
-            "`ETag` of the version that is meant, if it matters: of another version 412."
+            "Optional. `ETag` of the version you expect; a different current version returns 412."
         };
         problems.push(412);
         if required {
@@ -212,6 +224,7 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         add_parameter(operation, tags_header("If-Match", description));
     }
     for parameter in operation.get_mut("parameters").and_then(Value::as_array_mut).into_iter().flatten() {
+        super::path_parameters::describe(path, parameter);
         tell_example(parameter);
     }
     for status in problems {
@@ -222,18 +235,18 @@ fn complete(path: &str, method: &str, operation: &mut Value) {
         let Some(response) = response.as_object_mut() else { continue };
         let Some(headers) = response.entry("headers").or_insert(json!({})).as_object_mut() else { continue };
         let text = |description: &str| json!({"description": description, "schema": {"type": "string"}});
-        headers.insert("X-Request-Id".into(), text("Id of the request, also in the log"));
-        if matches!(status.as_str(), "200" | "201") && is_api && !public {
-            headers.insert("ETag".into(), text("Tag of this representation"));
+        headers.insert("X-Request-Id".into(), text("Id of the request, as in the log"));
+        if matches!(status.as_str(), "200" | "201") && is_api && !public && !streamed {
+            headers.insert("ETag".into(), text("Entity tag of this representation"));
         }
         if matches!(status.as_str(), "200" | "304") && path.starts_with("/api/v1/statistics/") {
             headers.insert(
                 "Vary".into(),
                 text(
-                    "`Accept, Accept-Encoding`: bodies come as `br` or `gzip` too, each with its own `ETag`",
+                    "`Accept, Accept-Encoding`: the body can be compressed with `br` or `gzip`; each form has its own `ETag`",
                 ),
             );
-            headers.insert("Replica-Lag".into(), text("Read from a standby: how many seconds it was behind at the most. It has every change acknowledged by the instance that answers"));
+            headers.insert("Replica-Lag".into(), text("Present when the response was read from a standby: its maximum lag in seconds. The standby has every change acknowledged by the responding instance"));
         }
         if matches!(status.as_str(), "429" | "503") {
             headers.insert("Retry-After".into(), text("Seconds to wait"));
@@ -277,7 +290,7 @@ fn idempotency_key() -> Value {
     json!({
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key with the same body within 72 hours answers the stored answer (`Idempotency-Replayed: true`); with another body 422; while the first is still running 409. At most 5,000 answers and 64 MiB of them are kept for a caller; more keys are refused with 429, requests without a key are not.",
+        "description": "Repeating a request with the same key and body within 72 hours returns the stored response with `Idempotency-Replayed: true`. A different body returns 422; if the first request is still running, 409. At most 5,000 responses (64 MiB) are stored for each caller; more keys are rejected with 429.",
         "required": false,
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"}
     })
@@ -299,20 +312,21 @@ fn add_response(operation: &mut Value, status: u16, response: Value) {
 
 fn problem_response(status: u16) -> Value {
     let description = match status {
-        400 => "Syntax: malformed body, unknown field or parameter, malformed period or cursor",
-        401 => "No token, or one that is not in force",
-        403 => "Not allowed",
-        404 => "Does not exist, or not for this caller",
-        406 => "None of the accepted formats is offered",
-        409 => "Conflict with the present state",
-        412 => "Changed since it was read",
-        413 => "Body too large",
+        400 => "Malformed body, unknown field or parameter, malformed period or cursor",
+        401 => "Missing, invalid or expired token",
+        403 => "Not permitted",
+        404 => "Does not exist, or is outside your scope",
+        406 => "None of the requested formats is available",
+        408 => "The request body did not arrive in time",
+        409 => "Conflicts with the current state",
+        412 => "The resource has changed since you read it",
+        413 => "Request body too large",
         415 => "Unsupported media type",
-        422 => "A rule is broken; `errors` lists all of them",
+        422 => "Validation failed; `errors` lists the errors (the first 100)",
         428 => "`If-Match` is required",
-        429 => "Too many requests; see `Retry-After`",
+        429 => "Too many attempts or stored keys; see `Retry-After`",
         503 => "Temporarily unavailable; see `Retry-After`",
-        _ => "A fault of the service",
+        _ => "Internal error",
     };
     json!({
         "description": description,

@@ -31,7 +31,7 @@ pub struct Violation {
 pub struct Problem {
     pub code: ProblemCode,
     pub detail: Option<Msg>,
-    /// The first 100 of them.
+    /// The first 100 warnings.
     pub errors: Vec<Violation>,
     /// How many more there are that nobody is shown.
     more_errors: u32,
@@ -101,7 +101,7 @@ impl Problem {
         Self::new(code).header(WWW_AUTHENTICATE, challenge)
     }
 
-    /// What this case is about.
+    /// The detail of this occurrence.
     pub fn detailed(self, detail: Msg) -> Self {
         Self { detail: Some(detail), ..self }
     }
@@ -143,7 +143,9 @@ impl Problem {
             [only] => only.detail.text(locale).to_owned(),
             _ => {
                 let n = self.error_count();
-                msg!("Có {n} lỗi; xem `errors`.", "{n} errors; see `errors`.").text(locale).to_owned()
+                msg!("Có {n} lỗi; đề nghị xem chi tiết từng lỗi tại `errors`.", "{n} errors. See `errors`.")
+                    .text(locale)
+                    .to_owned()
             }
         }
     }
@@ -167,41 +169,41 @@ pub struct ProblemBody {
     /// URI of the kind of problem.
     #[schema(example = "urn:ict-index:problem:NOT_FOUND")]
     pub r#type: String,
-    /// The kind of problem in the caller's language.
+    /// The kind of problem, in the requested language.
     pub title: String,
     /// HTTP status.
     #[schema(example = 404)]
     pub status: u16,
-    /// This case in the caller's language.
+    /// What is wrong in this case and what to do, in the requested language.
     pub detail: String,
-    /// Stable code for programs; the list is in the description of the API.
+    /// Stable code for programs; see the list of problem codes.
     #[schema(value_type = String, example = "NOT_FOUND")]
     pub code: &'static str,
     /// Path of the request.
     pub instance: String,
-    /// The answer's `X-Request-Id`.
+    /// The `X-Request-Id` of the response.
     pub request_id: String,
-    /// How many errors there are in all.
+    /// Total number of errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub error_count: Option<usize>,
-    /// Each broken rule with its place; at most the first 100.
+    /// The errors with their pointers; at most the first 100.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<ViolationBody>,
 }
 
-/// One broken rule.
+/// One error.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProblemError)]
 pub struct ViolationBody {
     #[schema(value_type = String, example = "INVALID_CODE")]
     pub code: &'static str,
-    /// JSON pointer into the body, or `?name` of a query parameter.
+    /// JSON pointer into the body, `?name` of a query parameter, or `/header` for the header of a CSV file.
     #[schema(example = "/values/0/numerator")]
     pub pointer: String,
     pub detail: String,
-    /// Values that explain the error, when there are any.
+    /// Further values that explain the error.
     #[serde(flatten)]
     #[schema(value_type = Object)]
     pub extra: Map<String, Value>,
@@ -255,8 +257,8 @@ impl From<Fault> for Problem {
 /// The caller alone has as much under way as it may, so that others find room.
 fn share_used_up() -> Problem {
     let detail = Msg::fixed(
-        "Tài khoản (hoặc địa chỉ) này đang có quá nhiều yêu cầu cùng lúc: hãy chờ các yêu cầu trước hoàn thành rồi thử lại.",
-        "This account (or address) has too many requests under way at once: wait for the earlier ones, then try again.",
+        "Tài khoản (hoặc địa chỉ) này đang có quá nhiều yêu cầu cùng lúc; đề nghị chờ các yêu cầu trước hoàn thành rồi thử lại.",
+        "This account (or address) has too many requests in progress. Wait for them to finish, then try again.",
     );
     Problem::with(ProblemCode::Unavailable, detail).retry_after(1)
 }

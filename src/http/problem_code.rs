@@ -27,6 +27,17 @@ macro_rules! codes {
                 match self { $(Self::$variant => Msg::fixed($vi, $en)),+ }
             }
 
+            /// The detail of a number where a whole one is expected: the advice about decimals would lead astray.
+            pub fn of_whole_number(self) -> Msg {
+                match self {
+                    Self::NotANumber | Self::DecimalComma | Self::AmbiguousNumber | Self::NotAnInteger => Msg::fixed(
+                        "Phải nhập số nguyên, không dùng dấu chấm hoặc dấu phẩy phân cách, ví dụ 1155.",
+                        "Expected a whole number without separators, such as 1155.",
+                    ),
+                    other => other.title(),
+                }
+            }
+
             pub fn parse(text: &str) -> Option<Self> {
                 match text { $($text => Some(Self::$variant),)+ _ => None }
             }
@@ -36,121 +47,122 @@ macro_rules! codes {
 
 codes! {
     // Syntax
-    MalformedBody = "MALFORMED_BODY", BAD_REQUEST, "Nội dung yêu cầu không đúng cú pháp", "The body is malformed";
-    UnknownField = "UNKNOWN_FIELD", BAD_REQUEST, "Trường không tồn tại", "Unknown field";
-    MissingField = "MISSING_FIELD", BAD_REQUEST, "Thiếu trường bắt buộc", "A required field is missing";
-    DuplicateField = "DUPLICATE_FIELD", BAD_REQUEST, "Trường bị lặp", "A field occurs twice";
+    MalformedBody = "MALFORMED_BODY", BAD_REQUEST, "Nội dung yêu cầu không đúng cú pháp", "Malformed request body";
+    RequestTimeout = "REQUEST_TIMEOUT", REQUEST_TIMEOUT, "Không nhận đủ nội dung yêu cầu trong thời gian quy định", "The request body did not arrive in time";
+    UnknownField = "UNKNOWN_FIELD", BAD_REQUEST, "Có trường dữ liệu không được hỗ trợ", "Unknown field";
+    MissingField = "MISSING_FIELD", BAD_REQUEST, "Thiếu trường dữ liệu bắt buộc", "Missing required field";
+    DuplicateField = "DUPLICATE_FIELD", BAD_REQUEST, "Trường dữ liệu xuất hiện nhiều lần", "Duplicate field";
     WrongType = "WRONG_TYPE", BAD_REQUEST, "Sai kiểu dữ liệu", "Wrong type";
-    InvalidText = "INVALID_TEXT", BAD_REQUEST, "Văn bản chứa ký tự không hợp lệ", "The text holds characters that are not allowed";
-    UnknownParameter = "UNKNOWN_PARAMETER", BAD_REQUEST, "Tham số không tồn tại", "Unknown query parameter";
+    InvalidText = "INVALID_TEXT", BAD_REQUEST, "Nội dung chữ chứa ký tự không được phép", "Text contains characters that are not allowed";
+    UnknownParameter = "UNKNOWN_PARAMETER", BAD_REQUEST, "Có tham số không được hỗ trợ", "Unknown query parameter";
     InvalidParameter = "INVALID_PARAMETER", BAD_REQUEST, "Tham số không hợp lệ", "Invalid query parameter";
-    MalformedPeriod = "MALFORMED_PERIOD", BAD_REQUEST, "Kỳ không đúng định dạng (2018, 2018-Q1 hoặc 2018-03)", "Malformed period (expected 2018, 2018-Q1 or 2018-03)";
-    MalformedMonth = "MALFORMED_MONTH", BAD_REQUEST, "Tháng không đúng định dạng (2018-03)", "Malformed month (expected 2018-03)";
-    InvalidCursor = "INVALID_CURSOR", BAD_REQUEST, "Con trỏ trang không hợp lệ hoặc thuộc truy vấn khác", "The cursor is invalid or belongs to another query";
-    ValueOutOfRange = "VALUE_OUT_OF_RANGE", BAD_REQUEST, "Giá trị nằm ngoài phạm vi lưu trữ được", "A value is outside the range that can be stored";
-    InvalidHeader = "INVALID_HEADER", BAD_REQUEST, "Tiêu đề yêu cầu không hợp lệ", "Invalid request header";
-    InvalidPath = "INVALID_PATH", BAD_REQUEST, "Đường dẫn không viết theo dạng chuẩn", "The path is not in its canonical form";
-    TooManyParameters = "TOO_MANY_PARAMETERS", BAD_REQUEST, "Quá nhiều tham số", "Too many query parameters";
-    UriTooLong = "URI_TOO_LONG", URI_TOO_LONG, "Địa chỉ yêu cầu quá dài", "The path and query are too long";
-    HeadersTooLarge = "HEADERS_TOO_LARGE", REQUEST_HEADER_FIELDS_TOO_LARGE, "Các tiêu đề yêu cầu quá lớn", "The request headers are too large";
+    MalformedPeriod = "MALFORMED_PERIOD", BAD_REQUEST, "Kỳ báo cáo sai định dạng; nhập theo mẫu 2018, 2018-Q1 hoặc 2018-03", "Malformed period: use 2018, 2018-Q1 or 2018-03";
+    MalformedMonth = "MALFORMED_MONTH", BAD_REQUEST, "Tháng sai định dạng; nhập theo mẫu 2018-03", "Malformed month: use 2018-03";
+    InvalidCursor = "INVALID_CURSOR", BAD_REQUEST, "Mã trang (cursor) không hợp lệ hoặc thuộc truy vấn khác; đề nghị tải lại từ trang đầu", "Invalid cursor, or a cursor of another query";
+    ValueOutOfRange = "VALUE_OUT_OF_RANGE", BAD_REQUEST, "Giá trị vượt phạm vi lưu trữ cho phép", "A value is out of range";
+    InvalidHeader = "INVALID_HEADER", BAD_REQUEST, "Header của yêu cầu không hợp lệ", "Invalid request header";
+    InvalidPath = "INVALID_PATH", BAD_REQUEST, "Đường dẫn phải viết theo dạng chuẩn", "The path is not in canonical form";
+    TooManyParameters = "TOO_MANY_PARAMETERS", BAD_REQUEST, "Vượt quá số tham số cho phép", "Too many query parameters";
+    UriTooLong = "URI_TOO_LONG", URI_TOO_LONG, "Đường dẫn và tham số của yêu cầu quá dài", "Path and query too long";
+    HeadersTooLarge = "HEADERS_TOO_LARGE", REQUEST_HEADER_FIELDS_TOO_LARGE, "Các header của yêu cầu quá lớn", "Request headers too large";
     // Who
-    Unauthenticated = "UNAUTHENTICATED", UNAUTHORIZED, "Cần đăng nhập", "Authentication is required";
-    InvalidToken = "INVALID_TOKEN", UNAUTHORIZED, "Mã truy cập không hợp lệ hoặc đã hết hạn", "The access token is invalid or expired";
-    InvalidCredentials = "INVALID_CREDENTIALS", UNAUTHORIZED, "Tên đăng nhập hoặc mật khẩu không đúng", "Wrong username or password";
-    InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED, "Mã làm mới không hợp lệ, đã dùng hoặc đã hết hạn", "The refresh token is invalid, used or expired";
-    SecondFactorRequired = "SECOND_FACTOR_REQUIRED", UNAUTHORIZED, "Cần mã xác thực của yếu tố thứ hai", "A code of the second factor is required";
-    InvalidSecondFactor = "INVALID_SECOND_FACTOR", UNAUTHORIZED, "Mã xác thực không đúng, đã dùng hoặc đã hết hạn", "The code of the second factor is wrong, used or expired";
-    InvalidSingleSignOn = "INVALID_SINGLE_SIGN_ON", UNAUTHORIZED, "Đăng nhập một lần không thành công", "Single sign-on did not succeed";
-    Forbidden = "FORBIDDEN", FORBIDDEN, "Không có quyền thực hiện", "Not allowed";
-    Withheld = "WITHHELD", FORBIDDEN, "Không cung cấp vì có thể suy ra số liệu của cơ quan khác", "Withheld: the answer could give away the figures of other agencies";
-    ReviewerIsSubmitter = "REVIEWER_IS_SUBMITTER", FORBIDDEN, "Người duyệt không được là người gửi", "The reviewer may not be the submitter";
-    PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED", FORBIDDEN, "Cần đổi mật khẩu được cấp trước khi sử dụng (PUT /me/password)", "The password that was given out has to be changed first (PUT /me/password)";
-    SecondFactorEnrolmentRequired = "SECOND_FACTOR_ENROLMENT_REQUIRED", FORBIDDEN, "Cần đăng ký yếu tố xác thực thứ hai trước khi sử dụng (POST /me/second-factor)", "A second factor has to be enrolled first (POST /me/second-factor)";
-    OutsideScope = "OUTSIDE_SCOPE", FORBIDDEN, "Cơ quan nằm ngoài phạm vi của tài khoản", "The agency is outside the caller's scope";
+    Unauthenticated = "UNAUTHENTICATED", UNAUTHORIZED, "Chưa đăng nhập; đề nghị đăng nhập để tiếp tục", "Authentication required";
+    InvalidToken = "INVALID_TOKEN", UNAUTHORIZED, "Phiên đăng nhập không hợp lệ hoặc đã hết hạn; đề nghị đăng nhập lại", "The access token is invalid or expired";
+    InvalidCredentials = "INVALID_CREDENTIALS", UNAUTHORIZED, "Tên đăng nhập hoặc mật khẩu không đúng", "Incorrect username or password";
+    InvalidRefreshToken = "INVALID_REFRESH_TOKEN", UNAUTHORIZED, "Không gia hạn được phiên đăng nhập (refresh token không hợp lệ, đã sử dụng hoặc đã hết hạn); đề nghị đăng nhập lại", "The refresh token is invalid, already used or expired";
+    SecondFactorRequired = "SECOND_FACTOR_REQUIRED", UNAUTHORIZED, "Phải nhập mã xác thực của yếu tố thứ hai", "A second factor code is required";
+    InvalidSecondFactor = "INVALID_SECOND_FACTOR", UNAUTHORIZED, "Mã xác thực không đúng, đã sử dụng hoặc đã hết hạn; đề nghị nhập mã mới", "The second factor code is incorrect, already used or expired";
+    InvalidSingleSignOn = "INVALID_SINGLE_SIGN_ON", UNAUTHORIZED, "Đăng nhập một lần (SSO) không thành công; đề nghị đăng nhập lại", "Single sign-on failed";
+    Forbidden = "FORBIDDEN", FORBIDDEN, "Tài khoản không có quyền thực hiện thao tác này", "Not permitted";
+    Withheld = "WITHHELD", FORBIDDEN, "Không cung cấp kết quả này vì có thể suy ra số liệu của cơ quan khác", "Withheld: the result could reveal other agencies' figures";
+    ReviewerIsSubmitter = "REVIEWER_IS_SUBMITTER", FORBIDDEN, "Người đã gửi báo cáo không được tự duyệt; đề nghị người khác duyệt", "You cannot review a submission that you submitted";
+    PasswordChangeRequired = "PASSWORD_CHANGE_REQUIRED", FORBIDDEN, "Đang dùng mật khẩu tạm; phải đổi mật khẩu trước khi sử dụng (PUT /api/v1/me/password)", "Change your temporary password first (PUT /api/v1/me/password)";
+    SecondFactorEnrolmentRequired = "SECOND_FACTOR_ENROLMENT_REQUIRED", FORBIDDEN, "Phải đăng ký yếu tố xác thực thứ hai trước khi sử dụng (POST /api/v1/me/second-factor)", "Enrol a second factor first (POST /api/v1/me/second-factor)";
+    OutsideScope = "OUTSIDE_SCOPE", FORBIDDEN, "Cơ quan không thuộc phạm vi quản lý của tài khoản", "Agency is outside your scope";
     // What
-    NotFound = "NOT_FOUND", NOT_FOUND, "Không tìm thấy", "Not found";
-    MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED, "Phương thức không được hỗ trợ", "Method not allowed";
-    NotAcceptable = "NOT_ACCEPTABLE", NOT_ACCEPTABLE, "Không có định dạng được yêu cầu", "None of the accepted formats is offered";
-    AlreadyExists = "ALREADY_EXISTS", CONFLICT, "Đã tồn tại", "Already exists";
-    Conflict = "CONFLICT", CONFLICT, "Xung đột với trạng thái hiện tại", "Conflict with the present state";
-    TransitionNotAllowed = "TRANSITION_NOT_ALLOWED", CONFLICT, "Không thể chuyển trạng thái như yêu cầu", "The transition is not allowed in this state";
-    NotEditable = "NOT_EDITABLE", CONFLICT, "Không thể sửa ở trạng thái hiện tại", "Not editable in this state";
-    PeriodLocked = "PERIOD_LOCKED", CONFLICT, "Kỳ báo cáo đã khóa", "The period is locked";
-    InUse = "IN_USE", CONFLICT, "Đang được sử dụng", "In use";
-    IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT, "Yêu cầu cùng khóa đang được xử lý", "A request with this key is still running";
-    PreconditionFailed = "PRECONDITION_FAILED", PRECONDITION_FAILED, "Dữ liệu đã được người khác thay đổi", "The resource has changed since it was read";
-    PreconditionRequired = "PRECONDITION_REQUIRED", PRECONDITION_REQUIRED, "Cần tiêu đề If-Match", "If-Match is required";
-    PayloadTooLarge = "PAYLOAD_TOO_LARGE", PAYLOAD_TOO_LARGE, "Nội dung quá lớn", "The body is too large";
-    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", UNSUPPORTED_MEDIA_TYPE, "Kiểu nội dung không được hỗ trợ", "Unsupported media type";
+    NotFound = "NOT_FOUND", NOT_FOUND, "Không tìm thấy, hoặc tài khoản không có quyền xem", "Not found";
+    MethodNotAllowed = "METHOD_NOT_ALLOWED", METHOD_NOT_ALLOWED, "Địa chỉ này không hỗ trợ phương thức HTTP được gọi", "Method not allowed";
+    NotAcceptable = "NOT_ACCEPTABLE", NOT_ACCEPTABLE, "Không hỗ trợ định dạng được yêu cầu", "None of the requested formats is available";
+    AlreadyExists = "ALREADY_EXISTS", CONFLICT, "Dữ liệu đã có trong hệ thống", "Already exists";
+    Conflict = "CONFLICT", CONFLICT, "Không thực hiện được thao tác ở trạng thái hiện tại", "Conflicts with the current state";
+    TransitionNotAllowed = "TRANSITION_NOT_ALLOWED", CONFLICT, "Không chuyển được sang trạng thái yêu cầu", "Transition not allowed in the current state";
+    NotEditable = "NOT_EDITABLE", CONFLICT, "Báo cáo không sửa được ở trạng thái hiện tại", "Not editable in the current state";
+    PeriodLocked = "PERIOD_LOCKED", CONFLICT, "Tháng báo cáo đã chốt số liệu", "The month is closed";
+    InUse = "IN_USE", CONFLICT, "Không xóa được vì đang được sử dụng", "Still in use";
+    IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", CONFLICT, "Yêu cầu trước với cùng Idempotency-Key đang được xử lý; đề nghị chờ rồi gửi lại", "A request with this Idempotency-Key is still in progress";
+    PreconditionFailed = "PRECONDITION_FAILED", PRECONDITION_FAILED, "Dữ liệu đã thay đổi kể từ lần đọc gần nhất; đề nghị tải lại rồi thực hiện lại", "The resource has changed since you read it";
+    PreconditionRequired = "PRECONDITION_REQUIRED", PRECONDITION_REQUIRED, "Yêu cầu thiếu header If-Match", "If-Match is required";
+    PayloadTooLarge = "PAYLOAD_TOO_LARGE", PAYLOAD_TOO_LARGE, "Nội dung gửi vượt dung lượng cho phép", "Request body too large";
+    UnsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE", UNSUPPORTED_MEDIA_TYPE, "Định dạng nội dung không được hỗ trợ", "Unsupported media type";
     // Rules
-    ValidationFailed = "VALIDATION_FAILED", UNPROCESSABLE_ENTITY, "Dữ liệu vi phạm quy tắc", "The data breaks a rule";
-    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, "Khóa Idempotency-Key đã dùng cho nội dung khác", "The Idempotency-Key was used with another request";
-    Required = "REQUIRED", UNPROCESSABLE_ENTITY, "Bắt buộc", "Required";
-    InvalidCode = "INVALID_CODE", UNPROCESSABLE_ENTITY, "Mã không hợp lệ", "Invalid code";
-    InvalidLength = "INVALID_LENGTH", UNPROCESSABLE_ENTITY, "Độ dài không hợp lệ", "Invalid length";
+    ValidationFailed = "VALIDATION_FAILED", UNPROCESSABLE_ENTITY, "Dữ liệu chưa hợp lệ; đề nghị kiểm tra, chỉnh sửa và gửi lại", "Validation failed";
+    IdempotencyKeyReused = "IDEMPOTENCY_KEY_REUSED", UNPROCESSABLE_ENTITY, "Idempotency-Key này đã dùng cho yêu cầu có nội dung khác", "This Idempotency-Key was used for a different request";
+    Required = "REQUIRED", UNPROCESSABLE_ENTITY, "Bắt buộc nhập", "Required";
+    InvalidCode = "INVALID_CODE", UNPROCESSABLE_ENTITY, "Mã sai định dạng", "Invalid code";
+    InvalidLength = "INVALID_LENGTH", UNPROCESSABLE_ENTITY, "Độ dài hoặc số lượng không hợp lệ", "Invalid length or number of items";
     InvalidValue = "INVALID_VALUE", UNPROCESSABLE_ENTITY, "Giá trị không hợp lệ", "Invalid value";
-    InvalidRange = "INVALID_RANGE", UNPROCESSABLE_ENTITY, "Khoảng giá trị không hợp lệ", "Invalid range";
-    UnknownReference = "UNKNOWN_REFERENCE", UNPROCESSABLE_ENTITY, "Tham chiếu tới đối tượng không tồn tại", "Refers to something that does not exist";
-    CyclicReference = "CYCLIC_REFERENCE", UNPROCESSABLE_ENTITY, "Tham chiếu vòng", "The reference makes a cycle";
-    DuplicateEntry = "DUPLICATE_ENTRY", UNPROCESSABLE_ENTITY, "Mục bị lặp", "The entry occurs twice";
-    NotANumber = "NOT_A_NUMBER", UNPROCESSABLE_ENTITY, "Không phải là số", "Not a number";
-    DecimalComma = "DECIMAL_COMMA", UNPROCESSABLE_ENTITY, "Dấu phẩy thập phân: hãy gửi số JSON, ví dụ 84.1", "Decimal comma: send a JSON number, such as 84.1";
-    AmbiguousNumber = "AMBIGUOUS_NUMBER", UNPROCESSABLE_ENTITY, "Số không rõ ràng: dấu chấm là phần nghìn hay thập phân? Hãy gửi số JSON", "Ambiguous: is the point for thousands or decimals? Send a JSON number";
+    InvalidRange = "INVALID_RANGE", UNPROCESSABLE_ENTITY, "Giá trị ngoài khoảng cho phép", "Value out of range";
+    UnknownReference = "UNKNOWN_REFERENCE", UNPROCESSABLE_ENTITY, "Mã được dẫn chiếu không có trong hệ thống", "The referenced item does not exist";
+    CyclicReference = "CYCLIC_REFERENCE", UNPROCESSABLE_ENTITY, "Dẫn chiếu vòng (tự dẫn chiếu)", "Circular reference";
+    DuplicateEntry = "DUPLICATE_ENTRY", UNPROCESSABLE_ENTITY, "Khai báo trùng", "Duplicate entry";
+    NotANumber = "NOT_A_NUMBER", UNPROCESSABLE_ENTITY, "Phải nhập số", "Must be a number";
+    DecimalComma = "DECIMAL_COMMA", UNPROCESSABLE_ENTITY, "Số có dấu phẩy: trong JSON dùng dấu chấm làm dấu thập phân (ví dụ 84.1); số nguyên không dùng dấu phân cách", "The number contains a comma: use a decimal point (84.1), and no separators in whole numbers";
+    AmbiguousNumber = "AMBIGUOUS_NUMBER", UNPROCESSABLE_ENTITY, "Không rõ dấu chấm là dấu phân cách hàng nghìn hay dấu thập phân; gửi dưới dạng số (1155 hoặc 1.155), không đặt trong ngoặc kép", "Ambiguous: is the point a thousands separator or a decimal point? Send a JSON number";
     NotAnInteger = "NOT_AN_INTEGER", UNPROCESSABLE_ENTITY, "Phải là số nguyên", "Must be a whole number";
-    NumberOutOfRange = "NUMBER_OUT_OF_RANGE", UNPROCESSABLE_ENTITY, "Số vượt phạm vi", "The number is out of range";
-    Negative = "NEGATIVE", UNPROCESSABLE_ENTITY, "Không được âm", "Must not be negative";
-    NumeratorExceedsDenominator = "NUMERATOR_EXCEEDS_DENOMINATOR", UNPROCESSABLE_ENTITY, "Tử số lớn hơn mẫu số", "The numerator exceeds the denominator";
-    ZeroDenominator = "ZERO_DENOMINATOR", UNPROCESSABLE_ENTITY, "Mẫu số bằng 0", "The denominator is zero";
-    NumeratorRequired = "NUMERATOR_REQUIRED", UNPROCESSABLE_ENTITY, "Cần tử số và mẫu số, không chỉ tỷ lệ", "Numerator and denominator are needed, not only a rate";
-    ValueRequired = "VALUE_REQUIRED", UNPROCESSABLE_ENTITY, "Chỉ tiêu này cần một giá trị, không phải tử số và mẫu số", "This indicator takes a value, not a numerator and a denominator";
-    NoteRequired = "NOTE_REQUIRED", UNPROCESSABLE_ENTITY, "Cần ghi chú giải thích cảnh báo", "A note that explains the warning is needed";
-    ReasonRequired = "REASON_REQUIRED", UNPROCESSABLE_ENTITY, "Cần nêu lý do", "A reason is needed";
-    EmptySubmission = "EMPTY_SUBMISSION", UNPROCESSABLE_ENTITY, "Báo cáo chưa có số liệu", "The submission has no values";
-    DateInFuture = "DATE_IN_FUTURE", UNPROCESSABLE_ENTITY, "Ngày ở tương lai", "The date lies in the future";
-    NotALead = "NOT_A_LEAD", UNPROCESSABLE_ENTITY, "Cơ quan không chủ trì nhiệm vụ này", "The agency does not lead this task";
-    AgencyNotActive = "AGENCY_NOT_ACTIVE", UNPROCESSABLE_ENTITY, "Cơ quan không hoạt động trong kỳ này", "The agency does not exist in this period";
-    WeakPassword = "WEAK_PASSWORD", UNPROCESSABLE_ENTITY, "Mật khẩu quá yếu", "The password is too weak";
-    WrongPassword = "WRONG_PASSWORD", UNPROCESSABLE_ENTITY, "Mật khẩu hiện tại không đúng", "The current password is wrong";
-    WrongSecondFactor = "WRONG_SECOND_FACTOR", UNPROCESSABLE_ENTITY, "Mã xác thực không đúng, đã dùng hoặc đã hết hạn", "The code of the second factor is wrong, used or expired";
-    ControlMismatch = "CONTROL_MISMATCH", UNPROCESSABLE_ENTITY, "Số kiểm tra không khớp", "The control total does not match";
-    ForeignSource = "FOREIGN_SOURCE", UNPROCESSABLE_ENTITY, "Cơ quan có nguồn số liệu khác", "The agency's counts come from another source";
-    ArithmeticMismatch = "ARITHMETIC_MISMATCH", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ không cân đối", "The dossier counts do not balance";
-    WorkTooLarge = "WORK_TOO_LARGE", UNPROCESSABLE_ENTITY, "Khối lượng tính toán vượt giới hạn", "The computation is larger than allowed";
-    MissingData = "MISSING_DATA", UNPROCESSABLE_ENTITY, "Thiếu số liệu", "Data is missing";
+    NumberOutOfRange = "NUMBER_OUT_OF_RANGE", UNPROCESSABLE_ENTITY, "Số vượt phạm vi cho phép", "Number out of range";
+    Negative = "NEGATIVE", UNPROCESSABLE_ENTITY, "Không được là số âm", "Must not be negative";
+    NumeratorExceedsDenominator = "NUMERATOR_EXCEEDS_DENOMINATOR", UNPROCESSABLE_ENTITY, "Tử số không được lớn hơn mẫu số; đề nghị kiểm tra lại số liệu", "The numerator exceeds the denominator";
+    ZeroDenominator = "ZERO_DENOMINATOR", UNPROCESSABLE_ENTITY, "Mẫu số bằng 0 trong khi tử số khác 0; đề nghị kiểm tra lại số liệu", "The denominator is 0 but the numerator is not";
+    NumeratorRequired = "NUMERATOR_REQUIRED", UNPROCESSABLE_ENTITY, "Chỉ tiêu này phải báo cáo tử số và mẫu số, không báo cáo riêng tỷ lệ", "Report a numerator and a denominator, not a rate";
+    ValueRequired = "VALUE_REQUIRED", UNPROCESSABLE_ENTITY, "Chỉ tiêu này báo cáo một giá trị (value), không có tử số và mẫu số", "This indicator takes a value, not a numerator and a denominator";
+    NoteRequired = "NOTE_REQUIRED", UNPROCESSABLE_ENTITY, "Số liệu biến động bất thường; phải giải trình ở ô ghi chú (note) trước khi gửi", "Explain this warning in `note`";
+    ReasonRequired = "REASON_REQUIRED", UNPROCESSABLE_ENTITY, "Phải nêu lý do", "A reason is required";
+    EmptySubmission = "EMPTY_SUBMISSION", UNPROCESSABLE_ENTITY, "Báo cáo chưa có số liệu; đề nghị nhập số liệu trước khi gửi", "The submission has no values";
+    DateInFuture = "DATE_IN_FUTURE", UNPROCESSABLE_ENTITY, "Ngày hoặc tháng này chưa đến", "The date is in the future";
+    NotALead = "NOT_A_LEAD", UNPROCESSABLE_ENTITY, "Cơ quan không phải là cơ quan chủ trì nhiệm vụ này", "The agency does not lead this task";
+    AgencyNotActive = "AGENCY_NOT_ACTIVE", UNPROCESSABLE_ENTITY, "Cơ quan chưa thành lập hoặc đã chấm dứt hoạt động trong kỳ này", "The agency is not active in this period";
+    WeakPassword = "WEAK_PASSWORD", UNPROCESSABLE_ENTITY, "Mật khẩu chưa đủ mạnh", "The password is too weak";
+    WrongPassword = "WRONG_PASSWORD", UNPROCESSABLE_ENTITY, "Mật khẩu hiện tại không đúng", "The current password is incorrect";
+    WrongSecondFactor = "WRONG_SECOND_FACTOR", UNPROCESSABLE_ENTITY, "Mã xác thực không đúng, đã sử dụng hoặc đã hết hạn; đề nghị nhập mã mới", "The second factor code is incorrect, already used or expired";
+    ControlMismatch = "CONTROL_MISMATCH", UNPROCESSABLE_ENTITY, "Tổng đối chiếu không khớp", "The control total does not match";
+    ForeignSource = "FOREIGN_SOURCE", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ của cơ quan thuộc nguồn khác", "The agency's counts come from another source";
+    ArithmeticMismatch = "ARITHMETIC_MISMATCH", UNPROCESSABLE_ENTITY, "Số liệu hồ sơ không khớp", "The dossier counts do not balance";
+    WorkTooLarge = "WORK_TOO_LARGE", UNPROCESSABLE_ENTITY, "Khối lượng tính toán vượt giới hạn cho phép", "The computation is too large";
+    MissingData = "MISSING_DATA", UNPROCESSABLE_ENTITY, "Thiếu số liệu", "Missing data";
     // Frameworks
-    TreeTooDeep = "TREE_TOO_DEEP", UNPROCESSABLE_ENTITY, "Cây chỉ tiêu quá sâu", "The tree is too deep";
-    TooManyLeaves = "TOO_MANY_LEAVES", UNPROCESSABLE_ENTITY, "Quá nhiều chỉ tiêu", "Too many indicators";
-    NodeEmpty = "NODE_EMPTY", UNPROCESSABLE_ENTITY, "Nhóm không có chỉ tiêu", "The group has no children";
-    NodeAndLeaf = "NODE_AND_LEAF", UNPROCESSABLE_ENTITY, "Vừa là nhóm vừa là chỉ tiêu", "Both a group and an indicator";
-    AggregateMissing = "AGGREGATE_MISSING", UNPROCESSABLE_ENTITY, "Thiếu cách tổng hợp của nhóm", "The group does not say how it aggregates";
-    WeightNegative = "WEIGHT_NEGATIVE", UNPROCESSABLE_ENTITY, "Trọng số âm", "The weight is negative";
-    WeightsAllZero = "WEIGHTS_ALL_ZERO", UNPROCESSABLE_ENTITY, "Mọi trọng số của nhóm bằng 0", "All weights of the group are zero";
-    WeightsTotal = "WEIGHTS_TOTAL", UNPROCESSABLE_ENTITY, "Tổng trọng số không khớp", "The weights do not add up";
-    MethodMissing = "METHOD_MISSING", UNPROCESSABLE_ENTITY, "Thiếu cách chuẩn hóa", "The indicator does not say how it is normalised";
-    MethodAndPoints = "METHOD_AND_POINTS", UNPROCESSABLE_ENTITY, "Vừa chuẩn hóa vừa chấm điểm", "Both a method and points";
-    GoalpostsMissing = "GOALPOSTS_MISSING", UNPROCESSABLE_ENTITY, "Thiếu cận trên hoặc cận dưới", "A goalpost is missing";
-    GoalpostsReversed = "GOALPOSTS_REVERSED", UNPROCESSABLE_ENTITY, "Cận dưới không nhỏ hơn cận trên", "The lower goalpost is not below the upper one";
-    BoundsUnused = "BOUNDS_UNUSED", UNPROCESSABLE_ENTITY, "Cận không dùng với cách chuẩn hóa này", "The method uses no bounds";
-    ScaleReversed = "SCALE_REVERSED", UNPROCESSABLE_ENTITY, "Thang điểm bị đảo", "The scale is reversed";
-    TruncateReversed = "TRUNCATE_REVERSED", UNPROCESSABLE_ENTITY, "Giới hạn cắt bị đảo", "The truncation is reversed";
-    PerNotPositive = "PER_NOT_POSITIVE", UNPROCESSABLE_ENTITY, "Hệ số nhân phải dương", "The factor must be positive";
-    MaxPointsMissing = "MAX_POINTS_MISSING", UNPROCESSABLE_ENTITY, "Thiếu điểm tối đa", "The maximum of points is missing";
-    MaxPointsNotPositive = "MAX_POINTS_NOT_POSITIVE", UNPROCESSABLE_ENTITY, "Điểm tối đa phải dương", "The maximum of points must be positive";
-    MaxPointsTotal = "MAX_POINTS_TOTAL", UNPROCESSABLE_ENTITY, "Tổng điểm tối đa không khớp", "The maxima do not add up";
-    PointsParameter = "POINTS_PARAMETER", UNPROCESSABLE_ENTITY, "Tham số chấm điểm không hợp lệ", "A parameter does not fit this kind of points";
-    StepsMissing = "STEPS_MISSING", UNPROCESSABLE_ENTITY, "Thiếu bảng bậc điểm", "The table of steps is missing";
-    StepsUnordered = "STEPS_UNORDERED", UNPROCESSABLE_ENTITY, "Bậc điểm không tăng dần", "The steps do not ascend";
-    StepsOutOfRange = "STEPS_OUT_OF_RANGE", UNPROCESSABLE_ENTITY, "Điểm của bậc ngoài phạm vi", "The points of a step are out of range";
-    AlternativesMissing = "ALTERNATIVES_MISSING", UNPROCESSABLE_ENTITY, "Thiếu các phương án", "The alternatives are missing";
-    AlternativeKind = "ALTERNATIVE_KIND", UNPROCESSABLE_ENTITY, "Phương án không chấm được theo cách này", "An alternative cannot be of this kind";
-    DirectionNotAllowed = "DIRECTION_NOT_ALLOWED", UNPROCESSABLE_ENTITY, "Chiều không dùng với cách chấm điểm này", "These points take no direction";
-    AppliesToEmpty = "APPLIES_TO_EMPTY", UNPROCESSABLE_ENTITY, "Chỉ tiêu không áp dụng cho ai", "The indicator applies to nobody";
+    TreeTooDeep = "TREE_TOO_DEEP", UNPROCESSABLE_ENTITY, "Bộ chỉ số vượt quá số cấp cho phép", "The framework has too many levels";
+    TooManyLeaves = "TOO_MANY_LEAVES", UNPROCESSABLE_ENTITY, "Vượt quá số chỉ tiêu cho phép", "Too many indicators";
+    NodeEmpty = "NODE_EMPTY", UNPROCESSABLE_ENTITY, "Nhóm chưa có chỉ tiêu", "The group has no children";
+    NodeAndLeaf = "NODE_AND_LEAF", UNPROCESSABLE_ENTITY, "Một mục không được vừa là nhóm vừa là chỉ tiêu", "Cannot be both a group and an indicator";
+    AggregateMissing = "AGGREGATE_MISSING", UNPROCESSABLE_ENTITY, "Chưa khai báo phương pháp tổng hợp của nhóm", "Missing aggregation method";
+    WeightNegative = "WEIGHT_NEGATIVE", UNPROCESSABLE_ENTITY, "Trọng số không được âm", "Negative weight";
+    WeightsAllZero = "WEIGHTS_ALL_ZERO", UNPROCESSABLE_ENTITY, "Tất cả trọng số trong nhóm bằng 0", "All weights in the group are zero";
+    WeightsTotal = "WEIGHTS_TOTAL", UNPROCESSABLE_ENTITY, "Tổng trọng số không đúng", "The weights do not add up";
+    MethodMissing = "METHOD_MISSING", UNPROCESSABLE_ENTITY, "Chưa khai báo phương pháp chuẩn hóa", "Missing normalisation method";
+    MethodAndPoints = "METHOD_AND_POINTS", UNPROCESSABLE_ENTITY, "Không được khai báo đồng thời chuẩn hóa và chấm điểm", "Cannot have both a method and points";
+    GoalpostsMissing = "GOALPOSTS_MISSING", UNPROCESSABLE_ENTITY, "Thiếu cận trên hoặc cận dưới", "Missing goalpost";
+    GoalpostsReversed = "GOALPOSTS_REVERSED", UNPROCESSABLE_ENTITY, "Cận dưới phải nhỏ hơn cận trên", "The lower goalpost must be below the upper one";
+    BoundsUnused = "BOUNDS_UNUSED", UNPROCESSABLE_ENTITY, "Phương pháp chuẩn hóa này không dùng cận", "This method does not use bounds";
+    ScaleReversed = "SCALE_REVERSED", UNPROCESSABLE_ENTITY, "Thang điểm phải xếp từ thấp đến cao", "The scale must ascend";
+    TruncateReversed = "TRUNCATE_REVERSED", UNPROCESSABLE_ENTITY, "Giới hạn dưới phải nhỏ hơn giới hạn trên", "The lower truncation bound must be below the upper one";
+    PerNotPositive = "PER_NOT_POSITIVE", UNPROCESSABLE_ENTITY, "Hệ số nhân (per) phải lớn hơn 0", "The factor must be positive";
+    MaxPointsMissing = "MAX_POINTS_MISSING", UNPROCESSABLE_ENTITY, "Chưa khai báo điểm tối đa", "Missing `max_points`";
+    MaxPointsNotPositive = "MAX_POINTS_NOT_POSITIVE", UNPROCESSABLE_ENTITY, "Điểm tối đa phải lớn hơn 0", "`max_points` must be positive";
+    MaxPointsTotal = "MAX_POINTS_TOTAL", UNPROCESSABLE_ENTITY, "Tổng điểm tối đa không đúng", "Maximum points do not add up";
+    PointsParameter = "POINTS_PARAMETER", UNPROCESSABLE_ENTITY, "Tham số chấm điểm không hợp lệ", "Parameter not allowed for this kind of points";
+    StepsMissing = "STEPS_MISSING", UNPROCESSABLE_ENTITY, "Chưa khai báo các bậc điểm", "Missing steps";
+    StepsUnordered = "STEPS_UNORDERED", UNPROCESSABLE_ENTITY, "Các bậc điểm phải tăng dần", "Steps must ascend";
+    StepsOutOfRange = "STEPS_OUT_OF_RANGE", UNPROCESSABLE_ENTITY, "Điểm của bậc phải từ 0 đến điểm tối đa", "A step's points are out of range";
+    AlternativesMissing = "ALTERNATIVES_MISSING", UNPROCESSABLE_ENTITY, "Chưa khai báo phương án", "Missing alternatives";
+    AlternativeKind = "ALTERNATIVE_KIND", UNPROCESSABLE_ENTITY, "Phương án không dùng được cách chấm điểm này", "Kind of points not allowed for an alternative";
+    DirectionNotAllowed = "DIRECTION_NOT_ALLOWED", UNPROCESSABLE_ENTITY, "Cách chấm điểm này không dùng chiều tăng, giảm", "Direction not allowed for this kind of points";
+    AppliesToEmpty = "APPLIES_TO_EMPTY", UNPROCESSABLE_ENTITY, "Chỉ tiêu không áp dụng cho đơn vị nào", "The indicator applies to no unit";
     RankDecimals = "RANK_DECIMALS", UNPROCESSABLE_ENTITY, "Quá nhiều chữ số thập phân", "Too many decimals";
-    BandsUnordered = "BANDS_UNORDERED", UNPROCESSABLE_ENTITY, "Các mức xếp loại không tăng dần", "The bands do not ascend";
+    BandsUnordered = "BANDS_UNORDERED", UNPROCESSABLE_ENTITY, "Các mức xếp loại phải tăng dần", "Bands must ascend";
     // Load and failure
-    TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, "Quá nhiều yêu cầu, hãy thử lại sau", "Too many requests, try again later";
-    Unavailable = "UNAVAILABLE", SERVICE_UNAVAILABLE, "Dịch vụ tạm thời gián đoạn, hãy thử lại", "Temporarily unavailable, try again";
-    Internal = "INTERNAL", INTERNAL_SERVER_ERROR, "Lỗi của hệ thống", "A fault of the service";
+    TooManyRequests = "TOO_MANY_REQUESTS", TOO_MANY_REQUESTS, "Vượt quá số lần hoặc số lượng cho phép; đề nghị thử lại sau", "Too many attempts or requests; try again later";
+    Unavailable = "UNAVAILABLE", SERVICE_UNAVAILABLE, "Hệ thống đang quá tải hoặc tạm gián đoạn; đề nghị thử lại sau ít giây", "Temporarily unavailable; try again";
+    Internal = "INTERNAL", INTERNAL_SERVER_ERROR, "Hệ thống gặp lỗi; đề nghị thử lại, nếu vẫn lỗi thì thông báo cho bộ phận hỗ trợ kèm request_id", "Internal error";
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use super::Msg;
 const KINDS: [(&str, &str, &str); 8] = [
     ("integer", "số nguyên", "an integer"),
     ("floating point", "số thập phân", "a decimal number"),
-    ("string", "chuỗi", "a string"),
-    ("boolean", "giá trị đúng/sai", "a boolean"),
+    ("string", "chuỗi ký tự", "a string"),
+    ("boolean", "giá trị true/false", "a boolean"),
     ("null", "null", "null"),
     ("map", "đối tượng", "an object"),
-    ("sequence", "danh sách", "a list"),
+    ("sequence", "danh sách (mảng)", "a list"),
     ("number", "số", "a number"),
 ];
 
@@ -30,11 +30,11 @@ pub fn told(text: &str) -> Msg {
         .any(|words| text.starts_with(words))
     {
         return Msg::fixed(
-            "Cần ngày như 2018-03-31; nơi nhận thời điểm: như 2018-03-31T17:00:00Z (RFC 3339).",
-            "Expected a day such as 2018-03-31; where an instant is taken, one such as 2018-03-31T17:00:00Z (RFC 3339).",
+            "Ngày phải theo mẫu 2018-03-31; thời điểm theo mẫu 2018-03-31T17:00:00Z (RFC 3339).",
+            "Expected a date such as 2018-03-31 or, for a timestamp, 2018-03-31T17:00:00Z (RFC 3339).",
         );
     }
-    Msg::fixed("Giá trị không đọc được.", "The value cannot be read.")
+    Msg::fixed("Không đọc được giá trị; đề nghị kiểm tra định dạng.", "The value could not be parsed.")
 }
 
 /// "unknown variant `x`, expected one of `a`, `b`"
@@ -43,8 +43,8 @@ fn variant(text: &str) -> Msg {
     let given = named.next().unwrap_or_default();
     let allowed = named.collect::<Vec<_>>().join(", ");
     msg!(
-        "Không có giá trị `{given}`; cho phép: {allowed}.",
-        "There is no value `{given}`; allowed: {allowed}."
+        "Giá trị `{given}` không hợp lệ; các giá trị được phép: {allowed}.",
+        "Invalid value `{given}`. Allowed: {allowed}."
     )
 }
 
@@ -64,8 +64,10 @@ fn wrong_type(got: &str, expected: &str) -> Msg {
         _ => None,
     };
     match wanted {
-        Some((vi, en)) => msg!("Cần {vi}, nhận được {got_vi}.", "Expected {en}, got {got_en}."),
-        None => msg!("Không nhận {got_vi} ở đây.", "Does not take {got_en} here."),
+        Some((vi, en)) => {
+            msg!("Giá trị phải là {vi}, nhưng lại là {got_vi}.", "Expected {en}, got {got_en}.")
+        }
+        None => msg!("Trường này không nhận giá trị kiểu {got_vi}.", "Unexpected {got_en}."),
     }
 }
 
@@ -78,7 +80,7 @@ mod tests {
         let en = |text: &str| told(text).en.into_owned();
         assert_eq!(
             en("unknown variant `prov`, expected one of `province`, `district`"),
-            "There is no value `prov`; allowed: province, district."
+            "Invalid value `prov`. Allowed: province, district."
         );
         assert_eq!(
             en("invalid type: integer `5`, expected struct RawRow"),
@@ -87,7 +89,10 @@ mod tests {
         assert_eq!(en("invalid type: null, expected a string"), "Expected a string, got null.");
         assert_eq!(en("invalid type: string \"x\", expected i64"), "Expected an integer, got a string.");
         assert!(en("premature end of input").contains("RFC 3339"));
-        assert_eq!(en("anything else"), "The value cannot be read.");
-        assert_eq!(told("invalid type: map, expected a string").vi, "Cần chuỗi, nhận được đối tượng.");
+        assert_eq!(en("anything else"), "The value could not be parsed.");
+        assert_eq!(
+            told("invalid type: map, expected a string").vi,
+            "Giá trị phải là chuỗi ký tự, nhưng lại là đối tượng."
+        );
     }
 }

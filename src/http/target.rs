@@ -16,26 +16,35 @@ pub const MOST_HEADERS: usize = 32 * 1024;
 pub fn check(head: &RequestHead) -> Result<(), Problem> {
     let (path, query) = (head.uri.path(), head.uri.query().unwrap_or_default());
     if path.len() + query.len() > MOST_TARGET {
-        let detail = msg!("Tối đa {MOST_TARGET} byte.", "At most {MOST_TARGET} bytes.");
-        return Err(Problem::with(ProblemCode::UriTooLong, detail));
+        let detail = msg!(
+            "Đường dẫn và tham số không được quá {MOST_TARGET} byte.",
+            "Path and query must not exceed {MOST_TARGET} bytes."
+        );
+        return Err(Problem::with(Code::UriTooLong, detail));
     }
     if !is_canonical(path) {
         return Err(Problem::with(
             ProblemCode::InvalidPath,
             Msg::fixed(
-                "Đường dẫn phải viết theo một cách duy nhất: chữ cái, chữ số và - . _ ~ không mã hóa %, không có đoạn . hoặc .., mỗi % đi kèm hai chữ số hệ 16.",
-                "A path has one spelling: letters, digits and - . _ ~ are not percent-encoded, there are no segments . or .., and each % is followed by two hexadecimal digits.",
+                "Đường dẫn phải viết theo dạng chuẩn: không mã hóa % các chữ cái, chữ số và - . _ ~; không có đoạn . hoặc ..; sau mỗi % là hai chữ số hệ 16.",
+                "Use the canonical path: do not percent-encode letters, digits and - . _ ~; no segments . or ..; two hexadecimal digits after each %.",
             ),
         ));
     }
     if parameters(query) > MOST_PARAMETERS {
-        let detail = msg!("Tối đa {MOST_PARAMETERS} tham số.", "At most {MOST_PARAMETERS} parameters.");
-        return Err(Problem::with(ProblemCode::TooManyParameters, detail));
+        let detail = msg!(
+            "Mỗi yêu cầu chỉ được có tối đa {MOST_PARAMETERS} tham số.",
+            "At most {MOST_PARAMETERS} parameters are allowed."
+        );
+        return Err(Problem::with(Code::TooManyParameters, detail));
     }
     let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if headers > MOST_HEADERS {
-        let detail = msg!("Tối đa {MOST_HEADERS} byte.", "At most {MOST_HEADERS} bytes.");
-        return Err(Problem::with(ProblemCode::HeadersTooLarge, detail));
+        let detail = msg!(
+            "Các header không được quá {MOST_HEADERS} byte.",
+            "Headers must not exceed {MOST_HEADERS} bytes."
+        );
+        return Err(Problem::with(Code::HeadersTooLarge, detail));
     }
     Ok(())
 }

@@ -68,8 +68,8 @@ impl Violations {
         let n = text.chars().count();
         if n < min || n > max {
             let detail = msg!(
-                "Cần từ {min} đến {max} ký tự, nhận được {n}.",
-                "Takes {min} to {max} characters, got {n}."
+                "Nội dung phải có từ {min} đến {max} ký tự; hiện có {n} ký tự.",
+                "Must have {min} to {max} characters, got {n}."
             );
             self.add(ProblemCode::InvalidLength, pointer, detail);
         }
@@ -91,8 +91,11 @@ impl Violations {
     /// The day, if there is one, lies in the centuries that periods are of.
     pub fn day(&mut self, pointer: &str, day: impl Into<Option<chrono::NaiveDate>>) {
         if day.into().is_some_and(|day| !crate::values::is_plausible_day(day)) {
-            let detail = Msg::fixed("Ngày phải từ năm 1900 đến 2199.", "The year must be 1900 to 2199.");
-            self.add(ProblemCode::InvalidRange, pointer, detail);
+            let detail = Msg::fixed(
+                "Ngày phải trong khoảng từ năm 1900 đến năm 2199.",
+                "The year must be between 1900 and 2199.",
+            );
+            self.add(Code::InvalidRange, pointer, detail);
         }
     }
 
@@ -100,8 +103,8 @@ impl Violations {
     pub fn code(&mut self, pointer: &str, text: &str) {
         if !crate::ids::is_code(text) {
             let detail = Msg::fixed(
-                "Mã gồm 1-64 chữ cái không dấu, chữ số, dấu . _ - : và bắt đầu bằng chữ hoặc số.",
-                "A code has 1-64 ASCII letters, digits or . _ - : and begins with a letter or digit.",
+                "Mã gồm 1–64 ký tự: chữ cái không dấu, chữ số và các dấu . _ - :, bắt đầu bằng chữ cái hoặc chữ số.",
+                "Codes have 1–64 characters: ASCII letters, digits, `.`, `_`, `-` or `:`, starting with a letter or digit.",
             );
             self.add(ProblemCode::InvalidCode, pointer, detail);
         }
@@ -113,14 +116,14 @@ pub fn not_visible(text: &str) -> Option<Msg> {
     if let Some(c) = crate::values::invisible_character(text) {
         let point = format!("U+{:04X}", u32::from(c));
         return Some(msg!(
-            "Có ký tự không nhìn thấy được ({point}); hãy xóa đi rồi gửi lại.",
-            "Holds a character that cannot be seen ({point}); remove it and send again."
+            "Nội dung có ký tự không nhìn thấy được ({point}); đề nghị xóa ký tự này rồi gửi lại.",
+            "Contains an invisible character ({point}). Remove it."
         ));
     }
     crate::values::has_mixed_scripts(text).then(|| {
         Msg::fixed(
-            "Lẫn chữ cái của nhiều hệ chữ viết (ví dụ chữ Nga trông giống chữ Latinh).",
-            "Mixes letters of several scripts (such as Cyrillic ones that look like Latin ones).",
+            "Nội dung lẫn chữ cái của nhiều hệ chữ viết (ví dụ chữ Nga giống chữ Latinh); đề nghị nhập lại.",
+            "Mixes letters of several scripts (such as Cyrillic letters that look like Latin ones).",
         )
     })
 }

@@ -28,7 +28,7 @@ pub enum BookFormat {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BookParams {
-    /// `xlsx` for a workbook (the same as its media type in `Accept`).
+    /// `xlsx` for a workbook (same as its media type in `Accept`).
     #[param(inline)]
     format: Option<BookFormat>,
 }

@@ -120,7 +120,7 @@ fn bind_all(statement: Sql, write: IndicatorWrite, actor: &Actor) -> Sql {
 }
 
 row! {
-    /// A figure the plan names of a year before it.
+    /// A figure that the plan gives for an earlier year.
     #[derive(Clone, Debug)]
     pub struct BaselineRow {
         pub year: i32,

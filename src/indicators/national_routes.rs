@@ -23,24 +23,24 @@ use crate::values::Decimal;
 /// A published result of the province.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NationalResult {
-    /// Year of the index; its data are often of the year before.
+    /// Year of the index. Its data are often those of the previous year.
     #[schema(example = 2017)]
     pub index_year: i32,
-    /// Code of the framework's node; `ICT` is the whole.
+    /// Code of the node of the framework; `ICT` is the overall index.
     #[schema(example = "HT")]
     pub node: String,
     #[schema(example = 0.52)]
     pub score: Option<Decimal>,
     #[schema(example = 7)]
     pub rank: Option<i32>,
-    /// How many provinces were ranked.
+    /// Number of ranked provinces.
     #[schema(example = 63)]
     pub units: Option<i32>,
     pub source: String,
-    /// Rank of the year before, where it is known.
+    /// Rank of the previous year; null if unknown.
     #[schema(example = 12)]
     pub previous_rank: Option<i32>,
-    /// Places gained since the year before; negative when places were lost.
+    /// Ranks gained since the previous year; negative if lost.
     #[schema(example = 5)]
     pub rank_change: Option<i32>,
     pub version: i32,
@@ -91,13 +91,13 @@ pub struct ResultFilter {
 fn years(any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Problem> {
     let Some(any) = any else { return Ok(None) };
     let parsed: Option<Vec<i32>> = any.0.iter().map(|text| text.parse().ok()).collect();
-    let detail = Msg::fixed("Năm, ví dụ 2017.", "Years, such as 2017.");
-    parsed.map(Some).ok_or_else(|| crate::http::list_query::invalid("index_year", detail))
+    let detail = Msg::fixed("Năm phải gồm 4 chữ số, ví dụ 2017.", "Expected years such as 2017.");
+    parsed.map(Some).ok_or_else(|| crate::http::listing::invalid("index_year", detail))
 }
 
 /// List published national results
 ///
-/// With the places gained since the year before. Sort keys: `index_year`, `node`.
+/// Includes the ranks gained since the previous year. Sort keys: `index_year`, `node`.
 #[utoipa::path(
     tag = "targets",
     params(ResultFilter, ListParams),
@@ -135,7 +135,7 @@ pub struct NewNationalResult {
     rank: Option<i32>,
     #[schema(minimum = 1)]
     units: Option<i32>,
-    /// Where it was published.
+    /// Source of the publication.
     #[schema(min_length = 1, max_length = 300)]
     source: String,
 }
@@ -156,7 +156,7 @@ pub enum NationalResultsBody {
     Many(NewNationalResults),
 }
 
-/// Results as they are now.
+/// The stored results.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NationalResults {
     pub items: Vec<NationalResult>,
@@ -175,30 +175,33 @@ impl CheckAt for NewNationalResult {
         faults.code(&format!("{pointer}/node"), &self.node);
         faults.name(&format!("{pointer}/source"), self.source.trim(), 1, 300);
         if !(2000..=2199).contains(&self.index_year) {
-            let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
-            faults.add(ProblemCode::InvalidRange, format!("{pointer}/index_year"), detail);
+            let detail = Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
+            faults.add(Code::InvalidRange, format!("{pointer}/index_year"), detail);
         }
         let possible = self.rank.is_none_or(|rank| rank >= 1 && self.units.is_none_or(|units| rank <= units))
             && self.units.is_none_or(|units| units >= 1);
         if !possible {
-            let detail =
-                Msg::fixed("Thứ hạng từ 1 đến số đơn vị.", "A rank is from 1 to the number of units.");
-            faults.add(ProblemCode::InvalidRange, format!("{pointer}/rank"), detail);
+            let detail = Msg::fixed(
+                "Thứ hạng phải từ 1 đến tổng số tỉnh, thành phố được xếp hạng.",
+                "The rank must be between 1 and `units`.",
+            );
+            faults.add(Code::InvalidRange, format!("{pointer}/rank"), detail);
         }
         if self.score.is_none() && self.rank.is_none() {
-            let detail = Msg::fixed("Cần điểm hoặc thứ hạng.", "A score or a rank is needed.");
-            faults.add(ProblemCode::Required, format!("{pointer}/score"), detail);
+            let detail =
+                Msg::fixed("Phải có điểm (score) hoặc thứ hạng (rank).", "Provide `score` or `rank`.");
+            faults.add(Code::Required, format!("{pointer}/score"), detail);
         }
     }
 }
 
 /// Store published national results
 ///
-/// By year and node: one result, or several under `items`. What is stored already with the same figures stays as it is.
+/// Stores one result, or several under `items`, by year and node. Identical results are left unchanged.
 #[utoipa::path(
     tag = "targets",
     request_body = NationalResultsBody,
-    responses((status = 200, description = "The results as they are now", body = NationalResults)),
+    responses((status = 200, description = "The stored results", body = NationalResults)),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["national_results:write"]))
 )]

@@ -85,8 +85,8 @@ async fn check_group(conn: &mut Conn, new: &NewIndicator) -> Result<(), Problem>
     }
     let (group, subgroup) = (&new.group, &new.subgroup);
     let detail = msg!(
-        "Không có nhóm con `{subgroup}` trong nhóm `{group}`.",
-        "There is no subgroup `{subgroup}` in the group `{group}`."
+        "Nhóm `{group}` không có nhóm con mang mã `{subgroup}`.",
+        "Group `{group}` has no subgroup `{subgroup}`."
     );
     Err(Problem::at(ProblemCode::UnknownReference, "/subgroup", detail))
 }
@@ -95,7 +95,7 @@ async fn check_group(conn: &mut Conn, new: &NewIndicator) -> Result<(), Problem>
 #[utoipa::path(
     tag = "frameworks",
     request_body = NewIndicator,
-    responses((status = 201, description = "Created", body = Indicator, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = Indicator, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["indicators:write"]))
 )]
 #[post("/indicators")]
@@ -109,8 +109,9 @@ async fn create_indicator(
             check_group(conn, &new).await?;
             let code = new.code.clone();
             if !model::insert(conn, new.into_write(), &actor).await? {
-                let detail = msg!("Đã có chỉ tiêu `{code}`.", "There is an indicator `{code}` already.");
-                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
+                let detail =
+                    msg!("Mã chỉ tiêu `{code}` đã được sử dụng.", "Indicator `{code}` already exists.");
+                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("indicator", &code, &row)).await?;
@@ -125,7 +126,7 @@ async fn create_indicator(
     tag = "frameworks",
     params(("code" = IndicatorCode, Path)),
     request_body = IndicatorPatch,
-    responses((status = 200, description = "The indicator as it is now", body = Indicator)),
+    responses((status = 200, description = "The updated indicator", body = Indicator)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["indicators:write"]))
 )]

@@ -20,9 +20,9 @@ pub struct Indicator {
     #[schema(example = "HT.XH")]
     pub subgroup: String,
     pub name: String,
-    /// What is counted above the line; null for an indicator reported as a value.
+    /// Name of the numerator; null for an indicator reported as a value.
     pub numerator_name: Option<String>,
-    /// What is counted below the line; null for an indicator reported as a value.
+    /// Name of the denominator; null for an indicator reported as a value.
     pub denominator_name: Option<String>,
     /// `percent`, `per_100`, `ratio`, `kbps_per_head`, `score`, …
     #[schema(example = "per_100")]
@@ -31,7 +31,7 @@ pub struct Indicator {
     pub direction: String,
     #[schema(value_type = DefinitionStatus)]
     pub definition_status: String,
-    /// Frameworks that rest on it.
+    /// Codes of the frameworks that use it.
     pub frameworks: Vec<String>,
     pub version: i32,
 }
@@ -70,7 +70,7 @@ impl CsvRow for Indicator {
     ];
 }
 
-/// An indicator with the figures known of earlier years.
+/// An indicator with its figures of earlier years.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IndicatorDetail {
     #[serde(flatten)]
@@ -78,7 +78,7 @@ pub struct IndicatorDetail {
     pub baselines: Vec<Baseline>,
 }
 
-/// A figure the plan names of a year before it.
+/// A figure that the plan gives for an earlier year.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Baseline {
     #[schema(example = 2017)]
@@ -99,7 +99,7 @@ impl From<BaselineRow> for Baseline {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct IndicatorFilter {
-    /// Words of the name or code, without regard to case and diacritics.
+    /// Words of the name or code. Ignores case and diacritics.
     pub q: Option<String>,
     /// Codes of frameworks, comma-separated.
     #[param(value_type = Option<String>, example = "ICT-INDEX-2016")]
@@ -153,8 +153,8 @@ impl Check for NewIndicator {
         }
         if self.numerator_name.is_some() != self.denominator_name.is_some() {
             let detail = Msg::fixed(
-                "Tử số và mẫu số phải cùng có hoặc cùng không.",
-                "Numerator and denominator are named together or not at all.",
+                "Phải khai báo đồng thời tên tử số (numerator_name) và tên mẫu số (denominator_name), hoặc không khai báo cả hai.",
+                "Set both `numerator_name` and `denominator_name`, or neither.",
             );
             faults.add(ProblemCode::InvalidValue, "/denominator_name", detail);
         }
@@ -178,7 +178,7 @@ impl NewIndicator {
     }
 }
 
-/// Changes of an indicator: what is absent stays.
+/// Changes to an indicator. Absent fields are left unchanged.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IndicatorPatch {

@@ -109,8 +109,8 @@ pub async fn list(
     list.page(conn, order, window).await
 }
 
-/// Any month: one that nobody has touched is open and empty.
-pub async fn find(conn: &mut Conn, scope: &AgencyScope, month: Month) -> QueryResult<MonthRow> {
+/// Returns any month. A month without data is `open` and empty.
+pub async fn find(conn: &mut Conn, scope: &Scope, month: Month) -> QueryResult<MonthRow> {
     sql(format!(
         "with scope(ids) as (select $2::int[]) select {COLUMNS} from {}",
         months_from!("(select $1::date as month) m")

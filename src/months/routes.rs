@@ -19,23 +19,23 @@ use crate::http::{
     Check, EntityTag, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::services::dossiers::{parked, rollups};
-use crate::values::{Month, Period};
+use crate::values::{Month, Period, vietnamese};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(list_months).service(get_month).service(make_month_transition);
 }
 
-/// A month of reporting.
+/// A reporting month.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ReportingMonth {
     pub month: Month,
     pub state: MonthState,
-    /// Null while it is open.
+    /// Time of closing; null while the month is open.
     pub closed_at: Option<DateTime<Utc>>,
     pub closed_by: Option<String>,
-    /// How it was last closed or opened again; null when it never was.
+    /// The last closing or reopening; null if there was none.
     pub last_transition: Option<MonthTransition>,
-    /// Submissions of the month that the caller may see, by state; an accepted one of a closed month counts as accepted.
+    /// Number of submissions that you can see, by state. Accepted submissions of a closed month count as accepted.
     pub submissions: SubmissionCounts,
     pub version: i32,
 }
@@ -51,7 +51,7 @@ pub struct MonthTransition {
     pub reason: Option<String>,
 }
 
-/// Submissions by state.
+/// Number of submissions by state.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubmissionCounts {
     pub draft: i64,
@@ -121,7 +121,8 @@ pub struct MonthFilter {
 
 /// List reporting months
 ///
-/// Those that are closed or have submissions the caller may see; any other month is open. Latest first. Sort key: `month`.
+/// Lists months that are closed, or that have submissions you can see. All other months are open. Latest first. Sort key:
+/// `month`.
 #[utoipa::path(
     tag = "submissions",
     params(MonthFilter, ListParams),
@@ -145,7 +146,7 @@ async fn list_months(access: Access<ReadMonths>, list: ListQuery<MonthFilter>) -
 
 /// Read a reporting month
 ///
-/// Any month: one that nobody has touched is open and empty.
+/// Returns any month. A month without data is `open` and empty.
 #[utoipa::path(
     tag = "submissions",
     params(("month" = Month, Path)),
@@ -165,12 +166,12 @@ fn named(text: &str) -> Result<Month, Problem> {
     text.parse().map_err(|_| Problem::new(ProblemCode::MalformedMonth))
 }
 
-/// A step to take.
+/// A transition.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMonthTransition {
     action: MonthAction,
-    /// Needed to reopen.
+    /// Reason; required to reopen.
     #[schema(max_length = 2000)]
     reason: Option<String>,
 }
@@ -194,13 +195,14 @@ impl Check for NewMonthTransition {
 
 /// Close or reopen a month
 ///
-/// Closing locks the month's submissions and dossier counts. A single accepted submission can be corrected without reopening
-/// the month: `reopen` it itself. Dossier counts that wait for a procedure known by now count once the month is open.
+/// Closing a month locks its submissions and dossier counts. To correct a single accepted submission, `reopen` that submission;
+/// the month can stay closed. When a month is reopened, parked rows whose procedures are now in the catalogue are added to the
+/// counts.
 #[utoipa::path(
     tag = "submissions",
     params(("month" = Month, Path)),
     request_body = NewMonthTransition,
-    responses((status = 200, description = "The month as it is now", body = ReportingMonth)),
+    responses((status = 200, description = "The updated month", body = ReportingMonth)),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["months:close"]))
 )]
@@ -241,10 +243,14 @@ async fn take(
     let state = MonthState::of(row.closed);
     let possible = MonthAction::possible(state);
     if step.action != possible {
-        let (state, possible) = (state.as_str(), possible.as_str());
+        let (state_vi, action_vi) = match state {
+            MonthState::Open => ("chưa chốt số liệu", "chốt số liệu"),
+            MonthState::Closed => ("đã chốt số liệu", "mở lại"),
+        };
+        let (month_vi, state, possible) = (vietnamese::month(month), state.as_str(), possible.as_str());
         let detail = msg!(
-            "Tháng {month} đang ở trạng thái `{state}`; được phép: {possible}.",
-            "The month {month} is `{state}`; allowed: {possible}."
+            "Tháng {month_vi} {state_vi}; thao tác có thể thực hiện: {action_vi} ({possible}).",
+            "Month {month} is `{state}`. Allowed action: `{possible}`."
         );
         return Err(Problem::at(ProblemCode::TransitionNotAllowed, "/action", detail));
     }
@@ -253,8 +259,10 @@ async fn take(
         return Ok(parked::replay_month(conn, actor, month).await?);
     }
     if month.first_day() > actor.today() {
-        let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
-        return Err(Problem::at(ProblemCode::DateInFuture, "/action", detail));
+        let month_vi = vietnamese::month(month);
+        let detail =
+            msg!("Chưa đến tháng {month_vi}, chưa thực hiện được.", "Month {month} has not started yet.");
+        return Err(Problem::at(Code::DateInFuture, "/action", detail));
     }
     Ok(model::close(conn, month, row.version + 1, step.reason(), actor).await?)
 }

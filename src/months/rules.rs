@@ -24,7 +24,7 @@ impl MonthState {
     }
 }
 
-/// What changes it.
+/// An action on a month.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MonthAction {

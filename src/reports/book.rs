@@ -58,6 +58,14 @@ impl Cell {
 /// A column: its heading and its width in characters.
 pub type Column = (&'static str, f64);
 
+/// How a line of the letter's head or foot is set.
+#[derive(Clone, Copy, Debug)]
+pub enum Style {
+    Plain,
+    Bold,
+    Italic,
+}
+
 /// A sheet being written from the top down.
 pub struct Sheet<'b> {
     sheet: &'b mut Worksheet,
@@ -157,12 +165,18 @@ impl<'b> Sheet<'b> {
     }
 
     /// Left and right of the page, as the head and the foot of a letter are.
-    pub fn sides(&mut self, left: &str, right: &str, bold: bool) -> Result<(), XlsxError> {
-        let format = base().set_align(FormatAlign::Center);
-        let format = if bold { format.set_bold() } else { format };
+    pub fn sides(&mut self, left: (&str, Style), right: (&str, Style)) -> Result<(), XlsxError> {
+        let format = |style| {
+            let format = base().set_align(FormatAlign::Center);
+            match style {
+                Style::Plain => format,
+                Style::Bold => format.set_bold(),
+                Style::Italic => format.set_italic(),
+            }
+        };
         let middle = self.last_column / 2;
-        self.spread(0, middle.saturating_sub(1), left, &format)?;
-        self.spread(middle, self.last_column, right, &format)?;
+        self.spread(0, middle.saturating_sub(1), left.0, &format(left.1))?;
+        self.spread(middle, self.last_column, right.0, &format(right.1))?;
         self.row += 1;
         Ok(())
     }

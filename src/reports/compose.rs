@@ -91,9 +91,18 @@ pub fn compose(read: Read, month: Month, today: NaiveDate) -> MonthlyReport {
         tasks: progress.tasks,
         national_results: results.into_iter().map(result).collect(),
         notes: Vec::new(),
+        issuer: issuer(&picture.frame.agencies),
+        names: picture.frame.agencies.iter().map(|a| (a.code.clone(), a.name.clone())).collect(),
     };
     report.notes = labels::notes(&report);
     report
+}
+
+/// The name of the coordinating department, while it exists.
+fn issuer(agencies: &[AgencyRow]) -> Option<String> {
+    let department =
+        agencies.iter().find(|agency| agency.expected && agency.code == rules::COORDINATING_DEPARTMENT);
+    department.map(|agency| agency.name.clone())
 }
 
 fn submissions(agencies: &[AgencyRow], month: Month, today: NaiveDate) -> Submissions {

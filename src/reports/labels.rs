@@ -1,64 +1,67 @@
 //! What is printed for codes, and the notes under the figures. In Vietnamese: so is the report.
 
-use chrono::{Datelike, NaiveDate};
-
 use super::rules::{DUE_DAY, Standing};
 use super::wire::MonthlyReport;
 use crate::statistics::progress::rules::{Reason, Status};
-use crate::values::{Comparator, Decimal, Month, Period};
+use crate::values::{Comparator, Decimal, Month, Period, vietnamese};
 
 /// Agencies that a cell names.
-const MOST_AGENCIES: usize = 40;
+const MOST_AGENCIES: usize = 12;
 
-/// Codes of agencies, the first of them where there are many: the answer as JSON has all.
-pub fn some_agencies(codes: &[String]) -> String {
-    let beyond = codes.len().saturating_sub(MOST_AGENCIES);
-    let named: Vec<&str> = codes.iter().take(MOST_AGENCIES).map(String::as_str).collect();
-    let named = named.join(", ");
-    if beyond == 0 { named } else { format!("{named}, … và {beyond} cơ quan khác") }
+/// Names of agencies, the first of them where there are many: the response in JSON has all.
+pub fn some_agencies<'n>(names: impl ExactSizeIterator<Item = &'n str>) -> String {
+    let beyond = names.len().saturating_sub(MOST_AGENCIES);
+    let named: Vec<String> = names.take(MOST_AGENCIES).map(short).collect();
+    let named = named.join("; ");
+    if beyond == 0 { named } else { format!("{named}; … và {beyond} cơ quan khác") }
+}
+
+fn short(name: &str) -> String {
+    name.replace("Ủy ban nhân dân", "UBND")
 }
 
 pub fn status(status: Status) -> &'static str {
     match status {
-        Status::Achieved => "Đạt",
+        Status::Achieved => "Đã đạt",
         Status::OnTrack => "Đúng tiến độ",
-        Status::AtRisk => "Có nguy cơ",
-        Status::OffTrack => "Chậm",
-        Status::NotAssessable => "Chưa đánh giá được",
+        Status::AtRisk => "Có nguy cơ chậm",
+        Status::OffTrack => "Chậm tiến độ",
+        Status::NotAssessable => "Chưa đủ số liệu để đánh giá",
     }
 }
 
 pub fn reason(reason: Reason) -> &'static str {
     match reason {
-        Reason::Met => "đã đạt chỉ tiêu",
-        Reason::AsExpected => "bằng hoặc hơn mức kỳ vọng",
-        Reason::Behind => "thấp hơn mức kỳ vọng",
-        Reason::DuePassed => "quá hạn, chưa đạt",
+        Reason::Met => "đã đạt mục tiêu",
+        Reason::AsExpected => "đạt hoặc vượt mức phải đạt đến nay",
+        Reason::Behind => "thấp hơn mức phải đạt đến nay",
+        Reason::DuePassed => "đã quá thời hạn, chưa đạt mục tiêu",
         Reason::NoFigure => "chưa có số liệu",
         Reason::ZeroDenominator => "mẫu số bằng 0",
-        Reason::UnitDiffers => "đơn vị chỉ tiêu khác đơn vị báo cáo",
-        Reason::BreakdownNotReported => "báo cáo không tách riêng phần này",
-        Reason::NotASum => "điểm của nhiều cơ quan, không cộng được",
+        Reason::UnitDiffers => "đơn vị tính của mục tiêu khác đơn vị tính của số liệu báo cáo",
+        Reason::BreakdownNotReported => "báo cáo chưa tách riêng số liệu của phần này",
+        Reason::NotASum => "là điểm của nhiều cơ quan nên không cộng được",
         Reason::Withheld => "không cung cấp",
-        Reason::UnknownSubject => "không có chỉ tiêu này",
+        Reason::UnknownSubject => "mã chỉ tiêu không có trong danh mục",
     }
 }
 
+/// By the assumed deadline: nobody set one, so nobody is called late.
 pub fn standing(standing: Standing) -> &'static str {
     match standing {
-        Standing::InTime => "Đúng hạn",
-        Standing::Late => "Muộn",
-        Standing::Awaited => "Chưa đến hạn",
-        Standing::Missing => "Chưa gửi",
+        Standing::InTime => "Gửi trong thời hạn",
+        Standing::Late => "Gửi sau thời hạn",
+        Standing::Awaited => "Chưa đến thời hạn gửi",
+        Standing::Missing => "Quá thời hạn chưa gửi",
     }
 }
 
 /// State of a submission.
 pub fn state(state: Option<&str>) -> &'static str {
     match state {
-        Some("draft") => "Đang soạn",
+        Some("draft") => "Đang soạn thảo",
         Some("submitted") => "Chờ duyệt",
-        Some("returned") => "Trả lại",
+        Some("returned") => "Đã trả lại",
         Some("accepted") => "Đã duyệt",
         _ => "",
     }
@@ -73,11 +76,13 @@ pub fn part(part: &str) -> &str {
     }
 }
 
-pub fn unit(unit: Option<&str>) -> String {
+/// The unit of an indicator; a quotient has one only where both sides do.
+pub fn unit(code: &str, unit: Option<&str>) -> String {
     match unit {
         Some("percent") => "%".into(),
-        Some("per_100") => "trên 100 dân".into(),
-        Some("ratio") => "tỷ số".into(),
+        Some("per_100") => "thuê bao/100 dân".into(),
+        Some("ratio") if code == "HT.CQ.01" => "máy/người".into(),
+        Some("ratio") => String::new(),
         Some("score") => "điểm".into(),
         Some("kbps_per_head") => "kbps/người".into(),
         Some("officers_per_agency") => "người/cơ quan".into(),
@@ -105,20 +110,24 @@ pub fn number(value: &Decimal) -> String {
 /// Name of a rate.
 pub fn rate(id: &str) -> String {
     if id == "on_time" {
-        return "Hồ sơ giải quyết trước và đúng hạn".into();
+        return "Hồ sơ giải quyết trước hạn và đúng hạn".into();
     }
-    let levels = |text: &str| text.replace('_', ", ");
+    let levels = |text: &str| text.replace('_', " và mức độ ");
     if let Some(levels_of) = id.strip_prefix("services_active_level_") {
-        return format!("Dịch vụ mức độ {} có phát sinh hồ sơ trực tuyến", levels(levels_of));
+        return format!("DVCTT mức độ {} có phát sinh hồ sơ trực tuyến", levels(levels_of));
     }
     if let Some(levels_of) = id.strip_prefix("services_level_") {
-        return format!("Dịch vụ đạt từ mức độ {}", levels(levels_of));
+        return match levels_of {
+            // Nothing is above level 4.
+            "3_4" | "4" => format!("TTHC cung cấp DVCTT mức độ {}", levels(levels_of)),
+            level => format!("TTHC cung cấp DVCTT từ mức độ {level} trở lên"),
+        };
     }
     let Some(rest) = id.strip_prefix("dossiers_level_") else { return id.to_owned() };
     for (suffix, what) in [
         ("_resolved", "được xử lý trực tuyến"),
         ("_received", "được tiếp nhận trực tuyến"),
-        ("_of_all", "trực tuyến trên tổng hồ sơ đã giải quyết"),
+        ("_of_all", "giải quyết trực tuyến trên tổng số hồ sơ đã giải quyết (mọi mức độ)"),
     ] {
         if let Some(levels_of) = rest.strip_suffix(suffix) {
             return format!("Hồ sơ mức độ {} {what}", levels(levels_of));
@@ -127,22 +136,11 @@ pub fn rate(id: &str) -> String {
     id.to_owned()
 }
 
-pub fn day(day: NaiveDate) -> String {
-    format!("{}/{}/{}", day.day(), day.month(), day.year())
-}
-
-pub fn month(month: Month) -> String {
-    let first = month.first_day();
-    format!("{}/{}", first.month(), first.year())
-}
-
 /// The year so far is told by the month it goes up to.
 pub fn period(period: Period, until: Month) -> String {
     match period {
-        Period::Month(of) => format!("Tháng {}", month(of)),
-        Period::Year(_) if until.first_day().month() > 1 => format!("Lũy kế 1–{}", month(until)),
-        Period::Year(_) => format!("Lũy kế {}", month(until)),
-        Period::Quarter(year, quarter) => format!("Quý {quarter}/{year}"),
+        Period::Year(_) => format!("Lũy kế đến hết tháng {}", vietnamese::month(until)),
+        other => vietnamese::period(other),
     }
 }
 
@@ -154,26 +152,32 @@ pub fn notes(report: &MonthlyReport) -> Vec<String> {
     let all = report.indicators.len();
     vec![
         format!(
-            "Số liệu các tháng đến hết ngày {}, theo báo cáo đã duyệt và nhiệm vụ như khi lập báo cáo này, kể cả báo cáo nộp sau ngày đó. \
-             Chỉ tiêu và nhiệm vụ của năm {year}.",
-            day(report.on)
+            "Số liệu tính đến hết ngày {}, theo các báo cáo đã được duyệt và tình hình nhiệm vụ tại thời điểm lập báo cáo này \
+             (bao gồm cả báo cáo gửi sau ngày nêu trên). Mục tiêu và nhiệm vụ theo kế hoạch năm {year}.",
+            vietnamese::day(report.on)
         ),
         format!(
-            "{} trên {} cơ quan đã gửi báo cáo tháng; hạn gửi giả định là ngày {DUE_DAY} tháng sau (kế hoạch chỉ quy định báo cáo hằng tháng).",
+            "{}/{} cơ quan đã gửi báo cáo tháng. Thời hạn gửi tạm tính là ngày {DUE_DAY} của tháng tiếp theo, do kế hoạch không quy định ngày cụ thể.",
             submissions.in_time + submissions.late,
             submissions.expected
         ),
         format!(
-            "Số liệu của tỉnh theo từng chỉ tiêu là tổng tử số chia tổng mẫu số của các cơ quan đã có báo cáo được duyệt trong năm \
-             (mỗi cơ quan lấy tháng gần nhất); không ước lượng cho cơ quan chưa báo cáo. {without} trên {all} chỉ tiêu thành phần chưa có số liệu."
+            "Số liệu cấp tỉnh của mỗi chỉ tiêu bằng tổng tử số chia cho tổng mẫu số của các cơ quan đã có báo cáo được duyệt trong năm \
+             (mỗi cơ quan lấy số liệu của tháng gần nhất); không ước tính số liệu của cơ quan chưa báo cáo. \
+             Còn {without}/{all} chỉ tiêu thành phần chưa có số liệu."
         ),
-        "Mức độ dịch vụ công tính theo thủ tục còn hiệu lực vào ngày cuối tháng; mức độ là cộng dồn (từ mức độ 1 gồm cả 2, 3, 4).".into(),
-        "Tỷ lệ hồ sơ: hồ sơ nộp trực tuyến đã giải quyết trên tổng hồ sơ đã giải quyết của thủ tục ở đúng mức độ đó, mọi kênh tiếp nhận.".into(),
-        "Mức kỳ vọng nằm trên đường thẳng từ đầu năm (số liệu gốc năm trước nếu có, nếu không là 0) đến hạn của chỉ tiêu. \
-         Đạt: số liệu chính xác thỏa chỉ tiêu; Đúng tiến độ: không thấp hơn kỳ vọng; Có nguy cơ: thấp hơn không quá 1/5 quãng đường; \
-         Chậm: thấp hơn nữa, hoặc đã quá hạn mà chưa đạt."
+        "Mức độ dịch vụ công trực tuyến (DVCTT) tính trên số thủ tục hành chính (TTHC) còn hiệu lực tại ngày cuối tháng; số lượng \
+         “từ mức độ n trở lên” được cộng dồn (ví dụ từ mức độ 1 trở lên gồm cả mức độ 2, 3, 4)."
             .into(),
-        "So sánh trước khi làm tròn; số in ra làm tròn đến 2 chữ số thập phân.".into(),
+        "Tỷ lệ hồ sơ mức độ n bằng số hồ sơ nộp trực tuyến đã giải quyết chia cho tổng số hồ sơ đã giải quyết (mọi hình thức tiếp nhận) \
+         của các thủ tục đang ở mức độ n. Tỷ lệ đúng hạn bằng số hồ sơ giải quyết trước hạn và đúng hạn chia cho tổng số hồ sơ đã giải quyết."
+            .into(),
+        "Mức phải đạt đến nay được tính tăng đều từ đầu năm (lấy số liệu năm trước, nếu không có thì lấy bằng 0) đến thời hạn của mục tiêu. \
+         Đã đạt: số liệu trước khi làm tròn đạt mục tiêu. Đúng tiến độ: không thấp hơn mức phải đạt đến nay. \
+         Có nguy cơ chậm: thấp hơn không quá 1/5 khoảng cách từ mức đầu năm đến mục tiêu. \
+         Chậm tiến độ: thấp hơn nữa, hoặc đã quá thời hạn mà chưa đạt."
+            .into(),
+        "Việc so sánh thực hiện trên số liệu chưa làm tròn; số liệu trong báo cáo được làm tròn đến 02 chữ số thập phân.".into(),
     ]
 }
 
@@ -182,26 +186,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_names_forty_agencies() {
-        let codes: Vec<String> = (1..=250).map(|n| format!("UBND-{n:03}")).collect();
-        let text = some_agencies(&codes);
-        assert!(text.ends_with("UBND-040, … và 210 cơ quan khác"), "{text}");
-        assert_eq!(some_agencies(&codes[..40]).matches("UBND").count(), 40);
-        assert!(!some_agencies(&codes[..40]).contains("khác"));
+    fn a_cell_names_twelve_agencies() {
+        let names: Vec<String> =
+            (1..=250).map(|n| format!("Ủy ban nhân dân xã Bản Khoang số {n:03}")).collect();
+        let of = |names: &[String]| some_agencies(names.iter().map(String::as_str));
+        let text = of(&names);
+        assert!(text.ends_with("UBND xã Bản Khoang số 012; … và 238 cơ quan khác"), "{text}");
+        assert_eq!(of(&names[..12]).matches("UBND").count(), 12);
+        assert!(!of(&names[..12]).contains("khác"));
         // In the narrowest column that names agencies.
-        assert!(crate::reports::lines::lines(&text, 16.0 * 1.28) <= crate::reports::book::MOST_LINES);
+        assert!(crate::reports::lines::lines(&text, 22.0 * 1.28) <= crate::reports::book::MOST_LINES);
     }
 
     #[test]
     fn rates_bounds_and_periods_have_their_names() {
-        assert_eq!(rate("dossiers_level_3_4_resolved"), "Hồ sơ mức độ 3, 4 được xử lý trực tuyến");
-        assert_eq!(rate("services_active_level_4"), "Dịch vụ mức độ 4 có phát sinh hồ sơ trực tuyến");
-        assert_eq!(rate("services_level_3_4"), "Dịch vụ đạt từ mức độ 3, 4");
+        assert_eq!(rate("dossiers_level_3_4_resolved"), "Hồ sơ mức độ 3 và mức độ 4 được xử lý trực tuyến");
+        assert_eq!(rate("services_active_level_4"), "DVCTT mức độ 4 có phát sinh hồ sơ trực tuyến");
+        assert_eq!(rate("services_level_3_4"), "TTHC cung cấp DVCTT mức độ 3 và mức độ 4");
+        assert_eq!(rate("services_level_2"), "TTHC cung cấp DVCTT từ mức độ 2 trở lên");
         let decimal = |text: &str| Decimal::parse(text).unwrap();
         assert_eq!(bound(Comparator::Between, &decimal("88"), Some(&decimal("90.5"))), "88 – 90,5");
         assert_eq!(bound(Comparator::Lte, &decimal("5.000"), None), "≤ 5");
         let until = "2018-06".parse().unwrap();
-        assert_eq!(period(Period::Year(2018), until), "Lũy kế 1–6/2018");
+        assert_eq!(period(Period::Year(2018), until), "Lũy kế đến hết tháng 6/2018");
         assert_eq!(period(Period::Month(until), until), "Tháng 6/2018");
+    }
+
+    #[test]
+    fn a_unit_belongs_to_its_indicator() {
+        assert_eq!(unit("HT.CQ.01", Some("ratio")), "máy/người");
+        assert_eq!(unit("X", Some("ratio")), "");
     }
 }

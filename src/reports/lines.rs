@@ -75,7 +75,7 @@ mod tests {
     #[test]
     fn long_text_goes_into_rows_that_excel_takes() {
         let names: Vec<String> = (1..=250).map(|n| format!("Ủy ban nhân dân xã số {n}")).collect();
-        let text = format!("Chưa gửi: {}.", names.join("; "));
+        let text = format!("Cơ quan chưa gửi báo cáo: {}.", names.join("; "));
         let rows = parts(&text, 115.0);
         assert!(rows.len() > 1);
         assert!(rows.iter().all(|row| lines(row, 115.0) <= LINES_IN_ROW));

@@ -11,25 +11,26 @@ use crate::auth::permission::ReadReports;
 use crate::http::xlsx::{BookFormat, BookParams, XLSX};
 use crate::http::{EntityTag, PathOf, Preconditions, Problem, ProblemCode, Reply};
 use crate::state::State;
-use crate::values::Month;
+use crate::values::{Month, vietnamese};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config.service(monthly_report);
 }
 
-/// The monthly report
+/// Read the monthly report
 ///
-/// What the department reports to the provincial committee on a month: submissions by agency, the province's figures, procedures by
-/// level, dossier rates, targets and where they stand, tasks and those overdue, published results with the movement of ranks. It
-/// shows the last day of the month, in a month that goes on today, by what is known now; figures, statuses and expectations are those
-/// of `/statistics/progress?year=…&on=…`, rates those of `/statistics/dossier-rates`. A month that has not begun is 404.
+/// Returns what the coordinating department reports to the provincial committee: submissions by agency, figures of the province,
+/// procedures by level, dossier rates, progress of targets, overdue tasks, and published results with rank changes. The report
+/// shows the state at the end of the month (today, for the current month), based on current data. Figures, statuses and expected
+/// values equal those of `/statistics/progress?year=…&on=…`; rates equal those of `/statistics/dossier-rates`. A future month
+/// returns 404.
 ///
-/// As a workbook (`?format=xlsx`, or its media type in `Accept`): eight sheets in Vietnamese, laid out to be printed on A4. The `ETag` is
-/// that of the figures: the same ones are answered 304.
+/// As a workbook (`?format=xlsx`, or its media type in `Accept`), the report has eight sheets in Vietnamese, formatted for A4.
+/// The `ETag` depends on the figures: unchanged figures return 304.
 #[utoipa::path(
     tag = "statistics",
     params(("month" = Month, Path), BookParams),
-    responses((status = 200, description = "The report", content(
+    responses((status = 200, description = "The monthly report", content(
         (MonthlyReport = "application/json"),
         (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
     ))),
@@ -45,8 +46,10 @@ async fn monthly_report(
     let month: Month = month.0.parse().map_err(|_| Problem::new(ProblemCode::MalformedMonth))?;
     let today = access.today();
     if month.first_day() > today {
-        let detail = msg!("Tháng {month} chưa đến.", "The month {month} has not begun.");
-        return Err(Problem::with(ProblemCode::NotFound, detail));
+        let month_vi = vietnamese::month(month);
+        let detail =
+            msg!("Chưa đến tháng {month_vi}, chưa có báo cáo.", "Month {month} has not started yet.");
+        return Err(Problem::with(Code::NotFound, detail));
     }
     let question = question(month, today);
     // Long where earlier months are counted: others must not wait behind it on a shared connection.

@@ -1,5 +1,7 @@
 //! The rows of the report's tables.
 
+use std::collections::HashMap;
+
 use super::book::Cell;
 use super::labels;
 use super::wire::{AgencyTarget, IndicatorFigure, MonthlyReport, ReportedRate, ReportedResult};
@@ -7,7 +9,17 @@ use crate::statistics::progress::rules::Status;
 use crate::statistics::progress::tasks::OverdueTask;
 use crate::statistics::progress::wire::TargetProgress;
 use crate::targets::rules::indicator_of;
-use crate::values::{Comparator, Decimal};
+use crate::values::{Comparator, Decimal, vietnamese};
+
+/// Agencies by name.
+fn named(codes: &[String], names: &HashMap<String, String>) -> String {
+    labels::some_agencies(codes.iter().map(|code| names.get(code).unwrap_or(code).as_str()))
+}
+
+/// Who leads a task.
+pub fn leads_of(task: &OverdueTask) -> String {
+    labels::some_agencies(task.lead_names.iter().map(String::as_str))
+}
 
 /// The indicator's code; rates have none that anyone prints.
 fn code_of(subject: &str, code: &str) -> Cell {
@@ -24,11 +36,17 @@ pub fn name_of(code: &str, name: Option<&String>) -> String {
 }
 
 pub fn goal_of_target(item: &TargetProgress) -> String {
-    goal_of(item.comparator, &item.value, item.value_to.as_ref(), item.unit.as_deref())
+    goal_of(&item.code, item.comparator, &item.value, item.value_to.as_ref(), item.unit.as_deref())
 }
 
-fn goal_of(comparator: Comparator, value: &Decimal, to: Option<&Decimal>, unit: Option<&str>) -> String {
-    format!("{} {}", labels::bound(comparator, value, to), labels::unit(unit)).trim_end().to_owned()
+fn goal_of(
+    code: &str,
+    comparator: Comparator,
+    value: &Decimal,
+    to: Option<&Decimal>,
+    unit: Option<&str>,
+) -> String {
+    format!("{} {}", labels::bound(comparator, value, to), labels::unit(code, unit)).trim_end().to_owned()
 }
 
 pub fn target_row(item: &TargetProgress) -> Vec<Cell> {
@@ -47,34 +65,42 @@ pub fn target_row(item: &TargetProgress) -> Vec<Cell> {
     ]
 }
 
-pub fn agency_target_row(item: &AgencyTarget) -> Vec<Cell> {
+pub fn agency_target_row(item: &AgencyTarget, names: &HashMap<String, String>) -> Vec<Cell> {
     let mut cells = vec![
         code_of(&item.subject, &item.code),
         Cell::text(name_of(&item.code, item.name.as_ref())),
-        Cell::centred(goal_of(item.comparator, &item.value, item.value_to.as_ref(), item.unit.as_deref())),
+        Cell::centred(goal_of(
+            &item.code,
+            item.comparator,
+            &item.value,
+            item.value_to.as_ref(),
+            item.unit.as_deref(),
+        )),
         Cell::Day(item.due),
     ];
     cells.extend(Status::ALL.map(|status| Cell::Count(item.counts.get(status).into())));
-    cells.push(Cell::text(labels::some_agencies(&item.behind)));
+    cells.push(Cell::text(named(&item.behind, names)));
     cells
 }
 
-pub fn task_row(task: &OverdueTask) -> Vec<Cell> {
+pub fn task_row(task: &OverdueTask, names: &HashMap<String, String>) -> Vec<Cell> {
     vec![
         Cell::text(&task.code),
         Cell::text(&task.title),
-        Cell::text(labels::some_agencies(&task.leads)),
+        Cell::text(leads_of(task)),
         Cell::Day(task.deadline),
         Cell::Count(task.days_overdue.unwrap_or_default()),
         Cell::figure(task.percent.as_ref()),
-        Cell::text(labels::some_agencies(&task.overdue_leads)),
+        Cell::text(named(&task.overdue_leads, names)),
     ]
 }
 
 pub fn indicator_row(figure: &IndicatorFigure) -> Vec<Cell> {
     let months = match (figure.period_from, figure.period_to) {
-        (Some(from), Some(to)) if from != to => format!("{} – {}", labels::month(from), labels::month(to)),
-        (_, Some(to)) => labels::month(to),
+        (Some(from), Some(to)) if from != to => {
+            format!("{} – {}", vietnamese::month(from), vietnamese::month(to))
+        }
+        (_, Some(to)) => vietnamese::month(to),
         _ => String::new(),
     };
     let coverage = match (&figure.coverage, figure.reason) {
@@ -85,7 +111,7 @@ pub fn indicator_row(figure: &IndicatorFigure) -> Vec<Cell> {
     vec![
         Cell::text(&figure.code),
         Cell::text(&figure.name),
-        Cell::centred(labels::unit(Some(&figure.unit))),
+        Cell::centred(labels::unit(&figure.code, Some(&figure.unit))),
         Cell::amount(figure.numerator.as_ref()),
         Cell::amount(figure.denominator.as_ref()),
         Cell::figure(figure.actual.as_ref()),
@@ -110,7 +136,7 @@ pub fn rate_row(item: &ReportedRate, report: &MonthlyReport) -> Vec<Cell> {
         Cell::figure(rate.rate.as_ref()),
         goal(item),
         Cell::figure(rate.gap.as_ref()),
-        // Of nothing, one dossier would make 100 %: true, and no advice.
+        // Of nothing, one dossier would make 100%: true, and no advice.
         rate.dossiers_needed.filter(|_| rate.denominator > 0).map_or(Cell::Blank, Cell::Count),
     ]
 }

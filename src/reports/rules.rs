@@ -10,7 +10,10 @@ use crate::values::Month;
 /// no day.
 pub const DUE_DAY: u64 = 10;
 
-/// How an agency's month came in.
+/// Code of the agency that sends the report. Assumed: the plan's coordinating department; no table says which one it is.
+pub const COORDINATING_DEPARTMENT: &str = "SO-TTTT";
+
+/// The submission of an agency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ReportedSubmissionStanding)]

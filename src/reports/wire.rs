@@ -1,5 +1,7 @@
 //! The report on the wire.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -14,15 +16,15 @@ use crate::statistics::wire::{Coverage, RateItem};
 use crate::targets::rules::Subject;
 use crate::values::{Comparator, Decimal, Month, Period};
 
-/// How an agency's month came in.
+/// The submission of an agency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReportedSubmission {
     #[schema(example = "SO-YT")]
     pub agency: String,
     pub name: String,
-    /// `draft`, `submitted`, `returned` or `accepted`; null when there is none.
+    /// `draft`, `submitted`, `returned` or `accepted`; null if there is no submission.
     pub state: Option<String>,
-    /// Business day on which it was first handed in.
+    /// Day of the first submission; null if not submitted.
     pub submitted_on: Option<NaiveDate>,
     pub standing: Standing,
 }
@@ -31,9 +33,9 @@ pub struct ReportedSubmission {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ReportSubmissions)]
 pub struct Submissions {
-    /// Last day on which they are in time (assumed: the 10th of the following month).
+    /// Assumed deadline: the 10th of the following month. The plan sets none.
     pub due_on: NaiveDate,
-    /// Agencies that report as a rule: departments, districts, communes.
+    /// Number of agencies that must report: departments, districts and communes.
     #[schema(minimum = 0)]
     pub expected: usize,
     #[schema(minimum = 0)]
@@ -46,11 +48,11 @@ pub struct Submissions {
     pub awaited: usize,
     #[schema(minimum = 0)]
     pub missing: usize,
-    /// One for each agency, by name.
+    /// One item per agency, by name.
     pub items: Vec<ReportedSubmission>,
 }
 
-/// The province's figure of an indicator: sums of the agencies' latest accepted figures of the year up to the month.
+/// The province's figure of an indicator: the sum of the agencies' latest accepted figures of the year, up to the month.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct IndicatorFigure {
     #[schema(example = "HT.CQ.01")]
@@ -59,9 +61,9 @@ pub struct IndicatorFigure {
     pub unit: String,
     pub numerator: Option<Decimal>,
     pub denominator: Option<Decimal>,
-    /// In the unit, half up to two decimals.
+    /// Figure in `unit`, rounded half up to two decimals.
     pub actual: Option<Decimal>,
-    /// Why there is none.
+    /// Why there is no figure; null if there is a figure.
     pub reason: Option<Reason>,
     pub period_from: Option<Month>,
     pub period_to: Option<Month>,
@@ -71,13 +73,13 @@ pub struct IndicatorFigure {
 /// A rate of dossiers in a period.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReportedRate {
-    /// The month, or the year up to it.
+    /// The month, or the year up to the month.
     pub period: Period,
     #[serde(flatten)]
     pub rate: RateItem,
 }
 
-/// Targets of agencies for one thing, by where they stand.
+/// The same target of several agencies, counted by status.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct AgencyTarget {
     #[schema(value_type = Subject)]
@@ -91,7 +93,7 @@ pub struct AgencyTarget {
     pub unit: Option<String>,
     pub due: NaiveDate,
     pub counts: Counts,
-    /// Codes of agencies that are at risk or off track.
+    /// Codes of the agencies that are at risk or off track.
     pub behind: Vec<String>,
 }
 
@@ -101,7 +103,7 @@ pub struct AgencyTarget {
 pub struct ReportedProgress {
     pub province: Counts,
     pub agencies: Counts,
-    /// The province's.
+    /// Targets of the province.
     pub items: Vec<TargetProgress>,
     pub agency_targets: Vec<AgencyTarget>,
 }
@@ -115,28 +117,34 @@ pub struct ReportedResult {
     pub result: NationalResult,
 }
 
-/// What the department reports to the provincial committee on a month.
+/// The monthly report of the coordinating department to the provincial committee.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MonthlyReport {
     pub month: Month,
-    /// The day it shows: the last of the month, or today in a month that goes on.
+    /// The date of the report: the last day of the month, or today in the current month.
     pub on: NaiveDate,
-    /// The year of its targets.
+    /// Year of the targets.
     #[schema(example = 2018)]
     pub year: i32,
-    /// The committee it goes to.
+    /// Name of the provincial committee.
     #[schema(example = "Ủy ban nhân dân tỉnh Lào Cai")]
     pub recipient: Option<String>,
     pub submissions: Submissions,
     pub indicators: Vec<IndicatorFigure>,
-    /// Procedures on the last day of the month.
+    /// Procedures by level on the last day of the month.
     pub service_levels: Option<LevelItem>,
-    /// `dossiers_level_3_resolved`, `dossiers_level_4_resolved` and `on_time`: of the month, and of the year up to it.
+    /// Rates `dossiers_level_3_resolved`, `dossiers_level_4_resolved` and `on_time` of the month, and of the year up to it.
     pub dossiers: Vec<ReportedRate>,
     pub progress: ReportedProgress,
     pub tasks: Tasks,
-    /// Of the last year, up to that of the month, that has any.
+    /// Published results of the latest year with results, not after the year of the month.
     pub national_results: Vec<ReportedResult>,
-    /// What is counted how, and who is not in it; in Vietnamese, as they are printed.
+    /// How the figures were computed, and which agencies are missing; in Vietnamese, as printed.
     pub notes: Vec<String>,
+    /// The coordinating department, which issues the report.
+    #[serde(skip)]
+    pub issuer: Option<String>,
+    /// Names of agencies by code, for print.
+    #[serde(skip)]
+    pub names: HashMap<String, String>,
 }

@@ -15,12 +15,12 @@ use super::engine::tree::{Group, Item, Leaf, Rule};
 pub use crate::values::WithheldReason;
 use crate::values::is_too_few;
 
-/// A number that is not told.
+/// A withheld number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub struct Withheld {
-    /// Code of the unit; null where it concerns every unit.
+    /// Code of the unit; null for every unit.
     pub unit: Option<String>,
-    /// Code of the node or indicator; null where it concerns every node.
+    /// Code of the node or indicator; null for every node.
     pub node: Option<String>,
     pub reason: WithheldReason,
 }

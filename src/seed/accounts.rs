@@ -24,7 +24,7 @@ const CLIENTS: [(&str, &str, &[ClientScope]); 2] = [
 pub async fn people(conn: &mut Conn, hash: &str, actor: &Actor) -> Result<usize, Problem> {
     let mut users = Vec::new();
     for (role, name) in [
-        (Role::Admin, "Quản trị (demo)"),
+        (Role::Admin, "Quản trị hệ thống (demo)"),
         (Role::Coordinator, "Sở Thông tin và Truyền thông (demo)"),
         (Role::Monitor, "Văn phòng UBND tỉnh (demo)"),
     ] {
@@ -41,7 +41,7 @@ pub async fn people(conn: &mut Conn, hash: &str, actor: &Actor) -> Result<usize,
     for agency in agencies::list(conn, AgencyQuery::default(), &by_code, all).await?.rows {
         users.push(UserWrite {
             username: format!("officer.{}", agency.code.to_lowercase()),
-            display_name: format!("Cán bộ {} (demo)", agency.name),
+            display_name: format!("Cán bộ báo cáo – {} (demo)", agency.name),
             role: Role::Officer.as_str(),
             agency: Some(agency.id),
             must_change_password: false,

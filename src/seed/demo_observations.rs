@@ -18,7 +18,7 @@ use crate::scoring::observations::rules::{Changes, Row, Set, Source};
 const FRAMEWORK: &str = "ICT-INDEX-AGENCIES";
 const YEAR: i32 = 2018;
 const NOTE: &str = "[demo] số liệu minh họa";
-const REASON: &str = "[demo] số liệu giả định của năm 2018";
+const REASON: &str = "[demo] Số liệu minh họa năm 2018";
 
 /// A count, or a part and its whole.
 enum Figure {

@@ -1,43 +1,26 @@
 //! A small invented catalogue, labelled as such, whose levels rise through 2017 and 2018.
 
 use chrono::NaiveDate;
+use serde::Deserialize;
 
 use super::demo_dossiers;
+use super::table::{list, rows};
 use crate::auth::Actor;
 use crate::db::{Conn, sql};
 use crate::http::Problem;
 use crate::services::batch::{self, ServiceBatchRow};
 use crate::services::rules::{ServiceStatus, ServiceTier};
 
-/// Fields, each with the departments that handle its procedures; none: every district does.
-const FIELDS: [(&str, &[&str]); 15] = [
-    ("Đất đai", &["SO-TNMT"]),
-    ("Môi trường", &["SO-TNMT"]),
-    ("Y tế", &["SO-YT"]),
-    ("Tư pháp", &["SO-TP"]),
-    ("Hộ tịch", &[]),
-    ("Lao động", &["SO-LDTBXH"]),
-    ("Người có công", &["SO-LDTBXH"]),
-    ("Đăng ký doanh nghiệp", &["SO-KHDT"]),
-    ("Đăng ký hộ kinh doanh", &[]),
-    ("Đường bộ", &["SO-GTVT", "SO-GTVTXD"]),
-    ("Hoạt động xây dựng", &["SO-XD", "SO-GTVTXD"]),
-    ("Công thương", &["SO-CT"]),
-    ("Giáo dục và đào tạo", &["SO-GDDT"]),
-    ("Nông nghiệp", &["SO-NNPTNT"]),
-    ("Thông tin và truyền thông", &["SO-TTTT"]),
-];
+const PROCEDURES: &str = include_str!("../../data/demo_services.csv");
 
-const WORKS: [&str; 8] = [
-    "Cấp giấy phép",
-    "Cấp lại giấy phép",
-    "Gia hạn giấy phép",
-    "Thu hồi giấy phép",
-    "Đăng ký",
-    "Thay đổi nội dung đăng ký",
-    "Xác nhận hồ sơ",
-    "Cấp bản sao",
-];
+/// A procedure, in a field as the national catalogue names it.
+#[derive(Deserialize)]
+struct Line {
+    field: String,
+    /// Codes of the departments that handle it; none: every district does.
+    agencies: String,
+    name_vi: String,
+}
 
 /// Adds labelled, invented data where there is none.
 pub async fn load(conn: &mut Conn, actor: &Actor) -> Result<(), Problem> {
@@ -47,9 +30,10 @@ pub async fn load(conn: &mut Conn, actor: &Actor) -> Result<(), Problem> {
             sql("select code as value from agencies where kind = 'district' order by code")
                 .values(conn)
                 .await?;
+        let lines: Vec<Line> = rows("demo_services.csv", PROCEDURES)?;
         // A batch has one level per procedure: the history goes in oldest first.
         for step in 0..3 {
-            let rows = (0..FIELDS.len() * WORKS.len()).filter_map(|n| row(n, step, &districts)).collect();
+            let rows = (0..lines.len()).filter_map(|n| row(&lines, n, step, &districts)).collect();
             batch::store(conn, actor, rows, false).await?;
         }
         sql("update agencies set dossier_source = 'vnpt' where kind in ('department', 'district') and dossier_source is null")
@@ -60,22 +44,18 @@ pub async fn load(conn: &mut Conn, actor: &Actor) -> Result<(), Problem> {
 }
 
 /// Procedure `n` at a step of its history; `None` when nothing happens to it there.
-fn row(n: usize, step: usize, districts: &[String]) -> Option<ServiceBatchRow> {
-    let (field, departments) = FIELDS.get(n / WORKS.len())?;
-    let work = WORKS.get(n % WORKS.len())?;
+fn row(lines: &[Line], n: usize, step: usize, districts: &[String]) -> Option<ServiceBatchRow> {
+    let Line { field, agencies, name_vi } = lines.get(n)?;
     let (level, effective_from) = level_at(n, step)?;
+    let departments = list(agencies);
     let by_districts = departments.is_empty();
-    let duplicate = n == FIELDS.len() * WORKS.len() - 1;
+    let duplicate = n + 1 == lines.len();
     Some(ServiceBatchRow {
         code: code(n),
-        name: format!("[demo] {work} - {}", field.to_lowercase()),
-        field: (*field).to_owned(),
+        name: format!("[demo] {name_vi}"),
+        field: field.clone(),
         tier: if by_districts { ServiceTier::District } else { ServiceTier::Province },
-        agencies: Some(if by_districts {
-            districts.to_vec()
-        } else {
-            departments.iter().map(|code| (*code).to_owned()).collect()
-        }),
+        agencies: Some(if by_districts { districts.to_vec() } else { departments }),
         status: Some(if duplicate { ServiceStatus::Duplicate } else { ServiceStatus::InForce }),
         duplicate_of: duplicate.then(|| code(n - 1)),
         postal: Some(n.is_multiple_of(2)),
@@ -83,7 +63,7 @@ fn row(n: usize, step: usize, districts: &[String]) -> Option<ServiceBatchRow> {
         forms_complete: Some(level >= 2),
         level: Some(level),
         effective_from: Some(effective_from),
-        decision: Some(format!("[demo] QĐ {}/QĐ-UBND", 100 + n * 3 + step)),
+        decision: Some(format!("[demo] {}/QĐ-UBND", 100 + n * 3 + step)),
     })
 }
 
@@ -111,11 +91,13 @@ mod tests {
     #[test]
     fn the_catalogue_is_labelled_and_its_levels_rise() {
         let districts = ["UBND-080".to_owned()];
-        let count = |step| (0..120).filter_map(|n| row(n, step, &districts)).count();
+        let lines: Vec<Line> = rows("demo_services.csv", PROCEDURES).unwrap();
+        assert_eq!(lines.len(), 120);
+        let count = |step| (0..120).filter_map(|n| row(&lines, n, step, &districts)).count();
         assert_eq!(count(0), 120);
         assert!(count(1) > 50 && count(2) > 10, "{} {}", count(1), count(2));
         for n in 0..120 {
-            let steps: Vec<_> = (0..3).filter_map(|step| row(n, step, &districts)).collect();
+            let steps: Vec<_> = (0..3).filter_map(|step| row(&lines, n, step, &districts)).collect();
             assert!(steps.iter().all(|row| row.name.starts_with("[demo] ") && is_service_code(&row.code)));
             assert!(steps.is_sorted_by(|a, b| a.level < b.level && a.effective_from < b.effective_from));
         }

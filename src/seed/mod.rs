@@ -56,7 +56,7 @@ pub async fn demo(
     .await?;
     Ok(match (given, added) {
         (true, _) => format!("demo accounts: {added} added, {renewed} given the password of DEMO_PASSWORD"),
-        (false, 0) => "demo accounts are there already, with the password they were made with".to_owned(),
+        (false, 0) => "demo accounts already exist; their password is unchanged".to_owned(),
         (false, n) => format!("{n} demo accounts; password and client secret of all: {password}"),
     })
 }

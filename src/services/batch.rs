@@ -25,11 +25,11 @@ use crate::values::is_plausible_day;
 /// Rows of one batch.
 const MOST_ROWS: usize = 10_000;
 
-/// A procedure as a batch tells it. What is absent stays as it is, or has its default in a new procedure.
+/// A procedure in a batch. Absent fields are left unchanged, or get their default in a new procedure.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceBatchRow {
-    /// National code, or a legacy one: what the row is merged by.
+    /// National or legacy code of the procedure; the key of the merge.
     #[schema(
         example = "1.011443",
         pattern = r"^([0-9]\.[0-9]{6}(\.[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.H[0-9]{2})?|T-[A-Z]{2,4}-[0-9]{4,8}(-TT)?)$"
@@ -43,19 +43,19 @@ pub struct ServiceBatchRow {
     /// Codes of the agencies that handle it.
     #[schema(max_items = 1000)]
     pub agencies: Option<Vec<String>>,
-    /// A status that changes does so today.
+    /// Status; a change applies from today.
     pub status: Option<ServiceStatus>,
-    /// Code of the procedure it is the same as, here or in the catalogue.
+    /// Code of the original procedure, in the batch or in the catalogue.
     pub duplicate_of: Option<String>,
     pub postal: Option<bool>,
     pub information_complete: Option<bool>,
     pub forms_complete: Option<bool>,
-    /// Level, 1 to 4; goes with `effective_from` and `decision`.
+    /// Level, 1 to 4; set together with `effective_from` and `decision`.
     #[schema(minimum = 1, maximum = 4)]
     pub level: Option<i64>,
-    /// First day of the level. A level that begins on this day already is replaced.
+    /// First day of the level. Replaces a level that starts on the same day.
     pub effective_from: Option<NaiveDate>,
-    /// The decision that set the level.
+    /// Number of the decision that set the level.
     #[schema(min_length = 1, max_length = 200)]
     pub decision: Option<String>,
 }
@@ -77,20 +77,20 @@ impl Check for ServiceBatch {
         let n = self.rows.len();
         if n == 0 || n > MOST_ROWS {
             let detail = msg!(
-                "Cần từ 1 đến {MOST_ROWS} dòng, nhận được {n}.",
-                "Takes 1 to {MOST_ROWS} rows, got {n}."
+                "Phải có từ 1 đến {MOST_ROWS} dòng; hiện có {n} dòng.",
+                "Expected 1 to {MOST_ROWS} rows, got {n}."
             );
             faults.add(ProblemCode::InvalidLength, "/rows", detail);
         }
     }
 }
 
-/// What a batch did to the catalogue, in procedures.
+/// Number of procedures by what the batch did to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ServiceBatchCounts {
     #[schema(minimum = 0)]
     pub created: usize,
-    /// Those of which a field or a level changed.
+    /// Procedures with a changed field or level.
     #[schema(minimum = 0)]
     pub updated: usize,
     #[schema(minimum = 0)]
@@ -100,7 +100,7 @@ pub struct ServiceBatchCounts {
 /// The effect of a batch.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ServiceBatchResult {
-    /// Nothing was stored; the counts are what the same batch would do now.
+    /// True if nothing was stored: the counts are what storing would do.
     dry_run: bool,
     counts: ServiceBatchCounts,
 }
@@ -109,28 +109,30 @@ pub struct ServiceBatchResult {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BatchParams {
-    /// Check and count, and store nothing.
+    /// Validates and counts without storing.
     #[param(default = false)]
     dry_run: Option<bool>,
 }
 
 /// Merge a batch into the catalogue
 ///
-/// Procedures are created or changed by `code`; those that the batch does not name stay. All errors come at once, with pointers
-/// such as `/rows/12/code`, and nothing is stored if there is one. The same batch again changes nothing.
-/// A procedure that is new has its status since ever; a status that changes does so today. Dossier counts that wait for a procedure
-/// become figures with it. As JSON, NDJSON (a row per line) or CSV (with a header; an empty cell is an absent member, `agencies`
-/// are joined with `|`); at most 10,000 rows and 16 MiB.
+/// Creates or changes procedures by `code`; procedures that are not in the batch are left unchanged. If any row is invalid,
+/// nothing is stored and all errors are returned with pointers such as `/rows/12/code`. Sending the same batch again changes
+/// nothing.
+///
+/// The status of a new procedure applies to all past periods; a changed status applies from today. When a procedure is added,
+/// parked dossier counts for it are added to the counts. Send JSON, NDJSON (one row per line) or CSV (with a header; an empty
+/// cell is an absent field, `agencies` are joined with `|`). At most 10,000 rows and 16 MiB.
 #[utoipa::path(
     tag = "services",
     params(BatchParams),
-    request_body(description = "The rows, in UTF-8, not compressed", content(
+    request_body(description = "The rows, in UTF-8, uncompressed", content(
         (ServiceBatch = "application/json", example = json!({"rows": [{"code": "1.011443", "name": "Đăng ký thay đổi quyền sử dụng đất",
-            "field": "Đất đai", "tier": "province", "agencies": ["SO-TNMT"], "level": 3, "effective_from": "2018-01-01", "decision": "QĐ 1"}]})),
+            "field": "Đất đai", "tier": "province", "agencies": ["SO-TNMT"], "level": 3, "effective_from": "2018-01-01", "decision": "1/QĐ-UBND"}]})),
         (String = "application/x-ndjson", example = "{\"code\":\"1.011443\",\"name\":\"Đăng ký thay đổi quyền sử dụng đất\",\"field\":\"Đất đai\",\"tier\":\"province\"}\n"),
         (String = "text/csv", example = "code,name,field,tier,agencies\r\n1.011443,Đăng ký thay đổi quyền sử dụng đất,Đất đai,province,SO-TNMT|SO-XD\r\n")
     )),
-    responses((status = 200, description = "What was done", body = ServiceBatchResult)),
+    responses((status = 200, description = "Counts of created, changed and unchanged procedures", body = ServiceBatchResult)),
     security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
 )]
 #[post("/service-batches")]

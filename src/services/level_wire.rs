@@ -9,16 +9,16 @@ use super::rules;
 use crate::http::csv::CsvRow;
 use crate::http::{Check, ProblemCode, Violations};
 
-/// A level of a procedure from a day on.
+/// A level of a procedure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ServiceLevel {
     /// Level of decree 43/2011, 1 to 4.
     #[schema(minimum = 1, maximum = 4, example = 3)]
     pub level: i16,
-    /// First day on which it is in force, until the next one begins.
+    /// First day of the level. It applies until the next one starts.
     pub effective_from: NaiveDate,
-    /// The decision that set it.
-    #[schema(example = "QĐ 1234/QĐ-UBND")]
+    /// Number of the decision that set it.
+    #[schema(example = "1234/QĐ-UBND")]
     pub decision: String,
 }
 
@@ -32,14 +32,14 @@ impl CsvRow for ServiceLevel {
     const COLUMNS: &'static [&'static str] = &["level", "effective_from", "decision"];
 }
 
-/// A level that begins on a day, past or future, by a decision.
+/// A level that takes effect on a day, in the past or future.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewLevel {
     #[schema(minimum = 1, maximum = 4, example = 3)]
     pub level: i64,
     pub effective_from: NaiveDate,
-    #[schema(min_length = 1, max_length = 200, example = "QĐ 1234/QĐ-UBND")]
+    #[schema(min_length = 1, max_length = 200, example = "1234/QĐ-UBND")]
     pub decision: String,
 }
 
@@ -48,8 +48,11 @@ impl NewLevel {
     pub fn check_at(&self, at: &str, faults: &mut Violations) {
         if !rules::is_level(self.level) {
             let level = self.level;
-            let detail = msg!("Mức độ từ 1 đến 4, nhận được {level}.", "Levels are 1 to 4, got {level}.");
-            faults.add(ProblemCode::NumberOutOfRange, format!("{at}/level"), detail);
+            let detail = msg!(
+                "Mức độ phải từ 1 đến 4; hiện là {level}.",
+                "`level` must be between 1 and 4, got {level}."
+            );
+            faults.add(Code::NumberOutOfRange, format!("{at}/level"), detail);
         }
         faults.day(&format!("{at}/effective_from"), self.effective_from);
         faults.name(&format!("{at}/decision"), self.decision.trim(), 1, 200);

@@ -12,10 +12,11 @@ use crate::http::{
     EntityTag, ListParams, ListQuery, NoFilter, Page, PathOf, Problem, ProblemCode, Reply, ValidJson,
 };
 use crate::ids::ServiceCode;
+use crate::values::vietnamese;
 
 /// List the levels of a procedure
 ///
-/// The newest first, those that are yet to begin included. Sort key: `effective_from`.
+/// Newest first, including levels that take effect in the future. Sort key: `effective_from`.
 #[utoipa::path(
     tag = "services",
     params(("code" = ServiceCode, Path), ListParams),
@@ -38,13 +39,13 @@ pub(super) async fn list_service_levels(
 
 /// Add a level to a procedure
 ///
-/// Past days are for history entered later; a level of a future day takes effect then. One level begins on a day.
-/// Counts up the procedure's version, whose tag the answer carries.
+/// `effective_from` can be in the past, to record history, or in the future. Only one level can start on a given day. The
+/// procedure's `version` increases; the response has its new `ETag`.
 #[utoipa::path(
     tag = "services",
     params(("code" = ServiceCode, Path)),
     request_body = NewLevel,
-    responses((status = 201, description = "Added", body = ServiceLevel, headers(("Location" = String, description = "Where the levels are")))),
+    responses((status = 201, description = "Created", body = ServiceLevel, headers(("Location" = String, description = "URL of the levels")))),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
 )]
@@ -62,8 +63,12 @@ pub(super) async fn add_service_level(
             conditions.match_if_given(service.version)?;
             if !model::add_level(conn, service.id, level.clone(), &actor).await? {
                 let day = level.effective_from;
-                let detail = msg!("Đã có mức độ có hiệu lực từ {day}.", "A level begins on {day} already.");
-                return Err(Problem::at(ProblemCode::AlreadyExists, "/effective_from", detail));
+                let day_vi = vietnamese::day(day);
+                let detail = msg!(
+                    "Thủ tục này đã có mức độ có hiệu lực từ ngày {day_vi}.",
+                    "A level already takes effect on {day}."
+                );
+                return Err(Problem::at(Code::AlreadyExists, "/effective_from", detail));
             }
             audit::record(conn, &actor, Event::create("service_level", &code.0, &level)).await?;
             let tag = EntityTag::of_version(service.version + 1);

@@ -173,8 +173,8 @@ fn level_of(at: &str, row: &ServiceBatchRow, faults: &mut Violations) -> Option<
     if members.iter().any(|(_, given)| *given) {
         for (name, _) in members.iter().filter(|(_, given)| !given) {
             let detail = msg!(
-                "level, effective_from và decision đi cùng nhau: thiếu {name}.",
-                "level, effective_from and decision go together: {name} is missing."
+                "Mức độ (level), ngày có hiệu lực (effective_from) và quyết định (decision) phải khai báo cùng nhau; còn thiếu {name}.",
+                "`level`, `effective_from` and `decision` must be set together; `{name}` is missing."
             );
             faults.add(ProblemCode::Required, format!("{at}/{name}"), detail);
         }
@@ -199,8 +199,8 @@ fn check_together(
     for (i, Draft { service, .. }) in drafts.iter().enumerate() {
         if !seen.insert(service.code.as_str()) {
             let code = &service.code;
-            let detail = msg!("Mã `{code}` bị lặp.", "The code `{code}` occurs twice.");
-            faults.add(ProblemCode::DuplicateEntry, format!("/rows/{i}/code"), detail);
+            let detail = msg!("Mã thủ tục `{code}` được khai báo nhiều lần.", "Duplicate code `{code}`.");
+            faults.add(Code::DuplicateEntry, format!("/rows/{i}/code"), detail);
         }
         let held = existing.get(&service.code).map(|row| row.agencies.as_slice()).unwrap_or_default();
         for (j, agency) in service.agencies.iter().enumerate() {

@@ -19,6 +19,7 @@ use crate::http::{
     Check, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::ids::ServiceCode;
+use crate::values::vietnamese;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -34,7 +35,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
 
 /// List procedures
 ///
-/// By code. Sort keys: `code`, `name`, `field`. Levels are those in force today.
+/// Sorted by code. Sort keys: `code`, `name`, `field`. Levels are those in effect today.
 #[utoipa::path(
     tag = "services",
     params(ServiceFilter, ListParams),
@@ -71,11 +72,11 @@ async fn get_service(access: Access<ReadServices>, code: PathOf<ServiceCode>) ->
 
 /// Create a procedure
 ///
-/// Its status holds since ever: a past period counts it too. Its level comes with `POST /services/{code}/levels`.
+/// The status applies to all past periods. Add its level with `POST /services/{code}/levels`.
 #[utoipa::path(
     tag = "services",
     request_body = NewService,
-    responses((status = 201, description = "Created", body = Service, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = Service, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
 )]
 #[post("/services")]
@@ -104,7 +105,7 @@ fn taken(code: &str) -> Problem {
     Problem::at(
         ProblemCode::AlreadyExists,
         "/code",
-        msg!("Đã có thủ tục `{code}`.", "There is a procedure `{code}` already."),
+        msg!("Mã thủ tục hành chính `{code}` đã có trong danh mục.", "Procedure `{code}` already exists."),
     )
 }
 
@@ -141,28 +142,34 @@ async fn resolve(conn: &mut Conn, new: NewService) -> Result<ServiceWrite, Probl
 }
 
 pub(super) fn no_agency(code: &str) -> Msg {
-    msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.")
+    msg!(
+        "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+        "Agency `{code}` does not exist."
+    )
 }
 
 pub(super) fn no_service(code: &str) -> Msg {
-    msg!("Không có thủ tục `{code}`.", "There is no procedure `{code}`.")
+    msg!(
+        "Không tìm thấy thủ tục hành chính có mã `{code}` trong danh mục.",
+        "Procedure `{code}` does not exist."
+    )
 }
 
 pub(super) fn itself_a_duplicate(code: &str) -> Msg {
     msg!(
-        "Thủ tục `{code}` cũng là thủ tục trùng; hãy nêu thủ tục gốc.",
-        "The procedure `{code}` is itself a duplicate; name the original."
+        "Thủ tục `{code}` cũng là thủ tục trùng; đề nghị ghi mã của thủ tục gốc.",
+        "Procedure `{code}` is itself a duplicate. Name the original."
     )
 }
 
 /// Change a procedure
 ///
-/// A new status holds from `status_effective_from` on; periods that ended before keep the old one.
+/// A new status applies from `status_effective_from`. Periods that ended earlier keep the previous status.
 #[utoipa::path(
     tag = "services",
     params(("code" = ServiceCode, Path)),
     request_body = ServicePatch,
-    responses((status = 200, description = "The procedure as it is now", body = Service)),
+    responses((status = 200, description = "The updated procedure", body = Service)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["services:write"]), ("oauth2" = ["catalogue:write"]))
 )]
@@ -211,9 +218,10 @@ async fn status_change(
                 faults.add(ProblemCode::DateInFuture, POINTER, ProblemCode::DateInFuture.title());
             }
             Err(StatusDayFault::BeforeLatest) => {
+                let latest_vi = vietnamese::day(latest);
                 let detail = msg!(
-                    "Trạng thái gần nhất có hiệu lực từ {latest}; không thể ghi trước ngày đó.",
-                    "The latest status is in force from {latest}; none can begin before it."
+                    "Trạng thái gần nhất có hiệu lực từ ngày {latest_vi}; ngày có hiệu lực mới không được trước ngày này.",
+                    "The latest status took effect on {latest}; a new one cannot start before that."
                 );
                 faults.add(ProblemCode::InvalidRange, POINTER, detail);
             }

@@ -31,18 +31,18 @@ pub struct Service {
     pub agencies: Vec<String>,
     #[schema(value_type = ServiceStatus)]
     pub status: String,
-    /// With status `duplicate`: code of the procedure it is the same as.
+    /// Code of the original procedure; only with status `duplicate`.
     pub duplicate_of: Option<String>,
-    /// Dossiers and results also go by public post.
+    /// True if dossiers and results can be sent by public post.
     pub postal: bool,
-    /// All information about it is published.
+    /// True if all information about it is published.
     pub information_complete: bool,
-    /// All forms can be downloaded.
+    /// True if all forms can be downloaded.
     pub forms_complete: bool,
-    /// Level in force today (decree 43/2011), 1 to 4; null when none is.
+    /// Level today (decree 43/2011), 1 to 4; null if none.
     #[schema(minimum = 1, maximum = 4, example = 3)]
     pub level: Option<i16>,
-    /// The day from which `level` is in force.
+    /// Day from which `level` applies.
     pub level_effective_from: Option<NaiveDate>,
     pub version: i32,
 }
@@ -127,13 +127,13 @@ impl ChannelFilter {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ServiceFilter {
-    /// Words of the name or code, without regard to case and diacritics.
+    /// Words of the name or code. Ignores case and diacritics.
     #[param(example = "dat dai")]
     q: Option<String>,
-    /// Levels in force today, comma-separated: 1 to 4.
+    /// Levels today, comma-separated: 1 to 4.
     #[param(value_type = Option<String>, example = "3,4")]
     level: Option<AnyOf<LevelFilter>>,
-    /// Fields, comma-separated, each in full. A field that has a comma itself is found by its full text.
+    /// Full names of fields, comma-separated. Names that contain a comma are recognised.
     #[param(value_type = Option<String>, example = "Đất đai")]
     field: Option<AnyOf<String>>,
     /// Codes of agencies that handle it, comma-separated.
@@ -142,7 +142,7 @@ pub struct ServiceFilter {
     /// Statuses, comma-separated: `in_force`, `abolished`, `duplicate`.
     #[param(value_type = Option<String>, example = "in_force")]
     status: Option<AnyOf<ServiceStatus>>,
-    /// Channels, comma-separated: `online` (level 3 or 4 today), `postal` (those with `postal`), `in_person` (all in force).
+    /// Channels, comma-separated: `online` (level 3 or 4 today), `postal` (with `postal` true), `in_person` (all in force).
     #[param(value_type = Option<String>, example = "online")]
     channel: Option<AnyOf<ChannelFilter>>,
 }
@@ -171,7 +171,7 @@ pub fn fields_of(any: &AnyOf<String>) -> Vec<String> {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewService {
-    /// National code, or a legacy one. It is the key; a name is none.
+    /// National or legacy code of the procedure; its key.
     #[schema(
         example = "1.011443",
         pattern = r"^([0-9]\.[0-9]{6}(\.[0-9]{3}\.[0-9]{2}\.[0-9]{2}\.H[0-9]{2})?|T-[A-Z]{2,4}-[0-9]{4,8}(-TT)?)$"
@@ -189,7 +189,7 @@ pub struct NewService {
     #[serde(default)]
     #[schema(required = false)]
     pub status: ServiceStatus,
-    /// Code of the procedure it is the same as: required with status `duplicate`, refused with any other.
+    /// Code of the original procedure. Required with status `duplicate`, not allowed otherwise.
     pub duplicate_of: Option<String>,
     #[serde(default)]
     pub postal: bool,
@@ -206,14 +206,18 @@ impl NewService {
         faults.name(&format!("{at}/name"), self.name.trim(), 1, 1_000);
         faults.name(&format!("{at}/field"), self.field.trim(), 1, 200);
         if self.agencies.len() > MOST_AGENCIES {
-            let detail = msg!("Tối đa {MOST_AGENCIES} cơ quan.", "At most {MOST_AGENCIES} agencies.");
-            faults.add(ProblemCode::InvalidLength, format!("{at}/agencies"), detail);
+            let detail = msg!(
+                "Chỉ được khai báo tối đa {MOST_AGENCIES} cơ quan.",
+                "At most {MOST_AGENCIES} agencies are allowed."
+            );
+            faults.add(Code::InvalidLength, format!("{at}/agencies"), detail);
         }
         let mut seen = HashSet::new();
         for (i, agency) in self.agencies.iter().enumerate().take(MOST_AGENCIES) {
             if !seen.insert(agency) {
-                let detail = msg!("Cơ quan `{agency}` bị lặp.", "The agency `{agency}` occurs twice.");
-                faults.add(ProblemCode::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
+                let detail =
+                    msg!("Cơ quan `{agency}` được khai báo nhiều lần.", "Duplicate agency `{agency}`.");
+                faults.add(Code::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
             }
         }
         self.check_original(format!("{at}/duplicate_of"), faults);
@@ -223,20 +227,24 @@ impl NewService {
         match (self.status, &self.duplicate_of) {
             (ServiceStatus::Duplicate, None) => {
                 let detail = Msg::fixed(
-                    "Thủ tục trùng cần mã thủ tục gốc.",
-                    "A duplicate needs the code of the procedure it is the same as.",
+                    "Thủ tục có trạng thái trùng (duplicate) phải ghi mã thủ tục gốc (duplicate_of).",
+                    "Status `duplicate` requires `duplicate_of`.",
                 );
                 faults.add(ProblemCode::Required, pointer, detail);
             }
             (ServiceStatus::Duplicate, Some(original)) if *original == self.code => {
-                let detail =
-                    Msg::fixed("Thủ tục không thể trùng chính nó.", "A procedure cannot duplicate itself.");
-                faults.add(ProblemCode::CyclicReference, pointer, detail);
+                let detail = Msg::fixed(
+                    "Mã thủ tục gốc không được là mã của chính thủ tục này.",
+                    "A procedure cannot be a duplicate of itself.",
+                );
+                faults.add(Code::CyclicReference, pointer, detail);
             }
             (ServiceStatus::InForce | ServiceStatus::Abolished, Some(_)) => {
-                let detail =
-                    Msg::fixed("Chỉ dùng với trạng thái `duplicate`.", "Only with the status `duplicate`.");
-                faults.add(ProblemCode::InvalidValue, pointer, detail);
+                let detail = Msg::fixed(
+                    "Chỉ khai báo duplicate_of khi trạng thái là trùng (`duplicate`).",
+                    "Allowed only with status `duplicate`.",
+                );
+                faults.add(Code::InvalidValue, pointer, detail);
             }
             _ => {}
         }
@@ -252,14 +260,14 @@ impl Check for NewService {
 fn check_code(pointer: String, code: &str, faults: &mut Violations) {
     if !rules::is_service_code(code) {
         let detail = Msg::fixed(
-            "Mã thủ tục hành chính có dạng 1.011443, 1.011443.000.00.00.H38 hoặc mã cũ T-LCA-123456, T-LCA-123456-TT.",
-            "The code of a procedure is 1.011443, 1.011443.000.00.00.H38, or a legacy T-LCA-123456, T-LCA-123456-TT.",
+            "Mã thủ tục hành chính phải theo mẫu 1.011443, 1.011443.000.00.00.H38 hoặc mã cũ T-LCA-123456, T-LCA-123456-TT.",
+            "Procedure codes look like 1.011443 or 1.011443.000.00.00.H38; legacy codes like T-LCA-123456 or T-LCA-123456-TT.",
         );
         faults.add(ProblemCode::InvalidCode, pointer, detail);
     }
 }
 
-/// Changes of a procedure: what is absent stays, null removes.
+/// Changes to a procedure. Absent fields are left unchanged; null clears a field.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServicePatch {
@@ -271,9 +279,9 @@ pub struct ServicePatch {
     #[schema(max_items = 1000)]
     pub agencies: Option<Vec<String>>,
     pub status: Option<ServiceStatus>,
-    /// The day from which the new status is in force: today when absent, neither in the future nor before the latest change.
+    /// Day from which the new status applies. Default: today. Not in the future, and not before the latest change.
     pub status_effective_from: Option<NaiveDate>,
-    /// Goes by itself when the status is no longer `duplicate`.
+    /// Code of the original procedure. Cleared automatically when the status is no longer `duplicate`.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     pub duplicate_of: Patch<String>,
@@ -289,8 +297,8 @@ impl Check for ServicePatch {
             faults.day("/status_effective_from", day);
             if self.status.is_none() {
                 let detail = Msg::fixed(
-                    "status_effective_from cần đi cùng status.",
-                    "status_effective_from needs a status.",
+                    "Khai báo ngày có hiệu lực (status_effective_from) thì phải khai báo trạng thái (status).",
+                    "`status_effective_from` requires `status`.",
                 );
                 faults.add(ProblemCode::Required, "/status", detail);
             }

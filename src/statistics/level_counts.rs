@@ -86,7 +86,8 @@ const COUNTS: &str = "count(st.id) as total, \
     count(*) filter (where st.level = 3) as exact_3, count(*) filter (where st.level = 4) as exact_4, \
     count(*) filter (where st.level = 3 and st.active) as active_3, count(*) filter (where st.level = 4 and st.active) as active_4";
 
-const MONTH: &str = "to_char(d.day, 'YYYY-MM') as code, to_char(d.day, '\"Tháng\" FMMM/YYYY') as name";
+const MONTH: &str = "to_char(d.day, 'YYYY-MM') as code, \
+    to_char(d.day, case when extract(month from d.day) < 3 then '\"Tháng\" MM/YYYY' else '\"Tháng\" FMMM/YYYY' end) as name";
 
 /// What makes a procedure active in a span (which its first day stands for): an online dossier received, of any agency for the
 /// province, of its own for an agency. A span is a month or all of the period, so the counts need no join to find theirs.

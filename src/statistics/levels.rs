@@ -35,15 +35,15 @@ pub enum LevelGroupBy {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct LevelParams {
-    /// `2018`, `2018-Q1` or `2018-03`. One that has not ended is counted as its last day will be by what is known now.
+    /// `2018`, `2018-Q1` or `2018-03`. For a period that has not ended, levels that are already decided for its last day are used.
     period: Period,
-    /// Nothing is grouped when absent: the whole province.
+    /// Grouping. Default: none, the whole province.
     #[param(inline)]
     group_by: Option<LevelGroupBy>,
-    /// Codes of agencies, comma-separated: only procedures that one of them handles.
+    /// Codes of agencies, comma-separated. Only procedures that one of them handles are counted.
     #[param(value_type = Option<String>, example = "SO-YT,SO-TNMT")]
     agency: Option<AnyOf<String>>,
-    /// Fields, comma-separated, each in full.
+    /// Full names of fields, comma-separated.
     #[param(value_type = Option<String>, example = "Đất đai")]
     field: Option<AnyOf<String>>,
 }
@@ -56,7 +56,7 @@ impl LevelParams {
     }
 }
 
-/// A number of procedures per level.
+/// Number of procedures by level.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LevelCounts {
     #[serde(rename = "1")]
@@ -86,18 +86,19 @@ impl LevelCounts {
     }
 }
 
-/// Procedures of one group by level.
+/// Procedures of one group, by level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LevelItem {
     group: Group,
-    /// Procedures whose highest level is this one.
+    /// Procedures at exactly this level.
     pub exact: LevelCounts,
-    /// Procedures of this level or a higher one.
+    /// Procedures at this level or above.
     pub at_least: LevelCounts,
-    /// Procedures in force at the end of the period, those without a level included.
+    /// Procedures in force at the end of the period, including those without a level.
     #[schema(minimum = 0)]
     pub total: i64,
-    /// `services_level_1` to `_4` in both countings, `services_level_3_4`, `services_active_level_3` and `_4`.
+    /// Rates `services_level_1` to `services_level_4` in both countings, `services_level_3_4`, `services_active_level_3` and
+    /// `services_active_level_4`.
     pub rates: Vec<RateItem>,
 }
 
@@ -194,19 +195,21 @@ fn aimed_at() -> Vec<String> {
     of_levels.chain(others.map(str::to_owned)).collect()
 }
 
-/// Procedures by online level
+/// Get procedures by online level
 ///
-/// Procedures in force on the last day of the period, by the level in force on that day: neither a later decision nor a later
-/// abolition changes it. `exact` counts the highest level reached, `at_least` a level and those above it. A procedure that several
-/// agencies handle counts once for the province and once for each of them. With `group_by=month` each month is counted as of its own
-/// last day. `services_active_level_n`: of the procedures at exactly level n, those with an online dossier received in the period
-/// (grouped or filtered by agency: received by that agency). An agency without procedures has no item and is named in `coverage`.
-/// There is no `as_of`: levels and statuses have dates of their own, and one that is replaced is kept in the audit trail alone.
-/// As CSV: a line per group with its counts and two of its rates.
+/// Counts the procedures that are in force on the last day of the period, by the level in effect on that day. Later decisions do
+/// not change the result. `exact` counts the highest level reached; `at_least` counts a level and those above it. A procedure
+/// that several agencies handle counts once for the province and once for each of them. With `group_by=month`, each month is
+/// counted as of its own last day.
+///
+/// `services_active_level_n` is the share of procedures at exactly level n that received at least one online dossier in the
+/// period (grouped or filtered by agency: received by that agency). Agencies without procedures have no item and are listed in
+/// `coverage`. `as_of` is not supported: levels and statuses have effective dates. Replaced values are kept only in the audit
+/// trail. CSV has one line per group, with its counts and two of its rates.
 #[utoipa::path(
     tag = "statistics",
-    params(LevelParams, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
-    responses((status = 200, description = "The statistic", content((Statistic<LevelItem> = "application/json"), (String = "text/csv")))),
+    params(LevelParams, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (same as `Accept: text/csv`).")),
+    responses((status = 200, description = "The statistics", content((Statistic<LevelItem> = "application/json"), (String = "text/csv")))),
     extensions(("x-response-cache" = json!(true))),
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::coverage;
 use super::fact_counts;
@@ -10,7 +10,7 @@ use super::metrics::{Cell, Tally};
 use super::rates::RateGroupBy;
 use super::wire::{Group, GroupType};
 use crate::db::{QueryResult, Reader, Sql, sql};
-use crate::values::{Month, Period};
+use crate::values::{Month, Period, vietnamese};
 
 /// What is counted.
 #[derive(Clone, Debug)]
@@ -235,8 +235,7 @@ pub fn groups(query: &RateQuery, rows: Vec<TallyRow>) -> Vec<(Group, Tally)> {
 }
 
 fn month_group(month: Month) -> Group {
-    let first = month.first_day();
-    Group::new(GroupType::Month, month.to_string(), format!("Tháng {}/{}", first.month(), first.year()))
+    Group::new(GroupType::Month, month.to_string(), vietnamese::period(Period::Month(month)))
 }
 
 fn group_of(group_by: Option<RateGroupBy>, row: TallyRow) -> Group {

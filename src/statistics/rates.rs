@@ -42,22 +42,22 @@ pub enum RateGroupBy {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RateParams {
-    /// Ids of rates, comma-separated: `dossiers_level_n_received`, `dossiers_level_n_resolved`, `dossiers_level_n_of_all` with
-    /// n one of `1`, `2`, `3`, `4`, `3_4`, and `on_time`. Without it `dossiers_level_3_resolved,dossiers_level_4_resolved`.
+    /// Ids of rates, comma-separated: `dossiers_level_n_received`, `dossiers_level_n_resolved`, `dossiers_level_n_of_all`, with n one
+    /// of `1`, `2`, `3`, `4`, `3_4`; and `on_time`. Default: `dossiers_level_3_resolved,dossiers_level_4_resolved`.
     #[param(value_type = Option<String>, example = "dossiers_level_3_resolved,dossiers_level_4_resolved")]
     metric: Option<AnyOf<String>>,
-    /// `2018`, `2018-Q1` or `2018-03`: dossiers of all its months are added up.
+    /// `2018`, `2018-Q1` or `2018-03`. The counts of its months are added up.
     period: Period,
-    /// Nothing is grouped when absent: the whole province.
+    /// Grouping. Default: none, the whole province.
     #[param(inline)]
     group_by: Option<RateGroupBy>,
-    /// Codes of agencies, comma-separated: only dossiers of these.
+    /// Codes of agencies, comma-separated. Only their dossiers are counted.
     #[param(value_type = Option<String>, example = "SO-YT,SO-TNMT")]
     agency: Option<AnyOf<String>>,
-    /// Fields, comma-separated, each in full: only dossiers of their procedures.
+    /// Full names of fields, comma-separated. Only dossiers of their procedures are counted.
     #[param(value_type = Option<String>, example = "Đất đai")]
     field: Option<AnyOf<String>>,
-    /// The counts as they stood at this instant: corrections made later are not in it. Procedures, levels and targets are today's.
+    /// Uses the counts as of this time, without later corrections. Procedures, levels and targets are current ones.
     #[param(example = "2019-01-15T00:00:00Z")]
     #[serde(default, deserialize_with = "crate::http::dates::instant")]
     as_of: Option<DateTime<Utc>>,
@@ -74,7 +74,13 @@ impl RateParams {
         for id in asked {
             let Some(metric) = Metric::parse(id) else {
                 let known = Metric::ALL.map(|metric| metric.id).join(", ");
-                return Err(invalid("metric", msg!("Các tỷ lệ có: {known}.", "Known rates: {known}.")));
+                return Err(invalid(
+                    "metric",
+                    msg!(
+                        "Mã tỷ lệ không hợp lệ; các tỷ lệ hiện có: {known}.",
+                        "Unknown rate. Known rates: {known}."
+                    ),
+                ));
             };
             if !metrics.contains(&metric) {
                 metrics.push(metric);
@@ -86,7 +92,7 @@ impl RateParams {
     fn query(self, now: DateTime<Utc>) -> Result<RateQuery, Problem> {
         let Self { period, group_by, agency, field, as_of, .. } = self;
         if as_of.is_some_and(|instant| instant > now) {
-            let detail = Msg::fixed("Thời điểm chưa đến.", "This instant has not come yet.");
+            let detail = Msg::fixed("Thời điểm này chưa đến.", "The timestamp is in the future.");
             return Err(invalid("as_of", detail));
         }
         let fields = field.as_ref().map(fields_of);
@@ -123,18 +129,20 @@ impl CsvRow for RateLine<'_> {
     ];
 }
 
-/// Rates of dossiers handled online
+/// Get rates of online dossiers
 ///
-/// Numerators are dossiers handed in online, denominators those of every channel, of procedures at exactly level n (`3_4`: 3 or 4);
-/// `…_of_all` divides by the dossiers of all procedures. Resolved means early, on time or late. `on_time`: early or on time among
-/// all resolved, in every channel. A procedure counts by its level on the last day of the period; with `group_by=month`, of each month.
-/// A rate over agencies or months is the sum of the numerators by the sum of the denominators; nothing to divide by is `null` with a
-/// reason, never 0. An agency without counts has no item and is named in `coverage`. The target is the province's of the period's
-/// year; a group that is an agency is measured against its own where there is one.
+/// Numerators count dossiers submitted online; denominators count the dossiers of all channels, for procedures at exactly level n
+/// (`3_4`: level 3 or 4). `…_of_all` divides by the dossiers of all procedures. Resolved means early, on time or late. `on_time`
+/// is the share of resolved dossiers that were early or on time, in all channels. A procedure counts by its level on the last day
+/// of the period; with `group_by=month`, of each month.
+///
+/// A rate over several agencies or months is the sum of the numerators divided by the sum of the denominators. If the denominator
+/// is 0, `rate` is null and `rate_reason` says why. Agencies without counts have no item and are listed in `coverage`. The target
+/// is the province's target of the period's year; a group that is an agency is compared with its own target, if it has one.
 #[utoipa::path(
     tag = "statistics",
-    params(RateParams, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
-    responses((status = 200, description = "The statistic", content((Statistic<RateItem> = "application/json"), (String = "text/csv")))),
+    params(RateParams, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (same as `Accept: text/csv`).")),
+    responses((status = 200, description = "The statistics", content((Statistic<RateItem> = "application/json"), (String = "text/csv")))),
     extensions(("x-response-cache" = json!(true))),
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]

@@ -10,7 +10,7 @@ use crate::http::csv::{CsvRow, Format};
 use crate::http::{EntityTag, Preconditions, Problem, Reply};
 use crate::values::{Decimal, Period};
 
-/// What a figure is about.
+/// The kind of group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GroupType {
@@ -22,11 +22,11 @@ pub enum GroupType {
     Month,
 }
 
-/// The group a figure is about; the whole province when nothing is grouped.
+/// The group of an item; the province if nothing is grouped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 pub struct Group {
     pub r#type: GroupType,
-    /// Code of the agency or procedure, the field itself, a month such as `2018-03`, or `ALL`.
+    /// Code of the agency or procedure, the name of the field, a month such as `2018-03`, or `ALL`.
     #[schema(example = "SO-YT")]
     pub code: String,
     #[schema(example = "Sở Y tế")]
@@ -43,22 +43,22 @@ impl Group {
     }
 }
 
-/// Which agencies the figures come from. One without data is named here; nothing is imputed for it.
+/// Which agencies the figures come from. Agencies without data are listed; their figures are not estimated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Coverage {
-    /// Agencies that should have data.
+    /// Number of agencies that should have data.
     #[schema(minimum = 0)]
     pub expected: usize,
-    /// Those of them that have.
+    /// Number of these agencies that have data.
     #[schema(minimum = 0)]
     pub reported: usize,
-    /// Codes of the others.
+    /// Codes of the agencies without data.
     pub missing: Vec<String>,
-    /// Codes of those whose data lack a month of the period that other agencies reported.
+    /// Codes of the agencies whose data lack a month of the period that other agencies reported.
     pub partial: Vec<String>,
 }
 
-/// How levels are counted.
+/// Whether a level is counted exactly or together with higher levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Counting {
@@ -78,7 +78,7 @@ pub enum RateReason {
     NoDossiers,
 }
 
-/// When a procedure's level is looked at.
+/// The date at which levels are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LevelAt {
@@ -86,27 +86,27 @@ pub enum LevelAt {
     PeriodEnd,
 }
 
-/// What a rate is measured against.
+/// The target of a rate.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = RateTarget)]
 pub struct TargetOut {
     pub comparator: Comparator,
-    /// Percent.
+    /// Target in percent.
     pub value: Decimal,
-    /// Upper end of `between`, percent.
+    /// Upper bound in percent; only with `between`.
     pub value_to: Option<Decimal>,
     pub due: NaiveDate,
-    /// Whether the exact rate (not the rounded one) keeps it; null without a rate.
+    /// Whether the exact (unrounded) rate meets the target; null without a rate.
     pub met: Option<bool>,
 }
 
-/// A rate with all that follows of it.
+/// A rate compared with its target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RateItem {
     /// Id of the rate, such as `services_level_3_4` or `dossiers_level_3_resolved`.
     #[schema(example = "services_level_3_4")]
     pub metric: String,
-    /// How levels are counted, where the rate counts procedures by level.
+    /// How levels are counted; only for rates of procedures by level.
     pub counting: Option<Counting>,
     pub group: Group,
     #[schema(minimum = 0)]
@@ -117,13 +117,14 @@ pub struct RateItem {
     pub rate: Option<Decimal>,
     /// Why `rate` is null.
     pub rate_reason: Option<RateReason>,
-    /// The target of the period's year, if there is one: a group's own where it is an agency that has one, else the province's.
+    /// The target of the period's year: the agency's own target for a group that is an agency, else the province's. Null if there is
+    /// none.
     pub target: Option<TargetOut>,
-    /// Percentage points missing to the target; negative when it is passed.
+    /// Percentage points missing to the target; negative if it is exceeded.
     pub gap: Option<Decimal>,
-    /// The fewest further dossiers, all online, that bring the rate to its target; null where that is not defined.
+    /// Smallest number of additional online dossiers that bring the rate to its target; null if undefined.
     pub dossiers_needed: Option<i64>,
-    /// The fewest of the present dossiers that would have had to come online; null where that is not defined.
+    /// Smallest number of existing dossiers that would have to be online to reach the target; null if undefined.
     pub dossiers_to_shift: Option<i64>,
 }
 
@@ -162,13 +163,13 @@ impl RateItem {
     }
 }
 
-/// A statistic: what it covers and its items.
+/// A statistic.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Statistic<T> {
     pub period: Period,
     pub level_at: LevelAt,
     pub coverage: Coverage,
-    /// When it was computed, or the instant that was asked for. Not part of the `ETag`: figures that did not change keep theirs.
+    /// Time of the computation, or the requested `as_of`. Not part of the `ETag`.
     pub as_of: DateTime<Utc>,
     pub items: Vec<T>,
 }

@@ -17,7 +17,7 @@ use crate::http::list_query::AnyOf;
 use crate::http::{ListParams, ListQuery, Page, Problem, Reply};
 use crate::values::{Decimal, Month, Period};
 
-/// A figure that counts, with where it comes from.
+/// An accepted figure and its source.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IndicatorValue {
     #[schema(example = "HT.CQ.01")]
@@ -25,20 +25,20 @@ pub struct IndicatorValue {
     #[schema(example = "SO-YT")]
     pub agency: String,
     pub period: Month,
-    /// Of the indicator: `percent`, `per_100`, `ratio`, `kbps_per_head`, `score`, …
+    /// Unit of the indicator: `percent`, `per_100`, `ratio`, `kbps_per_head`, `score`, …
     #[schema(example = "percent")]
     pub unit: String,
     pub numerator: Option<Decimal>,
     pub denominator: Option<Decimal>,
-    /// Of an indicator without numerator and denominator, in its unit.
+    /// Value in the unit of the indicator; null for an indicator with numerator and denominator.
     pub value: Option<Decimal>,
-    /// Numerator by denominator in the unit (`percent` and `per_100`: times 100), half up to 2 decimals.
+    /// Numerator ÷ denominator in `unit` (times 100 for `percent` and `per_100`), rounded half up to two decimals.
     pub rate: Option<Decimal>,
-    /// Why there is no rate although there are numerator and denominator.
+    /// Why `rate` is null although numerator and denominator are set.
     pub rate_reason: Option<RateReason>,
-    /// The agency's words to the coordinating department: null for machine clients.
+    /// Note of the agency to the coordinating department; null for machine clients.
     pub note: Option<String>,
-    /// The submission it comes from, and the accepted revision of it.
+    /// Id of the submission it comes from.
     pub submission: Uuid,
     pub revision: i32,
 }
@@ -104,9 +104,9 @@ pub struct IndicatorValueFilter {
 
 /// List accepted figures
 ///
-/// Flat, one line per indicator, agency and month: of each submission the accepted revision, also while it is being
-/// corrected. An officer sees those of the own agency and the agencies below it. By period, agency and indicator. Sort keys:
-/// `period`, `agency`, `indicator`.
+/// Returns one item per indicator, agency and month, from the accepted revision of each submission. While a submission is being
+/// corrected, its accepted revision still counts. Officers see the agencies in their scope. Sorted by period, agency and
+/// indicator. Sort keys: `period`, `agency`, `indicator`.
 #[utoipa::path(
     tag = "submissions",
     params(IndicatorValueFilter, ListParams),

@@ -16,7 +16,7 @@ use crate::db::Conn;
 use crate::http::problem::ProblemBody;
 use crate::http::{Check, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::months;
-use crate::values::Month;
+use crate::values::{Month, vietnamese};
 
 /// A new submission.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
@@ -35,15 +35,15 @@ impl Check for NewSubmission {
     }
 }
 
-/// Begin a submission
+/// Create a submission
 ///
-/// An empty draft; an agency has one submission a month. Of an agency that is not theirs an officer learns nothing: 404.
+/// Creates an empty draft. Each agency has one submission per month. For an agency outside their scope, officers get 404.
 #[utoipa::path(
     tag = "submissions",
     request_body = NewSubmission,
     responses(
-        (status = 201, description = "Created", body = Submission, headers(("Location" = String, description = "Where it is"))),
-        (status = 404, description = "The agency does not exist, or not for this caller", body = ProblemBody, content_type = "application/problem+json")
+        (status = 201, description = "Created", body = Submission, headers(("Location" = String, description = "URL of the new resource"))),
+        (status = 404, description = "The agency does not exist, or is outside your scope", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["submissions:write"]))
 )]
@@ -78,37 +78,42 @@ async fn agency_of(conn: &mut Conn, scope: &AgencyScope, code: &str) -> Result<A
         AgencyScope::All => Problem::at(
             ProblemCode::UnknownReference,
             "/agency",
-            msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`."),
+            msg!(
+                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                "Agency `{code}` does not exist."
+            ),
         ),
     })
 }
 
 fn check_month(agency: &AgencyRow, month: Month, today: NaiveDate) -> Result<(), Problem> {
     let mut faults = Violations::default();
+    let month_vi = vietnamese::month(month);
     let validity = Validity { from: agency.valid_from, until: agency.valid_to };
     if !validity.overlaps(month.first_day(), month.last_day()) {
         let code = &agency.code;
         let detail = msg!(
-            "Cơ quan `{code}` không hoạt động trong tháng {month}.",
-            "The agency `{code}` does not exist in {month}."
+            "Cơ quan `{code}` chưa thành lập hoặc đã chấm dứt hoạt động trong tháng {month_vi}.",
+            "Agency `{code}` is not active in {month}."
         );
         faults.add(ProblemCode::AgencyNotActive, "/agency", detail);
     }
     if month.first_day() > today {
-        let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
-        faults.add(ProblemCode::DateInFuture, "/period", detail);
+        let detail =
+            msg!("Chưa đến tháng {month_vi}, chưa thực hiện được.", "Month {month} has not started yet.");
+        faults.add(Code::DateInFuture, "/period", detail);
     }
     faults.into_result()
 }
 
 fn taken(new: &NewSubmission) -> Problem {
-    let (agency, month) = (&new.agency, new.period);
+    let (agency, month, month_vi) = (&new.agency, new.period, vietnamese::month(new.period));
     Problem::at(
         ProblemCode::AlreadyExists,
         "/period",
         msg!(
-            "Cơ quan `{agency}` đã có báo cáo tháng {month}.",
-            "The agency `{agency}` has a submission for {month} already."
+            "Cơ quan `{agency}` đã có báo cáo tháng {month_vi}; đề nghị mở báo cáo đó để tiếp tục.",
+            "Agency `{agency}` already has a submission for {month}."
         ),
     )
 }

@@ -99,18 +99,19 @@ pub fn check(
     let mut seen = HashSet::new();
     let mut figures = Vec::with_capacity(entries.len());
     for (index, entry) in entries.into_iter().enumerate() {
-        let mut place = Place { index, faults };
+        let mut place = Place { index, indicator: entry.indicator.clone(), faults };
         let code = &entry.indicator;
         if !seen.insert(entry.indicator.clone()) {
-            let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
-            place.fault(ProblemCode::DuplicateEntry, "indicator", detail);
+            let detail = msg!("Chỉ tiêu `{code}` được khai báo nhiều lần.", "Duplicate indicator `{code}`.");
+            place.fault(Code::DuplicateEntry, "indicator", detail);
         }
         place.length_of_note(entry.note.as_deref());
         match definitions.get(code) {
             Some(definition) => figures.extend(place.figure(entry, definition)),
             None => {
-                let detail = msg!("Không có chỉ tiêu `{code}`.", "There is no indicator `{code}`.");
-                place.fault(ProblemCode::UnknownReference, "indicator", detail);
+                let detail =
+                    msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist.");
+                place.fault(Code::UnknownReference, "indicator", detail);
             }
         }
     }
@@ -120,6 +121,7 @@ pub fn check(
 /// One entry's place in the body, where its faults are put.
 struct Place<'f> {
     index: usize,
+    indicator: String,
     faults: &'f mut Violations,
 }
 
@@ -128,8 +130,19 @@ impl Place<'_> {
         self.faults.add(code, format!("/values/{}/{field}", self.index), detail);
     }
 
-    fn plain(&mut self, code: ProblemCode, field: &str) {
-        self.fault(code, field, code.title());
+    /// The indicator by its code, and the kind of fault.
+    fn plain(&mut self, code: Code, field: &str) {
+        self.of_indicator(code, field, &code.title());
+    }
+
+    fn of_indicator(&mut self, code: Code, field: &str, fault: &Msg) {
+        let (indicator, vi, en) = (&self.indicator, &fault.vi, &fault.en);
+        let detail = msg!("{indicator}: {vi}", "{indicator}: {en}");
+        self.fault(code, field, detail);
+    }
+
+    fn whole_number(&mut self, code: Code, field: &str) {
+        self.of_indicator(code, field, &code.of_whole_number());
     }
 
     fn length_of_note(&mut self, note: Option<&str>) {
@@ -175,7 +188,13 @@ impl Place<'_> {
             return None;
         }
         if definition.is_share() && numerator > denominator {
-            self.plain(ProblemCode::NumeratorExceedsDenominator, "numerator");
+            let (n, d) =
+                (numerator.normalized().to_plain_string(), denominator.normalized().to_plain_string());
+            let detail = msg!(
+                "tử số {n} lớn hơn mẫu số {d}; đề nghị kiểm tra lại số liệu.",
+                "the numerator {n} exceeds the denominator {d}."
+            );
+            self.of_indicator(Code::NumeratorExceedsDenominator, "numerator", &detail);
             return None;
         }
         Some((Some(numerator), Some(denominator)))
@@ -200,10 +219,11 @@ impl Place<'_> {
             return None;
         };
         match number_of(sent) {
+            Err(fault) if whole => self.whole_number(code_of(fault), field),
             Err(fault) => self.plain(code_of(fault), field),
-            Ok(Decimal(number)) if number < BigDecimal::zero() => self.plain(ProblemCode::Negative, field),
+            Ok(Decimal(number)) if number < BigDecimal::zero() => self.plain(Code::Negative, field),
             Ok(Decimal(number)) if whole && !number.is_integer() => {
-                self.plain(ProblemCode::NotAnInteger, field)
+                self.whole_number(Code::NotAnInteger, field)
             }
             Ok(Decimal(number)) => return Some(number),
         }

@@ -11,6 +11,7 @@ pub mod revisions;
 pub mod routes;
 pub mod rules;
 pub mod stored_values;
+pub mod texts;
 pub mod transitions;
 pub mod values;
 pub mod warnings;

@@ -71,13 +71,13 @@ impl CsvRow for Revision {
 pub struct RevisionValues {
     #[serde(flatten)]
     pub revision: Revision,
-    /// In the order in which they were sent.
+    /// Values, in the order in which they were sent.
     pub values: Vec<SubmittedValue>,
 }
 
-/// List revisions
+/// List revisions of a submission
 ///
-/// Oldest first; `sort=-revision` for the latest first.
+/// Oldest first; `sort=-revision` lists the latest first.
 #[utoipa::path(
     tag = "submissions",
     operation_id = "list_submission_revisions",
@@ -108,7 +108,7 @@ pub async fn list_revisions(
     tag = "submissions",
     operation_id = "get_submission_revision",
     params(("id" = Uuid, Path), ("n" = i32, Path, minimum = 1)),
-    responses((status = 200, description = "The revision with its figures", body = RevisionValues)),
+    responses((status = 200, description = "The revision and its figures", body = RevisionValues)),
     security(("bearer" = ["submissions:read"]))
 )]
 #[get("/submissions/{id}/revisions/{n}")]
@@ -135,10 +135,10 @@ pub async fn get_revision(
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct DiffParams {
-    /// Number of a revision; the one before `to` when it is left out.
+    /// Number of the earlier revision. Default: the one before `to`.
     #[param(minimum = 1, example = 1)]
     from: Option<i32>,
-    /// Number of a revision; the working copy when it is left out.
+    /// Number of the later revision. Default: the working copy.
     #[param(minimum = 1, example = 2)]
     to: Option<i32>,
 }
@@ -152,37 +152,37 @@ impl DiffParams {
     }
 }
 
-/// A figure that differs.
+/// A changed figure.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ValueChange {
     pub indicator: String,
     pub change: Change,
-    /// Null when it was added.
+    /// Figure before the change; null if it was added.
     pub before: Option<SubmittedValue>,
-    /// Null when it was removed.
+    /// Figure after the change; null if it was removed.
     pub after: Option<SubmittedValue>,
 }
 
-/// What differs between two revisions.
+/// The differences between two revisions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubmissionDiff {
-    /// Null: nothing, as before the first revision.
+    /// Number of the earlier revision; null before the first revision.
     pub from: Option<i32>,
-    /// Null: the working copy.
+    /// Number of the later revision; null for the working copy.
     pub to: Option<i32>,
-    /// Only what differs, by indicator code.
+    /// Changed figures, by indicator code.
     pub changes: Vec<ValueChange>,
 }
 
 /// Compare two revisions
 ///
-/// Or a revision with the working copy; with neither number, what was changed since the last submit. A number that is no
-/// revision of this submission: 404.
+/// Compares two revisions, or a revision with the working copy. Without parameters it returns the changes since the last submit.
+/// An unknown revision returns 404.
 #[utoipa::path(
     tag = "submissions",
     operation_id = "get_submission_diff",
     params(("id" = Uuid, Path), DiffParams),
-    responses((status = 200, description = "What differs", body = SubmissionDiff)),
+    responses((status = 200, description = "The differences", body = SubmissionDiff)),
     security(("bearer" = ["submissions:read"]))
 )]
 #[get("/submissions/{id}/diff")]

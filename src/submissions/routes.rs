@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::{self, SubmissionQuery, SubmissionRow};
 use super::rules::{Action, Caller, Refusal, Side, Standing, State};
-use super::{accepted_values, creation, revisions, transitions, values};
+use super::{accepted_values, creation, revisions, texts, transitions, values};
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
 use crate::auth::{Access, Identity, Role};
@@ -35,7 +35,7 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(revisions::get_diff);
 }
 
-/// Figures of an agency for a month, and where they stand.
+/// Figures of an agency for a month.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Submission {
     pub id: Uuid,
@@ -46,15 +46,16 @@ pub struct Submission {
     pub state: State,
     /// Number of the latest submitted revision; null until the first.
     pub revision: Option<i32>,
-    /// The revision whose figures count; it stays so through a correction until the next one is accepted.
+    /// Number of the revision whose figures count. During a correction it stays until the next one is accepted. Null before the
+    /// first.
     pub accepted_revision: Option<i32>,
     /// Who submitted the latest revision: `user:<username>`.
     #[schema(example = "user:officer.so-yt")]
     pub submitted_by: Option<String>,
     pub submitted_at: Option<DateTime<Utc>>,
-    /// The coordinating department's last decision.
+    /// The last decision of the coordinating department; null if there was none.
     pub decision: Option<Decision>,
-    /// What the caller may do now.
+    /// Actions that you can take now.
     pub allowed_actions: Vec<Action>,
     pub version: i32,
     pub created_by: String,
@@ -143,14 +144,8 @@ pub fn caller_of<P>(access: &Access<P>) -> Caller {
 /// Why the working copy may not be touched.
 pub fn not_editable(refusal: Refusal, standing: &Standing) -> Problem {
     match refusal {
-        Refusal::PeriodLocked => Problem::new(ProblemCode::PeriodLocked),
-        _ => {
-            let state = standing.state.as_str();
-            Problem::with(
-                ProblemCode::NotEditable,
-                msg!("Báo cáo đang ở trạng thái `{state}`.", "The submission is in state `{state}`."),
-            )
-        }
+        Refusal::PeriodLocked => Problem::new(Code::PeriodLocked),
+        _ => Problem::with(Code::NotEditable, texts::not_editable(standing.state)),
     }
 }
 
@@ -186,8 +181,8 @@ impl SubmissionFilter {
 
 /// List submissions
 ///
-/// An officer sees those of the own agency and the agencies below it. Latest period first, then by agency. Sort keys:
-/// `period`, `agency`, `updated_at`, `id`.
+/// Officers see the agencies in their scope. Latest period first, then by agency. Sort keys: `period`, `agency`, `updated_at`,
+/// `id`.
 #[utoipa::path(
     tag = "submissions",
     params(SubmissionFilter, ListParams),
@@ -230,7 +225,7 @@ async fn get_submission(access: Access<ReadSubmissions>, id: PathOf<Uuid>) -> Re
 
 /// Delete a draft
 ///
-/// Only one that was never submitted: what was submitted stays readable.
+/// Allowed only if it was never submitted.
 #[utoipa::path(
     tag = "submissions",
     params(("id" = Uuid, Path)),
@@ -249,7 +244,7 @@ async fn delete_submission(access: Access<WriteSubmissions>, id: PathOf<Uuid>) -
             standing.editable().map_err(|refusal| not_editable(refusal, &standing))?;
             if row.revision.is_some() {
                 let detail = Msg::fixed(
-                    "Chỉ xóa được bản nháp chưa từng gửi.",
+                    "Chỉ được xóa báo cáo đang soạn thảo, chưa gửi lần nào.",
                     "Only a draft that was never submitted can be deleted.",
                 );
                 return Err(Problem::with(ProblemCode::NotEditable, detail));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Where a submission stands.
+/// State of a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SubmissionState)]
@@ -36,11 +36,22 @@ impl State {
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == text)
     }
+
+    /// The state in a Vietnamese sentence.
+    pub fn in_vietnamese(self) -> &'static str {
+        match self {
+            Self::Draft => "đang soạn thảo",
+            Self::Submitted => "đang chờ duyệt",
+            Self::Returned => "đã trả lại",
+            Self::Accepted => "đã duyệt",
+            Self::Locked => "đã chốt số liệu",
+        }
+    }
 }
 
 stored_as_text!(State);
 
-/// What moves a submission.
+/// An action on a submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SubmissionAction)]
@@ -70,6 +81,17 @@ impl Action {
         }
     }
 
+    /// The action in a Vietnamese sentence.
+    pub fn in_vietnamese(self) -> &'static str {
+        match self {
+            Self::Submit => "gửi",
+            Self::Withdraw => "rút lại",
+            Self::Return => "trả lại",
+            Self::Accept => "duyệt",
+            Self::Reopen => "mở lại",
+        }
+    }
+
     /// Return and reopen are explained to those they burden.
     pub fn needs_reason(self) -> bool {
         matches!(self, Self::Return | Self::Reopen)
@@ -93,7 +115,7 @@ impl Action {
     }
 }
 
-/// What a frozen revision came to.
+/// The outcome of a revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SubmissionOutcome)]

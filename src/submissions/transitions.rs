@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::model::{self, SubmissionRow, TransitionRow};
 use super::routes::{Submission, caller_of};
 use super::rules::{Action, Caller, Refusal, Standing, State};
-use super::stored_values;
 use super::warnings::warnings;
+use super::{stored_values, texts};
 use crate::audit::{self, Event};
 use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
 use crate::auth::{Access, Actor};
@@ -36,7 +36,7 @@ pub struct Transition {
     pub from: String,
     #[schema(value_type = State)]
     pub to: String,
-    /// The revision it made or was about.
+    /// Number of the revision it created or decided.
     pub revision: i32,
     pub reason: Option<String>,
     #[schema(example = "user:coordinator")]
@@ -68,14 +68,14 @@ impl CsvRow for Transition {
 #[serde(deny_unknown_fields)]
 pub struct NoFilter {}
 
-/// List the steps of a submission
+/// List the transitions of a submission
 ///
-/// Oldest first; `sort=-at` for the latest first.
+/// Oldest first; `sort=-at` lists the latest first.
 #[utoipa::path(
     tag = "submissions",
     operation_id = "list_submission_transitions",
     params(("id" = Uuid, Path), ListParams),
-    responses((status = 200, description = "A page of steps", content((Page<Transition> = "application/json"), (String = "text/csv")))),
+    responses((status = 200, description = "A page of transitions", content((Page<Transition> = "application/json"), (String = "text/csv")))),
     security(("bearer" = ["submissions:read"]))
 )]
 #[get("/submissions/{id}/transitions")]
@@ -96,13 +96,13 @@ pub async fn list_transitions(
     Reply::page(&access.conditions, list.format, &list.page(slice, Transition::from))
 }
 
-/// A step to take.
+/// A transition.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewSubmissionTransition)]
 pub struct NewTransition {
     action: Action,
-    /// Needed to return and to reopen.
+    /// Reason; required for `return` and `reopen`.
     #[schema(max_length = 2000)]
     reason: Option<String>,
 }
@@ -122,19 +122,21 @@ impl NewTransition {
     }
 }
 
-/// Take a step
+/// Change the state of a submission
 ///
-/// `submit` freezes the values as the next revision; every warning needs a note by then. `withdraw` takes a submitted
-/// revision back, by the side that sent it. `return` (with a reason) and `accept` are the coordinating department's, and not
-/// of the person who submitted. `reopen` (with a reason) begins a correction of an accepted submission; the accepted figures
-/// count until the next revision is accepted. In a closed month nothing can be done but `reopen`; that submission then goes
-/// its whole way again, and is locked once more when it is accepted.
+/// `submit` stores the values as a new revision; every warning must have a `note`. `withdraw` is allowed for the side that
+/// submitted. `return` (reason required) and `accept` are reserved for the coordinating department; the reviewer must not be the
+/// submitter. `reopen` (reason required) starts a correction of an accepted submission; the accepted figures count until the next
+/// revision is accepted.
+///
+/// In a closed month only `reopen` is allowed. The reopened submission goes through review again and becomes `locked` when
+/// accepted.
 #[utoipa::path(
     tag = "submissions",
     operation_id = "make_submission_transition",
     params(("id" = Uuid, Path)),
     request_body = NewTransition,
-    responses((status = 200, description = "The submission as it is now", body = Submission)),
+    responses((status = 200, description = "The updated submission", body = Submission)),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["submissions:write"]))
 )]
@@ -207,14 +209,17 @@ fn refused(refusal: Refusal, action: Action, standing: &Standing, caller: &Calle
         Refusal::ReviewerIsSubmitter => Problem::new(ProblemCode::ReviewerIsSubmitter),
         Refusal::PeriodLocked => Problem::new(ProblemCode::PeriodLocked),
         Refusal::Forbidden if action == Action::Withdraw => Problem::with(
-            ProblemCode::Forbidden,
-            Msg::fixed("Chỉ bên gửi mới rút lại được.", "Only the side that submitted can withdraw."),
+            Code::Forbidden,
+            Msg::fixed(
+                "Chỉ cơ quan đã gửi báo cáo mới được rút lại.",
+                "Only the agency that submitted can withdraw.",
+            ),
         ),
         Refusal::Forbidden => Problem::with(
             ProblemCode::Forbidden,
             Msg::fixed(
-                "Chỉ đơn vị điều phối mới duyệt, trả lại hoặc mở lại.",
-                "Only the coordinating department accepts, returns and reopens.",
+                "Chỉ cơ quan đầu mối mới được duyệt, trả lại hoặc mở lại báo cáo.",
+                "Only the coordinating department can accept, return or reopen.",
             ),
         ),
         Refusal::NotAllowed => not_allowed(action, standing, caller),
@@ -223,14 +228,9 @@ fn refused(refusal: Refusal, action: Action, standing: &Standing, caller: &Calle
 
 /// Names the state and what would be allowed in it, for people and for programs.
 fn not_allowed(action: Action, standing: &Standing, caller: &Caller) -> Problem {
-    let (action, state, allowed) = (action.as_str(), standing.state.as_str(), standing.allowed(caller));
-    let names = allowed.iter().map(|a| a.as_str()).collect::<Vec<_>>().join(", ");
-    let names = if names.is_empty() { "-" } else { names.as_str() };
-    let detail = msg!(
-        "Không thể `{action}` ở trạng thái `{state}`; được phép: {names}.",
-        "Cannot `{action}` in state `{state}`; allowed: {names}."
-    );
-    let mut problem = Problem::at(ProblemCode::TransitionNotAllowed, "/action", detail);
+    let (state, allowed) = (standing.state.as_str(), standing.allowed(caller));
+    let detail = texts::not_allowed(action, standing.state, &allowed);
+    let mut problem = Problem::at(Code::TransitionNotAllowed, "/action", detail);
     if let Some(error) = problem.errors.first_mut() {
         let extra = json!({"state": state, "allowed_actions": allowed});
         error.extra = extra.as_object().cloned().unwrap_or_default();

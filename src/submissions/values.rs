@@ -19,7 +19,7 @@ use crate::db::Conn;
 use crate::http::{Check, EntityTag, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::values::{Decimal, Month};
 
-/// A figure as it is stored. Either numerator and denominator or value are null, by the kind of indicator.
+/// A stored figure: numerator and denominator, or a value.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SubmittedValue {
     /// Code of the indicator.
@@ -27,13 +27,13 @@ pub struct SubmittedValue {
     pub indicator: String,
     pub numerator: Option<Decimal>,
     pub denominator: Option<Decimal>,
-    /// Of an indicator without numerator and denominator, in its unit.
+    /// Value in the unit of the indicator; null for an indicator with numerator and denominator.
     pub value: Option<Decimal>,
-    /// Numerator by denominator in the indicator's unit (`percent` and `per_100`: times 100), half up to 2 decimals.
+    /// Numerator ÷ denominator in the unit of the indicator (times 100 for `percent` and `per_100`), rounded half up to two decimals.
     pub rate: Option<Decimal>,
-    /// Why there is no rate although there are numerator and denominator.
+    /// Why `rate` is null although numerator and denominator are set.
     pub rate_reason: Option<RateReason>,
-    /// Explains what looks unusual.
+    /// Explanation of unusual figures.
     pub note: Option<String>,
 }
 
@@ -51,18 +51,18 @@ impl From<Figure> for SubmittedValue {
     }
 }
 
-/// Something unusual: it does not block, but wants a note before the figures are submitted.
+/// An unusual value. It does not block storing, but requires a note before the submission is submitted.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ValueWarning {
     pub code: WarningCode,
-    /// Where in `values`.
+    /// JSON pointer into the body.
     #[schema(example = "/values/3")]
     pub pointer: String,
     pub indicator: String,
-    /// In Vietnamese.
+    /// Text in Vietnamese.
     pub detail: String,
     pub detail_en: String,
-    /// The value has a note.
+    /// True if the value has a note.
     pub explained: bool,
 }
 
@@ -86,9 +86,9 @@ pub struct SubmissionValues {
     #[schema(example = "SO-YT")]
     pub agency: String,
     pub period: Month,
-    /// Of the submission; counts up with every change of the values or the state.
+    /// Version of the submission; increases with every change of values or state.
     pub version: i32,
-    /// In the order in which they were sent.
+    /// Values, in the order in which they were sent.
     pub values: Vec<SubmittedValue>,
     pub warnings: Vec<ValueWarning>,
 }
@@ -119,7 +119,7 @@ impl SubmissionValues {
 
 /// Read the working copy
 ///
-/// The figures as last put, with warnings. After `accept` they are those of the accepted revision.
+/// Returns the figures as last stored, with warnings. After `accept` they are those of the accepted revision.
 #[utoipa::path(
     tag = "submissions",
     operation_id = "get_submission_values",
@@ -148,20 +148,20 @@ pub async fn get_values(access: Access<ReadSubmissions>, id: PathOf<Uuid>) -> Re
 pub struct NewValue {
     #[schema(example = "HT.CQ.01", min_length = 1, max_length = 64)]
     indicator: String,
-    /// A JSON number ≥ 0; whole where people, computers or households are counted.
+    /// A JSON number, 0 or greater; a whole number for counts of people, computers or households.
     #[schema(value_type = Option<Decimal>, example = 117)]
     numerator: Option<Value>,
     #[schema(value_type = Option<Decimal>, example = 120)]
     denominator: Option<Value>,
-    /// Only of an indicator without numerator and denominator: never a percentage.
+    /// Value of an indicator without numerator and denominator.
     #[schema(value_type = Option<Decimal>)]
     value: Option<Value>,
-    /// Explains what looks unusual.
+    /// Explanation of unusual figures.
     #[schema(max_length = 2000)]
     note: Option<String>,
 }
 
-/// The whole set of figures.
+/// All figures of the submission.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewSubmissionValues)]
@@ -179,8 +179,8 @@ impl Check for NewValues {
         let n = self.values.len();
         if n > MOST_VALUES {
             let detail = msg!(
-                "Tối đa {MOST_VALUES} chỉ tiêu, nhận được {n}.",
-                "At most {MOST_VALUES} values, got {n}."
+                "Mỗi báo cáo chỉ được có tối đa {MOST_VALUES} chỉ tiêu; hiện có {n}.",
+                "At most {MOST_VALUES} values are allowed, got {n}."
             );
             faults.add(ProblemCode::InvalidLength, "/values", detail);
         }
@@ -202,14 +202,14 @@ impl NewValues {
 
 /// Replace the working copy
 ///
-/// The whole set at once, in state `draft` or `returned`. Everything wrong is said at once and nothing is stored then;
-/// warnings do not block.
+/// Replaces all values. Allowed in states `draft` and `returned`. If any value is invalid, nothing is stored and all errors are
+/// returned. Warnings do not block.
 #[utoipa::path(
     tag = "submissions",
     operation_id = "put_submission_values",
     params(("id" = Uuid, Path)),
     request_body = NewValues,
-    responses((status = 200, description = "The figures as they are now", body = SubmissionValues)),
+    responses((status = 200, description = "The stored figures", body = SubmissionValues)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["submissions:write"]))
 )]

@@ -6,18 +6,18 @@ use utoipa::ToSchema;
 
 use super::figures::Figure;
 use crate::http::Msg;
-use crate::values::Month;
+use crate::values::{Month, vietnamese};
 
-/// What looks unusual.
+/// The kind of warning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schema(as = ValueWarningCode)]
 pub enum WarningCode {
     /// 0 of 0: there is no rate.
     ZeroDenominator,
-    /// The rate or value changed by more than 50 % of the last accepted one of an earlier month.
+    /// The rate or value changed by more than 50% of the last accepted one of an earlier month.
     LargeChange,
-    /// The denominator changed by more than 20 % of the last accepted one of an earlier month.
+    /// The denominator changed by more than 20% of the last accepted one of an earlier month.
     DenominatorChanged,
 }
 
@@ -67,13 +67,19 @@ pub fn warnings<'f>(set: impl Iterator<Item = (&'f Figure, Option<&'f Earlier>)>
 fn of_figure(figure: &Figure, earlier: Option<&Earlier>) -> Vec<(WarningCode, Msg)> {
     let mut found = Vec::new();
     if figure.rate_reason().is_some() {
-        let detail = Msg::fixed("Mẫu số bằng 0: không có tỷ lệ.", "The denominator is 0: there is no rate.");
+        let detail = Msg::fixed(
+            "Mẫu số bằng 0 nên không tính được tỷ lệ; nếu đúng, đề nghị giải trình ở ô ghi chú (note).",
+            "The denominator is 0, so there is no rate. If that is correct, explain it in `note`.",
+        );
         found.push((WarningCode::ZeroDenominator, detail));
     }
     let Some(earlier) = earlier else { return found };
-    let month = earlier.month;
+    let (month, month_vi) = (earlier.month, vietnamese::month(earlier.month));
     if is_large_change(figure, earlier) {
-        let detail = msg!("Thay đổi hơn 50 % so với kỳ {month}.", "Changed by more than 50 % since {month}.");
+        let detail = msg!(
+            "Số liệu thay đổi trên 50% so với tháng {month_vi}; đề nghị kiểm tra lại, nếu đúng thì giải trình ở ô ghi chú (note) trước khi gửi.",
+            "Changed by more than 50% since {month}. Check it; if it is correct, explain it in `note`."
+        );
         found.push((WarningCode::LargeChange, detail));
     }
     if let (Some(new), Some(old)) = (&figure.denominator, &earlier.denominator)
@@ -81,8 +87,8 @@ fn of_figure(figure: &Figure, earlier: Option<&Earlier>) -> Vec<(WarningCode, Ms
     {
         let (old, new) = (old.normalized().to_plain_string(), new.normalized().to_plain_string());
         let detail = msg!(
-            "Mẫu số từ {old} thành {new}: thay đổi hơn 20 % so với kỳ {month}.",
-            "The denominator went from {old} to {new}: more than 20 % since {month}."
+            "Mẫu số thay đổi từ {old} thành {new}, trên 20% so với tháng {month_vi}; đề nghị kiểm tra lại, nếu đúng thì giải trình ở ô ghi chú (note) trước khi gửi.",
+            "The denominator changed from {old} to {new}, by more than 20% since {month}. Check it; if it is correct, explain it in `note`."
         );
         found.push((WarningCode::DenominatorChanged, detail));
     }
@@ -107,7 +113,7 @@ fn changed_by_more_than(old: &BigDecimal, new: &BigDecimal, percent: u32) -> boo
     (new - old).abs() * BigDecimal::from(100) > old * BigDecimal::from(percent)
 }
 
-/// What became of a figure between two sets.
+/// How a figure changed between two sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ValueChangeKind)]

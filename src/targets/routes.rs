@@ -41,12 +41,12 @@ async fn list_targets(access: Access<ReadTargets>, list: ListQuery<TargetFilter>
 
 /// Store targets
 ///
-/// One target, or several under `items`; each replaces the one of the same subject, code, scope, agency and year. What is
-/// stored already just so stays as it is. With one target, `If-Match` is honoured.
+/// Stores one target, or several under `items`. Each target replaces the one with the same subject, code, scope, agency and year.
+/// Identical targets are left unchanged. `If-Match` applies to a single target only.
 #[utoipa::path(
     tag = "targets",
     request_body = TargetsBody,
-    responses((status = 200, description = "The targets as they are now", body = Targets)),
+    responses((status = 200, description = "The stored targets", body = Targets)),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["targets:write"]))
 )]
@@ -86,13 +86,17 @@ async fn resolve(conn: &mut Conn, body: OneOrMany<NewTarget>) -> Result<Vec<Targ
         if let Some(code) = &target.agency
             && !agencies.contains_key(code)
         {
-            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-            faults.add(ProblemCode::UnknownReference, format!("{pointer}/agency"), detail);
+            let detail = msg!(
+                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                "Agency `{code}` does not exist."
+            );
+            faults.add(Code::UnknownReference, format!("{pointer}/agency"), detail);
         }
         let code = indicator_of(&target.code);
         if target.subject == Subject::Indicator && !indicators.iter().any(|known| known == code) {
-            let detail = msg!("Không có chỉ tiêu `{code}`.", "There is no indicator `{code}`.");
-            faults.add(ProblemCode::UnknownReference, format!("{pointer}/code"), detail);
+            let detail =
+                msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist.");
+            faults.add(Code::UnknownReference, format!("{pointer}/code"), detail);
         }
     }
     faults.into_result()?;

@@ -12,30 +12,30 @@ use crate::http::one_or_many::{CheckAt, Listed};
 use crate::http::{Msg, ProblemCode, Violations};
 use crate::values::{Comparator, Decimal};
 
-/// What an indicator or a rate has to reach.
+/// A target of an indicator or a rate.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Target {
     #[schema(value_type = Subject)]
     pub subject: String,
-    /// Code of an indicator (perhaps with a breakdown after a colon), or the id of the rate it is tested against.
+    /// Code of an indicator (optionally with a breakdown after a colon), or id of a rate.
     #[schema(example = "dossiers_level_3_resolved")]
     pub code: String,
     #[schema(value_type = TargetScope)]
     pub scope: String,
-    /// With scope `agency`: code of the one it is for; null when it is for each.
+    /// Code of the agency, with scope `agency`; null if it applies to every agency.
     pub agency: Option<String>,
     #[schema(example = 2018)]
     pub year: i32,
     #[schema(value_type = Comparator)]
     pub comparator: String,
-    /// In percent for a metric, else in the indicator's unit.
+    /// Target, in percent for a rate, else in the unit of the indicator.
     #[schema(example = 60)]
     pub value: Decimal,
-    /// Upper end of `between`.
+    /// Upper bound; only with `between`.
     pub value_to: Option<Decimal>,
     pub unit: Option<String>,
     pub due: NaiveDate,
-    /// Where the plan says so.
+    /// Source of the statement, such as a section of the plan.
     pub source: String,
     pub version: i32,
 }
@@ -92,6 +92,7 @@ pub struct TargetFilter {
     /// Codes of agencies, comma-separated.
     #[param(value_type = Option<String>)]
     pub agency: Option<AnyOf<String>>,
+    /// Year of the targets.
     #[param(minimum = 1900, maximum = 2199)]
     pub year: Option<i32>,
 }
@@ -121,14 +122,14 @@ pub struct NewTarget {
     )]
     pub code: String,
     pub scope: TargetScope,
-    /// Only with scope `agency`; absent: for each agency.
+    /// Code of the agency; only with scope `agency`. Without it the target applies to every agency.
     pub agency: Option<String>,
     #[schema(example = 2018, minimum = 2000, maximum = 2199)]
     pub year: i32,
     pub comparator: Comparator,
     #[schema(example = 60)]
     pub value: Decimal,
-    /// Needed with `between`, and only there.
+    /// Upper bound; required with `between`, not allowed otherwise.
     pub value_to: Option<Decimal>,
     #[schema(max_length = 40)]
     pub unit: Option<String>,
@@ -153,7 +154,7 @@ pub enum TargetsBody {
     Many(NewTargets),
 }
 
-/// Targets as they are now.
+/// The stored targets.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Targets {
     pub items: Vec<Target>,
@@ -175,16 +176,16 @@ impl CheckAt for NewTarget {
             faults.name(&format!("{pointer}/unit"), unit.trim(), 1, 40);
         }
         if !(2000..=2199).contains(&self.year) {
-            let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
-            faults.add(ProblemCode::InvalidRange, format!("{pointer}/year"), detail);
+            let detail = Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
+            faults.add(Code::InvalidRange, format!("{pointer}/year"), detail);
         }
         faults.day(&format!("{pointer}/due"), self.due);
         match self.subject {
             Subject::Indicator => faults.code(&format!("{pointer}/code"), &self.code),
             Subject::Metric if !is_metric(&self.code) => {
                 let detail = Msg::fixed(
-                    "Không có tỷ lệ này; ví dụ dossiers_level_3_resolved, services_level_3_4, on_time.",
-                    "There is no such rate; for example dossiers_level_3_resolved, services_level_3_4, on_time.",
+                    "Mã tỷ lệ không hợp lệ; ví dụ mã hợp lệ: dossiers_level_3_resolved, services_level_3_4, on_time.",
+                    "Unknown rate. Examples: `dossiers_level_3_resolved`, `services_level_3_4`, `on_time`.",
                 );
                 faults.add(ProblemCode::UnknownReference, format!("{pointer}/code"), detail);
             }
@@ -197,8 +198,11 @@ impl CheckAt for NewTarget {
 impl NewTarget {
     pub fn check_values(&self, pointer: &str, faults: &mut Violations) {
         if self.agency.is_some() && self.scope == TargetScope::Province {
-            let detail = Msg::fixed("Chỉ dùng với scope = agency.", "Only with scope agency.");
-            faults.add(ProblemCode::InvalidValue, format!("{pointer}/agency"), detail);
+            let detail = Msg::fixed(
+                "Chỉ khai báo agency khi phạm vi (scope) là agency.",
+                "Allowed only with scope `agency`.",
+            );
+            faults.add(Code::InvalidValue, format!("{pointer}/agency"), detail);
         }
         let possible = match (self.comparator, &self.value_to) {
             (Comparator::Between, Some(to)) => self.value <= *to,
@@ -207,8 +211,8 @@ impl NewTarget {
         };
         if !possible {
             let detail = Msg::fixed(
-                "value_to cần có và không nhỏ hơn value khi comparator là between, và chỉ khi đó.",
-                "value_to goes with between, and is not below value.",
+                "Khi comparator là between phải có value_to và value_to không nhỏ hơn value; các trường hợp khác không khai báo value_to.",
+                "`value_to` is required with `between`, must not be less than `value`, and is not allowed otherwise.",
             );
             faults.add(ProblemCode::InvalidRange, format!("{pointer}/value_to"), detail);
         }

@@ -13,6 +13,7 @@ use crate::auth::Actor;
 use crate::db::Conn;
 use crate::http::{Msg, Problem, ProblemCode};
 use crate::ids::AgencyId;
+use crate::values::vietnamese;
 
 /// A decision that is allowed, with what it changes.
 pub(super) struct Decision {
@@ -42,8 +43,12 @@ impl Decision {
         let present =
             only.and_then(|place| leads.get(place)).map_or(terms.deadline, |lead| lead.deadline(&terms));
         if new.due_date.is_some_and(|day| day <= present) {
-            let detail = msg!("Hạn mới phải sau {present}.", "The new deadline must be after {present}.");
-            return Err(Problem::at(ProblemCode::InvalidRange, "/due_date", detail));
+            let present_vi = vietnamese::day(present);
+            let detail = msg!(
+                "Thời hạn mới phải sau thời hạn hiện tại ({present_vi}).",
+                "The new deadline must be after the current one ({present})."
+            );
+            return Err(Problem::at(Code::InvalidRange, "/due_date", detail));
         }
         let row = TransitionRow {
             id: Uuid::now_v7(),
@@ -127,16 +132,17 @@ impl Decision {
 fn not_allowed(action: TransitionAction) -> Problem {
     let detail = match action {
         TransitionAction::Confirm => Msg::fixed(
-            "Chỉ xác nhận khi đã báo cáo 100% và chưa được xác nhận hay hủy.",
-            "Only what was reported at 100 %, and is not confirmed or cancelled yet, can be confirmed.",
+            "Chỉ xác nhận hoàn thành khi cơ quan chủ trì đã báo cáo đạt 100% và nhiệm vụ chưa được xác nhận, chưa hủy.",
+            "A lead can be confirmed only after it reports 100%, and only if it is not already confirmed or cancelled.",
         ),
         TransitionAction::Reopen => Msg::fixed(
-            "Chỉ mở lại những gì đã xác nhận hoặc đã hủy.",
-            "Only what is confirmed or cancelled can be reopened.",
+            "Chỉ mở lại nhiệm vụ đã được xác nhận hoàn thành hoặc đã hủy.",
+            "Only confirmed or cancelled tasks or leads can be reopened.",
         ),
-        TransitionAction::Cancel | TransitionAction::Extend => {
-            Msg::fixed("Nhiệm vụ đã được xác nhận hoặc đã hủy.", "It is confirmed or cancelled already.")
-        }
+        TransitionAction::Cancel | TransitionAction::Extend => Msg::fixed(
+            "Nhiệm vụ (hoặc phần việc của cơ quan chủ trì) đã được xác nhận hoàn thành hoặc đã hủy nên không hủy, không gia hạn được; đề nghị mở lại trước.",
+            "Already confirmed or cancelled. Reopen it first.",
+        ),
     };
     Problem::with(ProblemCode::TransitionNotAllowed, detail)
 }

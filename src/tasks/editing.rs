@@ -57,11 +57,11 @@ pub struct NewTask {
     #[serde(default)]
     #[schema(max_items = 100)]
     indicators: Vec<String>,
-    /// With `to_quarter`. A task needs a range of quarters or a `due_date`.
+    /// First quarter; set together with `to_quarter`. A task requires a range of quarters or a `due_date`.
     from_quarter: Option<Quarter>,
     to_quarter: Option<Quarter>,
     due_date: Option<NaiveDate>,
-    /// Where the plan says so.
+    /// Source of the statement, such as a section of the plan.
     #[schema(max_length = 1000)]
     source: Option<String>,
 }
@@ -72,8 +72,9 @@ impl Check for NewTask {
         faults.name("/section", self.section.trim(), 1, 40);
         faults.name("/title", self.title.trim(), 1, 2000);
         if self.leads.is_empty() {
-            let detail = Msg::fixed("Cần ít nhất một đơn vị chủ trì.", "At least one lead is needed.");
-            faults.add(ProblemCode::Required, "/leads", detail);
+            let detail =
+                Msg::fixed("Nhiệm vụ phải có ít nhất một cơ quan chủ trì.", "Specify at least one lead.");
+            faults.add(Code::Required, "/leads", detail);
         }
         distinct(faults, "/leads", &self.leads);
         distinct(faults, "/coordinators", &self.coordinators);
@@ -88,12 +89,15 @@ impl Check for NewTask {
 
 impl NewTask {
     fn check_dates(&self, faults: &mut Violations) {
-        let both = Msg::fixed("Cần cả quý đầu và quý cuối.", "Both quarters are needed.");
+        let both = Msg::fixed(
+            "Phải khai báo cả quý bắt đầu và quý kết thúc.",
+            "Set both `from_quarter` and `to_quarter`.",
+        );
         match (self.from_quarter, self.to_quarter) {
             (Some(from), Some(to)) if from.first_day() > to.last_day() => {
                 let detail = Msg::fixed(
-                    "Quý cuối không được trước quý đầu.",
-                    "The last quarter must not be before the first.",
+                    "Quý kết thúc không được trước quý bắt đầu.",
+                    "`to_quarter` must not be before `from_quarter`.",
                 );
                 faults.add(ProblemCode::InvalidRange, "/to_quarter", detail);
             }
@@ -101,8 +105,8 @@ impl NewTask {
             (None, Some(_)) => faults.add(ProblemCode::Required, "/from_quarter", both),
             (None, None) if self.due_date.is_none() => {
                 let detail = Msg::fixed(
-                    "Cần khoảng quý hoặc hạn hoàn thành.",
-                    "A range of quarters or a due date is needed.",
+                    "Phải khai báo quý thực hiện (từ quý – đến quý) hoặc thời hạn hoàn thành (due_date).",
+                    "Set a range of quarters or a `due_date`.",
                 );
                 faults.add(ProblemCode::Required, "/due_date", detail);
             }
@@ -112,8 +116,8 @@ impl NewTask {
             && due < from.first_day()
         {
             let detail = Msg::fixed(
-                "Hạn hoàn thành không được trước khi bắt đầu.",
-                "The due date must not be before the start.",
+                "Thời hạn hoàn thành không được trước thời điểm bắt đầu.",
+                "`due_date` must not be before the start.",
             );
             faults.add(ProblemCode::InvalidRange, "/due_date", detail);
         }
@@ -134,8 +138,10 @@ impl NewTask {
         let mut faults = Violations::default();
         let mut look = |kind: &str, code: &str, pointer: String| {
             if !known.contains(&(kind.to_owned(), code.to_owned())) {
-                let detail = msg!("Không có `{code}`.", "There is no {kind} `{code}`.");
-                faults.add(ProblemCode::UnknownReference, pointer, detail);
+                let (kind_vi, kind_en) = kind_names(kind);
+                let detail =
+                    msg!("Không tìm thấy {kind_vi} có mã `{code}`.", "{kind_en} `{code}` does not exist.");
+                faults.add(Code::UnknownReference, pointer, detail);
             }
         };
         look("plan", &self.plan, "/plan".into());
@@ -168,14 +174,23 @@ impl NewTask {
     }
 }
 
+fn kind_names(kind: &str) -> (&'static str, &'static str) {
+    match kind {
+        "plan" => ("kế hoạch", "Plan"),
+        "group" => ("nhóm cơ quan", "Group"),
+        "indicator" => ("chỉ tiêu", "Indicator"),
+        _ => ("cơ quan", "Agency"),
+    }
+}
+
 /// No entry occurs twice, and there are not too many.
 fn distinct<T: Eq + std::hash::Hash>(faults: &mut Violations, pointer: &str, entries: &[T]) {
     if entries.len() > MOST_ENTRIES {
         let most = MOST_ENTRIES;
         faults.add(
-            ProblemCode::InvalidLength,
+            Code::InvalidLength,
             pointer,
-            msg!("Tối đa {most} mục.", "At most {most} entries."),
+            msg!("Chỉ được khai báo tối đa {most} mục.", "At most {most} entries are allowed."),
         );
     }
     let mut seen = HashSet::new();
@@ -194,7 +209,7 @@ fn distinct<T: Eq + std::hash::Hash>(faults: &mut Violations, pointer: &str, ent
 #[utoipa::path(
     tag = "plans",
     request_body = NewTask,
-    responses((status = 201, description = "Created", body = Task, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = Task, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["tasks:write"]))
 )]
 #[post("/tasks")]
@@ -205,8 +220,8 @@ pub async fn create_task(access: Access<WriteTasks>, body: ValidJson<NewTask>) -
             let code = new.code.clone();
             let write = new.resolve(conn).await?;
             if !model::insert(conn, write, &actor).await? {
-                let detail = msg!("Đã có nhiệm vụ `{code}`.", "There is a task `{code}` already.");
-                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
+                let detail = msg!("Mã nhiệm vụ `{code}` đã được sử dụng.", "Task `{code}` already exists.");
+                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("task", &code, &row)).await?;
@@ -217,7 +232,7 @@ pub async fn create_task(access: Access<WriteTasks>, body: ValidJson<NewTask>) -
         .await
 }
 
-/// Changes of a task: what is absent stays, null removes.
+/// Changes to a task. Absent fields are left unchanged; null clears a field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskPatch {
@@ -225,7 +240,7 @@ pub struct TaskPatch {
     section: Option<String>,
     #[schema(min_length = 1, max_length = 2000, nullable = false)]
     title: Option<String>,
-    /// Progress of agencies that lead no more is kept and shows again should they lead again.
+    /// Lead agencies and groups. Progress of removed leads is kept and shown again if they are added again.
     #[schema(min_items = 1, max_items = 100, nullable = false)]
     leads: Option<Vec<PartyRef>>,
     #[schema(max_items = 100, nullable = false)]
@@ -238,7 +253,7 @@ pub struct TaskPatch {
     #[serde(default)]
     #[schema(value_type = Option<Quarter>)]
     to_quarter: Patch<Quarter>,
-    /// Leads that were overdue stay marked `was_overdue` when their deadline moves.
+    /// Due date. Leads that were overdue keep `was_overdue` when their deadline changes.
     #[serde(default)]
     #[schema(value_type = Option<NaiveDate>)]
     due_date: Patch<NaiveDate>,
@@ -286,7 +301,7 @@ impl TaskPatch {
     tag = "plans",
     params(("code" = TaskCode, Path)),
     request_body = TaskPatch,
-    responses((status = 200, description = "The task as it is now", body = Task)),
+    responses((status = 200, description = "The updated task", body = Task)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["tasks:write"]))
 )]

@@ -62,7 +62,7 @@ impl PartyType {
     }
 }
 
-/// A lead or coordinator as the plan names it.
+/// A lead or coordinator, as the plan names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartyRow {
     pub role: PartyRole,

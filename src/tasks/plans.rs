@@ -21,7 +21,7 @@ use crate::http::{
 use crate::ids::PlanCode;
 use crate::values::fold;
 
-/// A plan that tasks belong to.
+/// A plan with its tasks.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Plan {
     #[schema(example = "KH-332-2017")]
@@ -67,7 +67,7 @@ impl CsvRow for Plan {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PlanFilter {
-    /// Words of the title, number or code, without regard to case and diacritics.
+    /// Words of the title, number or code. Ignores case and diacritics.
     q: Option<String>,
     /// Years, comma-separated.
     #[param(value_type = Option<String>, example = "2018")]
@@ -145,7 +145,7 @@ pub struct NewPlan {
     /// Code of the agency that issued it.
     #[schema(example = "UBND-TINH")]
     issuer: String,
-    /// Code of the framework it works towards; the framework may come later.
+    /// Code of the framework it works towards. The framework can be created later.
     #[schema(example = "ICT-INDEX-2016", pattern = "^[A-Za-z0-9][A-Za-z0-9._:-]*$", max_length = 64)]
     framework: Option<String>,
 }
@@ -156,8 +156,8 @@ impl Check for NewPlan {
         faults.name("/number", self.number.trim(), 1, 100);
         faults.name("/title", self.title.trim(), 1, 1000);
         if !(1900..=2199).contains(&self.year) {
-            let detail = Msg::fixed("Năm từ 1900 đến 2199.", "A year from 1900 to 2199.");
-            faults.add(ProblemCode::InvalidValue, "/year", detail);
+            let detail = Msg::fixed("Năm phải từ 1900 đến 2199.", "The year must be between 1900 and 2199.");
+            faults.add(Code::InvalidValue, "/year", detail);
         }
         faults.day("/issued_on", self.issued_on);
         if let Some(framework) = &self.framework {
@@ -171,8 +171,11 @@ impl NewPlan {
         let issuer = agencies::ids_of(conn, vec![self.issuer.clone()]).await?.remove(&self.issuer);
         let code = &self.issuer;
         let issuer = issuer.ok_or_else(|| {
-            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-            Problem::at(ProblemCode::UnknownReference, "/issuer", detail)
+            let detail = msg!(
+                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                "Agency `{code}` does not exist."
+            );
+            Problem::at(Code::UnknownReference, "/issuer", detail)
         })?;
         Ok(PlanWrite {
             code: self.code,
@@ -190,7 +193,7 @@ impl NewPlan {
 #[utoipa::path(
     tag = "plans",
     request_body = NewPlan,
-    responses((status = 201, description = "Created", body = Plan, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = Plan, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["plans:write"]))
 )]
 #[post("/plans")]
@@ -201,8 +204,8 @@ pub async fn create_plan(access: Access<WritePlans>, body: ValidJson<NewPlan>) -
             let code = new.code.clone();
             let write = new.resolve(conn).await?;
             if !model::insert(conn, write, &actor).await? {
-                let detail = msg!("Đã có kế hoạch `{code}`.", "There is a plan `{code}` already.");
-                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
+                let detail = msg!("Mã kế hoạch `{code}` đã được sử dụng.", "Plan `{code}` already exists.");
+                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("plan", &code, &row)).await?;
@@ -212,7 +215,7 @@ pub async fn create_plan(access: Access<WritePlans>, body: ValidJson<NewPlan>) -
         .await
 }
 
-/// Changes of a plan: what is absent stays, null removes.
+/// Changes to a plan. Absent fields are left unchanged; null clears a field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PlanPatch {
@@ -260,7 +263,7 @@ impl PlanPatch {
     tag = "plans",
     params(("code" = PlanCode, Path)),
     request_body = PlanPatch,
-    responses((status = 200, description = "The plan as it is now", body = Plan)),
+    responses((status = 200, description = "The updated plan", body = Plan)),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["plans:write"]))
 )]

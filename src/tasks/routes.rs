@@ -43,28 +43,28 @@ pub struct TaskFilter {
     /// Codes of plans, comma-separated.
     #[param(value_type = Option<String>, example = "KH-332-2017")]
     plan: Option<AnyOf<String>>,
-    /// Codes of agencies that lead at the task's dates, or of groups that the plan names, comma-separated.
+    /// Codes of lead agencies, or of groups that the plan names, comma-separated.
     #[param(value_type = Option<String>, example = "SO-YT")]
     lead: Option<AnyOf<String>>,
-    /// As `lead`, of those who coordinate.
+    /// Like `lead`, for coordinating agencies.
     #[param(value_type = Option<String>)]
     coordinator: Option<AnyOf<String>>,
-    /// As `lead`, of those who lead or coordinate.
+    /// Like `lead`, for lead or coordinating agencies.
     #[param(value_type = Option<String>)]
     agency: Option<AnyOf<String>>,
     /// Codes of indicators, comma-separated.
     #[param(value_type = Option<String>, example = "UD.DV.03")]
     indicator: Option<AnyOf<String>>,
-    /// Quarters, comma-separated, that the task's range includes, or in which the due date of a task without a range lies.
+    /// Quarters, comma-separated, that the range of the task includes or that contain its due date.
     #[param(value_type = Option<String>, example = "2018-Q1")]
     quarter: Option<AnyOf<Quarter>>,
     /// Statuses of the whole task, comma-separated: `not_started`, `in_progress`, `done_on_time`, `done_late`, `overdue`,
     /// `cancelled`.
     #[param(value_type = Option<String>, example = "overdue")]
     status: Option<AnyOf<TaskStatus>>,
-    /// Whether the status of the whole task is `overdue`.
+    /// `true` for tasks whose status is `overdue`, `false` for the others.
     overdue: Option<bool>,
-    /// Words of the title or code, without regard to case and diacritics.
+    /// Words of the title or code. Ignores case and diacritics.
     #[param(example = "dich vu cong")]
     q: Option<String>,
 }
@@ -95,7 +95,7 @@ impl TaskFilter {
 
 /// List tasks
 ///
-/// By code. Sort keys: `code`, `deadline`. As CSV without the progress of each lead.
+/// Sorted by code. Sort keys: `code`, `deadline`. CSV does not contain the progress of each lead.
 #[utoipa::path(
     tag = "plans",
     params(TaskFilter, ListParams),
@@ -127,8 +127,8 @@ async fn list_tasks(access: Access<ReadTasks>, list: ListQuery<TaskFilter>) -> R
 
 /// Read a task
 ///
-/// Its status is that of the day; the ETag changes with everything shown, so also at midnight (Asia/Ho_Chi_Minh) when a
-/// deadline passes.
+/// The status is that of today. The `ETag` changes with everything shown, so it also changes at midnight (Asia/Ho_Chi_Minh) when
+/// a deadline passes.
 #[utoipa::path(
     tag = "plans",
     params(("code" = TaskCode, Path)),

@@ -11,7 +11,7 @@ use crate::values::Decimal;
 /// Percent at which a lead may be confirmed.
 pub const COMPLETE: i16 = 100;
 
-/// How a task, or one lead of it, stands.
+/// Status of a task or of one lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskStatus {
@@ -31,12 +31,12 @@ impl TaskStatus {
     }
 }
 
-/// What the coordinating department decides about a task.
+/// A decision of the coordinating department about a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = TaskTransitionAction)]
 pub enum TransitionAction {
-    /// A lead that reported 100 % is done.
+    /// A lead that reported 100% is done.
     Confirm,
     /// Undoes a confirmation or a cancellation.
     Reopen,
@@ -220,7 +220,7 @@ pub fn overall(terms: &Terms, standings: &[Standing]) -> Overall {
     Overall { status, percent: mean_percent(if live.is_empty() { &counted } else { &live }), days_late }
 }
 
-/// Nothing to take the mean of is 0 %: nobody has done anything.
+/// Nothing to take the mean of is 0%: nobody has done anything.
 fn mean_percent(standings: &[&Standing]) -> Decimal {
     let count = i64::try_from(standings.len()).unwrap_or(i64::MAX).max(1);
     let sum: i64 = standings.iter().map(|s| i64::from(s.percent)).sum();

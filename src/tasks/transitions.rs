@@ -21,14 +21,14 @@ use crate::http::{
 };
 use crate::ids::TaskCode;
 
-/// One decision about a task; never changed.
+/// A decision about a task. Immutable.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TaskTransition {
     pub id: Uuid,
     /// Code of the task.
     #[schema(example = "T05")]
     pub task: String,
-    /// Code of the lead it is about; null: the task, or all its leads.
+    /// Code of the lead; null for the whole task or all its leads.
     pub agency: Option<String>,
     #[schema(value_type = TransitionAction)]
     pub action: String,
@@ -68,7 +68,7 @@ pub struct TransitionFilter {}
 
 /// List decisions about a task
 ///
-/// For an officer, those about the whole task or agencies in their scope. Newest first; `sort=at` for oldest first.
+/// Officers see decisions about the whole task and about agencies in their scope. Newest first; `sort=at` lists the oldest first.
 #[utoipa::path(
     tag = "plans",
     params(("code" = TaskCode, Path), ListParams),
@@ -101,14 +101,15 @@ pub async fn list_transitions(
 #[serde(deny_unknown_fields)]
 pub struct NewTaskTransition {
     pub(super) action: TransitionAction,
-    /// Code of one lead. Without it: `confirm` confirms every lead that reported 100 %; `cancel` and `extend` are about the
-    /// whole task; `reopen` undoes the task's cancellation, or else all confirmations and cancellations of leads.
+    /// Code of one lead agency. Without it, `confirm` confirms every lead that reported 100%; `cancel` and `extend` apply to the
+    /// whole task; `reopen` reverts the cancellation of the task or, if it is not cancelled, all confirmations and cancellations of
+    /// leads.
     #[schema(example = "SO-YT")]
     pub(super) agency: Option<String>,
-    /// Needed to reopen, cancel and extend.
+    /// Reason; required for `reopen`, `cancel` and `extend`.
     #[schema(max_length = 2000)]
     reason: Option<String>,
-    /// Needed to extend, and only then: later than the present deadline.
+    /// New deadline, later than the current one. Required for `extend`, not allowed otherwise.
     pub(super) due_date: Option<NaiveDate>,
 }
 
@@ -129,20 +130,25 @@ impl Check for NewTaskTransition {
         faults.day("/due_date", self.due_date);
         match (self.action, self.due_date) {
             (TransitionAction::Extend, None) => {
-                let detail = Msg::fixed("Cần hạn mới.", "The new deadline is needed.");
-                faults.add(ProblemCode::Required, "/due_date", detail);
+                let detail = Msg::fixed(
+                    "Gia hạn phải có thời hạn mới (due_date).",
+                    "`extend` requires a new `due_date`.",
+                );
+                faults.add(Code::Required, "/due_date", detail);
             }
             (TransitionAction::Extend, Some(_)) | (_, None) => {}
             (_, Some(_)) => {
-                let detail =
-                    Msg::fixed("Chỉ gia hạn mới có hạn mới.", "Only an extension has a new deadline.");
-                faults.add(ProblemCode::InvalidValue, "/due_date", detail);
+                let detail = Msg::fixed(
+                    "Chỉ khai báo thời hạn mới (due_date) khi gia hạn.",
+                    "`due_date` is allowed with `extend` only.",
+                );
+                faults.add(Code::InvalidValue, "/due_date", detail);
             }
         }
     }
 }
 
-/// A task as it is after a decision.
+/// The updated task and its new decision.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DecidedTask {
     #[serde(flatten)]
@@ -153,12 +159,12 @@ pub struct DecidedTask {
 
 /// Decide about a task
 ///
-/// Answers the task as it is now, with the id of the decision. Each decision counts the task's version up.
+/// Returns the updated task and the id of the decision. Each decision increases the task's `version`.
 #[utoipa::path(
     tag = "plans",
     params(("code" = TaskCode, Path)),
     request_body = NewTaskTransition,
-    responses((status = 201, description = "The task as it is now", body = DecidedTask, headers(("Location" = String, description = "The task's decisions")))),
+    responses((status = 201, description = "The updated task", body = DecidedTask, headers(("Location" = String, description = "URL of the task's decisions")))),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["tasks:review"]))
 )]

@@ -23,12 +23,12 @@ use crate::http::{
     Check, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::ids::TaskCode;
-use crate::values::integer_of;
+use crate::values::{integer_of, vietnamese};
 
 const MOST_EVIDENCE: usize = 20;
 const LONGEST_URL: usize = 2000;
 
-/// One report of a lead agency; never changed.
+/// A progress report of a lead agency. Immutable.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct TaskUpdate {
     pub id: Uuid,
@@ -41,9 +41,9 @@ pub struct TaskUpdate {
     #[schema(minimum = 0, maximum = 100)]
     pub percent: i16,
     pub narrative: String,
-    /// Addresses of documents that show it.
+    /// Links to supporting documents.
     pub evidence: Vec<String>,
-    /// Day of completion, exactly when `percent` is 100.
+    /// Day of completion; null unless `percent` is 100.
     pub completed_on: Option<NaiveDate>,
     /// `user:<username>` or `system`.
     #[schema(example = "user:officer.so-yt")]
@@ -81,9 +81,9 @@ pub struct UpdateFilter {
     agency: Option<AnyOf<String>>,
 }
 
-/// List reports on a task
+/// List progress reports of a task
 ///
-/// Those of the agencies in the caller's scope, newest first; `sort=at` for oldest first.
+/// Lists the reports of agencies in your scope, newest first; `sort=at` lists the oldest first.
 #[utoipa::path(
     tag = "plans",
     params(("code" = TaskCode, Path), UpdateFilter, ListParams),
@@ -112,24 +112,24 @@ pub async fn list_updates(
     Reply::page(&access.conditions, list.format, &page)
 }
 
-/// How far a lead agency is.
+/// A progress report of a lead agency.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewTaskUpdate {
     /// Code of the lead agency.
     #[schema(example = "SO-YT")]
     agency: String,
-    /// A whole number.
+    /// Percent complete, a whole number from 0 to 100.
     #[schema(value_type = i16, minimum = 0, maximum = 100, example = 40)]
     percent: Value,
     #[serde(default)]
     #[schema(max_length = 4000)]
     narrative: String,
-    /// Addresses (`http` or `https`) of documents that show it.
+    /// Links (`http` or `https`) to supporting documents.
     #[serde(default)]
     #[schema(max_items = 20, example = json!(["https://laocai.gov.vn/van-ban/1"]))]
     evidence: Vec<String>,
-    /// Only with 100 percent; today when absent. Not in the future.
+    /// Day of completion; only if `percent` is 100. Default: today. Not in the future.
     completed_on: Option<NaiveDate>,
 }
 
@@ -145,12 +145,15 @@ impl Check for NewTaskUpdate {
         match integer_of(&self.percent) {
             Ok(0..=100) => {}
             Ok(_) => {
-                let detail = Msg::fixed("Phần trăm từ 0 đến 100.", "A percentage from 0 to 100.");
-                faults.add(ProblemCode::NumberOutOfRange, "/percent", detail);
+                let detail = Msg::fixed(
+                    "Tỷ lệ hoàn thành phải là số nguyên từ 0 đến 100.",
+                    "`percent` must be between 0 and 100.",
+                );
+                faults.add(Code::NumberOutOfRange, "/percent", detail);
             }
             Err(fault) => {
-                let code = ProblemCode::parse(fault.code()).unwrap_or(ProblemCode::NotANumber);
-                faults.add(code, "/percent", code.title());
+                let code = Code::parse(fault.code()).unwrap_or(Code::NotANumber);
+                faults.add(code, "/percent", code.of_whole_number());
             }
         }
         faults.length("/narrative", &self.narrative, 0, 4000);
@@ -159,7 +162,10 @@ impl Check for NewTaskUpdate {
             faults.add(
                 ProblemCode::InvalidLength,
                 "/evidence",
-                msg!("Tối đa {most} địa chỉ.", "At most {most} addresses."),
+                msg!(
+                    "Chỉ được khai báo tối đa {most} đường dẫn minh chứng.",
+                    "At most {most} links are allowed."
+                ),
             );
         }
         for (i, url) in self.evidence.iter().enumerate() {
@@ -167,9 +173,11 @@ impl Check for NewTaskUpdate {
         }
         faults.day("/completed_on", self.completed_on);
         if self.completed_on.is_some() && self.percent() != COMPLETE {
-            let detail =
-                Msg::fixed("Chỉ có ngày hoàn thành khi đạt 100%.", "Only what is at 100 % is completed.");
-            faults.add(ProblemCode::InvalidValue, "/completed_on", detail);
+            let detail = Msg::fixed(
+                "Chỉ khai báo ngày hoàn thành khi tỷ lệ hoàn thành là 100%.",
+                "`completed_on` is allowed only when `percent` is 100.",
+            );
+            faults.add(Code::InvalidValue, "/completed_on", detail);
         }
     }
 }
@@ -185,20 +193,23 @@ fn check_url(faults: &mut Violations, pointer: &str, url: &str) {
     let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next()).unwrap_or_default();
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\\' | '`');
     if host.is_empty() || url.contains(odd) {
-        let detail = Msg::fixed("Cần một địa chỉ http(s).", "An http(s) address is needed.");
-        faults.add(ProblemCode::InvalidValue, pointer, detail);
+        let detail = Msg::fixed(
+            "Đường dẫn minh chứng phải bắt đầu bằng http:// hoặc https://.",
+            "Expected an `http` or `https` URL.",
+        );
+        faults.add(Code::InvalidValue, pointer, detail);
     }
 }
 
 /// Report progress of a lead agency
 ///
-/// An officer for agencies in their scope, the coordinating department for any lead. Refused while the lead is confirmed
-/// or cancelled. 100 percent awaits confirmation.
+/// Officers report for agencies in their scope; the coordinating department can report for any lead. Not allowed while the lead
+/// is confirmed or cancelled. A report of 100% must be confirmed.
 #[utoipa::path(
     tag = "plans",
     params(("code" = TaskCode, Path)),
     request_body = NewTaskUpdate,
-    responses((status = 201, description = "Reported", body = TaskUpdate, headers(("Location" = String, description = "The task's reports")))),
+    responses((status = 201, description = "Created", body = TaskUpdate, headers(("Location" = String, description = "URL of the task's reports")))),
     security(("bearer" = ["tasks:report"]))
 )]
 #[post("/tasks/{code}/updates")]
@@ -244,29 +255,38 @@ async fn lead_of(
         None if *scope == AgencyScope::All => Err(Problem::at(
             ProblemCode::UnknownReference,
             "/agency",
-            msg!("Không có cơ quan `{agency}`.", "There is no agency `{agency}`."),
+            msg!(
+                "Không tìm thấy cơ quan có mã `{agency}`; đề nghị kiểm tra lại mã cơ quan.",
+                "Agency `{agency}` does not exist."
+            ),
         )),
         _ => Err(Problem::not_found()),
     }
 }
 
 pub(super) fn not_a_lead(agency: &str) -> Problem {
-    let detail = msg!("`{agency}` không chủ trì nhiệm vụ này.", "`{agency}` does not lead this task.");
-    Problem::at(ProblemCode::NotALead, "/agency", detail)
+    let detail = msg!(
+        "Cơ quan `{agency}` không phải là cơ quan chủ trì nhiệm vụ này.",
+        "Agency `{agency}` does not lead this task."
+    );
+    Problem::at(Code::NotALead, "/agency", detail)
 }
 
 fn may_report(task: &TaskRow, row: &LeadRow, actor: &Actor) -> Result<(), Problem> {
     let (terms, lead) = (terms(task, actor.today()), Lead::from(row));
     if !lead.is_open(&terms) {
         let detail = Msg::fixed(
-            "Tiến độ đã được xác nhận hoặc đã hủy; cần mở lại trước.",
-            "It is confirmed or cancelled; it has to be reopened first.",
+            "Nhiệm vụ đã được xác nhận hoàn thành hoặc đã hủy; phải mở lại trước khi cập nhật tiến độ.",
+            "Progress is already confirmed or cancelled. Reopen it first.",
         );
         return Err(Problem::with(ProblemCode::TransitionNotAllowed, detail));
     }
     if !lead.has_begun(actor.today()) {
-        let detail = Msg::fixed("Cơ quan chưa hoạt động.", "The agency does not exist yet.");
-        return Err(Problem::at(ProblemCode::AgencyNotActive, "/agency", detail));
+        let detail = Msg::fixed(
+            "Cơ quan chưa thành lập (chưa đến ngày bắt đầu hiệu lực).",
+            "The agency does not exist yet.",
+        );
+        return Err(Problem::at(Code::AgencyNotActive, "/agency", detail));
     }
     Ok(())
 }
@@ -275,8 +295,12 @@ fn update_of(new: NewTaskUpdate, actor: &Actor) -> Result<UpdateRow, Problem> {
     let (percent, today) = (new.percent(), actor.today());
     let completed_on = (percent == COMPLETE).then(|| new.completed_on.unwrap_or(today));
     if completed_on.is_some_and(|day| day > today) {
-        let detail = msg!("Hôm nay là {today}.", "Today is {today}.");
-        return Err(Problem::at(ProblemCode::DateInFuture, "/completed_on", detail));
+        let today_vi = vietnamese::day(today);
+        let detail = msg!(
+            "Ngày hoàn thành không được sau ngày hiện tại ({today_vi}).",
+            "`completed_on` must not be after today ({today})."
+        );
+        return Err(Problem::at(Code::DateInFuture, "/completed_on", detail));
     }
     Ok(UpdateRow {
         id: Uuid::now_v7(),

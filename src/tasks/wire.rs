@@ -49,42 +49,43 @@ pub struct Task {
     #[schema(example = "III.1")]
     pub section: String,
     pub title: String,
-    /// Who leads it (chủ trì), as the plan names them; the agencies meant are in `progress`.
+    /// Lead agencies and groups (chủ trì), as the plan names them. `progress` lists the agencies.
     pub leads: Vec<Party>,
-    /// Who coordinates (phối hợp), as the plan names them.
+    /// Coordinating agencies and groups (phối hợp), as the plan names them.
     pub coordinators: Vec<Party>,
-    /// Codes of the indicators it serves.
+    /// Codes of the indicators it improves.
     #[schema(example = json!(["UD.CQ.03"]))]
     pub indicators: Vec<String>,
     pub from_quarter: Option<Quarter>,
     pub to_quarter: Option<Quarter>,
-    /// A date of its own, beside the quarters.
+    /// Due date; null if the quarters apply.
     pub due_date: Option<NaiveDate>,
-    /// First day of `from_quarter`, else of the plan's year.
+    /// Start: the first day of `from_quarter`, else of the plan's year.
     pub starts_on: NaiveDate,
-    /// Last day on which it is in time: `due_date`, else the last day of `to_quarter`.
+    /// Deadline: `due_date`, else the last day of `to_quarter`.
     pub deadline: NaiveDate,
-    /// Where the plan says so.
+    /// Source of the statement, such as a section of the plan.
     pub source: Option<String>,
-    /// Derived from all leads that count, on the day of the answer (Asia/Ho_Chi_Minh).
+    /// Status today (Asia/Ho_Chi_Minh), derived from all leads that count.
     pub status: TaskStatus,
-    /// Mean of the leads that count, rounded half up to two decimals; 0-100. Null where it is withheld.
+    /// Mean of the leads that count, 0–100, rounded half up to two decimals. Null if withheld.
     #[schema(example = 33.33)]
     pub percent: Option<Decimal>,
-    /// Most days that a lead is, or was when it completed, behind its deadline. Null where it is withheld.
+    /// The most days that a lead is, or was at completion, behind its deadline. Null if withheld.
     pub days_late: Option<i64>,
-    /// Why `percent` and `days_late` are not told to this caller: fewer than five agencies of others are among the leads that count.
+    /// Why `percent` and `days_late` are withheld: fewer than five agencies outside your scope are among the leads that count. Null
+    /// if they are not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub withheld: Option<WithheldReason>,
-    /// One item per lead agency at the task's dates, also those that never reported; for an officer, only their own.
+    /// One item per lead agency, including those that never reported. Officers see only agencies in their scope.
     pub progress: Vec<Progress>,
-    /// What the caller may do now.
+    /// Actions that you can take now.
     pub allowed_actions: Vec<TaskAction>,
     pub version: i32,
 }
 
-/// A lead or coordinator as the plan names it.
+/// A lead or coordinator, as the plan names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = TaskParty)]
 pub struct Party {
@@ -101,7 +102,7 @@ impl From<&PartyRow> for Party {
     }
 }
 
-/// How far one lead agency is.
+/// The progress of one lead agency.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = TaskProgress)]
 pub struct Progress {
@@ -111,29 +112,29 @@ pub struct Progress {
     #[schema(example = "Sở Y tế")]
     pub name: String,
     pub status: TaskStatus,
-    /// As last reported; 0 when it never was.
+    /// Percent complete as last reported; 0 if never reported.
     #[schema(minimum = 0, maximum = 100)]
     pub percent: i16,
-    /// Day of completion, exactly when `percent` is 100.
+    /// Day of completion; null unless `percent` is 100.
     pub completed_on: Option<NaiveDate>,
     pub reported_at: Option<DateTime<Utc>>,
     pub confirmed_at: Option<DateTime<Utc>>,
-    /// Last day on which this lead is in time, extensions included.
+    /// Deadline of this lead, including extensions.
     pub deadline: NaiveDate,
-    /// Days behind the deadline: until today while overdue, until completion when done late, else 0.
+    /// Days behind the deadline: until today while overdue, until completion if done late, else 0.
     pub days_late: i64,
-    /// It was overdue when its deadline was extended.
+    /// True if it was overdue when its deadline was extended.
     pub was_overdue: bool,
-    /// Reported complete, and the coordinating department has yet to confirm.
+    /// True if the lead reported 100% and the coordinating department has not confirmed yet.
     pub awaiting_confirmation: bool,
-    /// Codes of the leads that took over when this agency ended; empty before.
+    /// Codes of the leads that succeeded this agency; empty if none.
     pub superseded_by: Vec<String>,
-    /// Whether it counts in the task's `status`, `percent` and `days_late`: not before the agency exists, nor, unless
-    /// done, once it is superseded.
+    /// Whether it counts in the task's `status`, `percent` and `days_late`. It does not before the agency is active and, unless done,
+    /// once the agency is succeeded.
     pub counts: bool,
 }
 
-/// What a caller may do with a task.
+/// An action on a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskAction {

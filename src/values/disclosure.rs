@@ -12,7 +12,7 @@ pub fn is_too_few(others: usize) -> bool {
     (1..LEAST_UNITS).contains(&others)
 }
 
-/// Why a number is not told.
+/// Why a number is withheld.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum WithheldReason {

@@ -6,6 +6,7 @@ mod fold;
 mod hex;
 mod period;
 mod rate;
+pub mod vietnamese;
 
 pub use decimal::{Decimal, NumberFault, integer_of, number_of};
 pub use disclosure::{LEAST_UNITS, WithheldReason, is_too_few};

@@ -9,7 +9,7 @@ use super::Decimal;
 /// Scale of targets as integers: six decimals, as stored.
 const SCALE: i128 = 1_000_000;
 
-/// How a target compares.
+/// How the figure is compared with the target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Comparator {
@@ -43,7 +43,7 @@ stored_as_text!(Comparator);
 pub struct Bound {
     pub comparator: Comparator,
     pub value: BigDecimal,
-    /// Upper end of `between`.
+    /// Upper bound; only with `between`.
     pub value_to: Option<BigDecimal>,
 }
 

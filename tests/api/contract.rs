@@ -121,7 +121,7 @@ async fn problems_speak_the_callers_language_and_carry_the_request_id() {
     };
     let vi = get("vi").send().await.expect_problem(404, "NOT_FOUND");
     assert_eq!(vi.header("x-request-id"), "abc-1");
-    assert_eq!(vi.json()["title"], "Không tìm thấy");
+    assert_eq!(vi.json()["title"], "Không tìm thấy, hoặc tài khoản không có quyền xem");
     assert_eq!(vi.json()["request_id"], "abc-1");
     assert_eq!(vi.json()["instance"], "/api/v1/agencies/NO");
     assert_eq!(vi.json()["status"], 404);

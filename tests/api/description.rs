@@ -195,3 +195,86 @@ fn references_lead_somewhere() {
     let scopes = &document["components"]["securitySchemes"]["oauth2"]["flows"]["clientCredentials"]["scopes"];
     assert_eq!(scopes.as_object().unwrap().len(), ClientScope::ALL.len());
 }
+
+/// Every object's `properties` in the document, with the way to it.
+fn properties<'d>(value: &'d Value, at: &str, found: &mut Vec<(String, &'d Value)>) {
+    match value {
+        Value::Object(map) => {
+            for (name, property) in map.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                found.push((format!("{at}.{name}"), property));
+            }
+            map.iter().for_each(|(key, member)| properties(member, &format!("{at}/{key}"), found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| properties(item, at, found)),
+        _ => {}
+    }
+}
+
+fn is_described(schema: &Value, document: &Value) -> bool {
+    let of_reference =
+        schema["$ref"].as_str().map(|target| &document.pointer(&target[1..]).unwrap()["description"]);
+    schema["description"].is_string()
+        || of_reference.is_some_and(Value::is_string)
+        || ["allOf", "anyOf", "oneOf"]
+            .iter()
+            .filter_map(|keyword| schema[*keyword].as_array())
+            .flatten()
+            .any(|one| is_described(one, document))
+}
+
+#[test]
+fn every_parameter_and_property_is_described() {
+    let document = document();
+    for operation in operations(&document) {
+        for parameter in operation.value["parameters"].as_array().into_iter().flatten() {
+            let name = format!("{} {}: {}", operation.method, operation.path, parameter["name"]);
+            assert!(parameter["description"].as_str().is_some_and(|d| !d.is_empty()), "{name}");
+        }
+    }
+    let mut all = Vec::new();
+    properties(&document["components"]["schemas"], "", &mut all);
+    properties(&document["paths"], "paths", &mut all);
+    let without: Vec<&String> =
+        all.iter().filter(|(_, property)| !is_described(property, &document)).map(|(at, _)| at).collect();
+    assert!(without.is_empty(), "describe them in the type or in docs/api-fields.csv: {without:#?}");
+    assert!(all.len() > 1000, "the walk must see the properties");
+}
+
+/// A line that nothing needs any more is a description that no reader sees.
+#[test]
+fn every_line_of_the_vocabulary_is_used() {
+    let text = app::description().unwrap().text().to_owned();
+    let mut reader = csv::Reader::from_path("docs/api-fields.csv").unwrap();
+    for row in reader.records().map(Result::unwrap) {
+        assert!(text.contains(&format!("\"description\": {}", json!(&row[1]))), "{} is not used", &row[0]);
+    }
+}
+
+/// utoipa keeps one of two types that share a schema's name: clients would get the wrong one.
+#[test]
+fn no_two_types_share_a_schema_name() {
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    for (path, text) in crate::architecture::sources() {
+        for declaration in
+            text.split("#[derive(").skip(1).filter(|d| d.split(")]").next().unwrap().contains("ToSchema"))
+        {
+            let head = declaration.split('{').next().unwrap();
+            let renamed =
+                head.split("#[schema(as = ").nth(1).map(|rest| rest.split([')', ',']).next().unwrap());
+            let Some(declared) =
+                head.split(['\n', ' ']).skip_while(|w| !["struct", "enum"].contains(w)).nth(1)
+            else {
+                continue;
+            };
+            let declared = declared.split(['<', '(', ';']).next().unwrap();
+            // Types that a macro declares are named where it is used.
+            if declared.starts_with('$') {
+                continue;
+            }
+            let name = renamed.unwrap_or(declared).to_owned();
+            let here = format!("{}: {declared}", path.display());
+            assert_eq!(names.insert(name.clone(), here), None, "{name} is declared twice");
+        }
+    }
+    assert!(names.len() > 150, "the test must see the types: {}", names.len());
+}

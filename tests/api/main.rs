@@ -57,6 +57,7 @@ mod submissions;
 mod support;
 mod targets;
 mod tasks;
+mod texts;
 mod tls;
 mod variants;
 mod walk;

@@ -60,7 +60,7 @@ async fn a_start_is_refused_for_everything_that_is_wrong_at_once() {
         &[("DATABASE_URL", &url), ("TOKEN_KEY_FILE", weak), ("BIND_ADDRESS", "nowhere")],
         &[
             "TOKEN_KEY_FILE",
-            "not a secret",
+            "well-known example",
             "BIND_ADDRESS",
             "migrations are pending",
             "synchronous_commit=off",
@@ -75,7 +75,7 @@ async fn a_start_is_refused_for_everything_that_is_wrong_at_once() {
         &["migrations are pending"],
     );
     let elsewhere = "postgres://ict_index:postgres@db.invalid/ict_index";
-    assert_refused(&[("DATABASE_URL", elsewhere), ("TOKEN_KEY_FILE", &keys)], &["everybody knows"]);
+    assert_refused(&[("DATABASE_URL", elsewhere), ("TOKEN_KEY_FILE", &keys)], &["well-known example"]);
     let (_, said) = refused(&[("DATABASE_URL", elsewhere), ("TOKEN_KEY_FILE", weak)]);
     assert!(!said.contains(secret) && !said.contains(":postgres@"), "a secret is repeated: {said}");
     std::fs::remove_file(weak).unwrap();
@@ -249,7 +249,7 @@ async fn a_database_that_is_gone_is_a_line_of_the_log_with_its_cause() {
         .await;
     until("it is not ready", async || logged.curl("/readyz", &[]).await == 503).await;
     assert_eq!(logged.curl("/healthz", &[]).await, 200);
-    until("it is logged", async || logged.text().contains("the database does not answer cause=")).await;
+    until("it is logged", async || logged.text().contains("database unreachable cause=")).await;
     admin(&format!("alter database {database} allow_connections true")).await;
     until("it is ready again", async || logged.curl("/readyz", &[]).await == 200).await;
 }

@@ -180,11 +180,7 @@ async fn a_month_is_told_as_it_stood_on_its_last_day() {
         (&json!("ICT"), &json!(2018), &json!(-1))
     );
     assert!(
-        june["notes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|note| note.as_str().unwrap().contains("2 trên 29 cơ quan"))
+        june["notes"].as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains("2/29 cơ quan"))
     );
 }
 
@@ -223,12 +219,12 @@ async fn the_workbook_has_the_figures_of_the_answer() {
         book.sheet_names(),
         [
             "Tổng hợp",
-            "Chỉ tiêu tỉnh",
-            "Chỉ tiêu cơ quan",
+            "Mục tiêu của tỉnh",
+            "Mục tiêu của cơ quan",
             "Nhiệm vụ quá hạn",
             "Báo cáo của cơ quan",
             "Số liệu thành phần",
-            "Dịch vụ công, xếp hạng",
+            "DVCTT và xếp hạng",
             "Ghi chú"
         ]
     );
@@ -243,18 +239,22 @@ async fn the_workbook_has_the_figures_of_the_answer() {
     let text: String = summary.rows().flatten().map(|cell| format!("{cell}\n")).collect();
     for part in [
         "ỦY BAN NHÂN DÂN TỈNH LÀO CAI",
-        "Tình hình thực hiện ICT-Index tháng 6/2018",
-        "THỦ TRƯỞNG CƠ QUAN",
-        "Lũy kế 1–6/2018",
+        "SỞ THÔNG TIN VÀ TRUYỀN THÔNG",
+        "Lào Cai, ngày",
+        "Tình hình thực hiện Kế hoạch duy trì, cải thiện ICT-Index tháng 6/2018",
+        "thời hạn gửi tạm tính: 10/7/2018",
+        "GIÁM ĐỐC",
+        "Nơi nhận:",
+        "Lũy kế đến hết tháng 6/2018",
     ] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    let targets = sheet(&mut book, "Chỉ tiêu tỉnh");
+    let targets = sheet(&mut book, "Mục tiêu của tỉnh");
     for target in june["progress"]["items"].as_array().unwrap() {
         let name = match (target["code"].as_str().unwrap(), target["name"].as_str()) {
             ("dossiers_level_3_resolved", _) => "Hồ sơ mức độ 3 được xử lý trực tuyến".to_owned(),
             ("dossiers_level_4_resolved", _) => "Hồ sơ mức độ 4 được xử lý trực tuyến".to_owned(),
-            ("services_level_3_4", _) => "Dịch vụ đạt từ mức độ 3, 4".to_owned(),
+            ("services_level_3_4", _) => "TTHC cung cấp DVCTT mức độ 3 và mức độ 4".to_owned(),
             ("NL.XH.03:primary", Some(name)) => format!("{name} (tiểu học)"),
             ("NL.XH.03:lower_and_upper_secondary", Some(name)) => format!("{name} (THCS, THPT)"),
             (_, name) => name.unwrap().to_owned(),
@@ -280,7 +280,7 @@ async fn the_workbook_has_the_figures_of_the_answer() {
         let row = row_of(&tasks, &[task["code"].as_str().unwrap()]);
         assert_eq!(number(&row[4]), task["days_overdue"].as_f64().unwrap());
     }
-    let services = sheet(&mut book, "Dịch vụ công, xếp hạng");
+    let services = sheet(&mut book, "DVCTT và xếp hạng");
     let rate = row_of(&services, &["Tháng 6/2018", "Hồ sơ mức độ 3 được xử lý trực tuyến"]);
     assert_eq!(
         (number(&rate[2]), number(&rate[3]), number(&rate[4]), number(&rate[7])),
@@ -288,7 +288,7 @@ async fn the_workbook_has_the_figures_of_the_answer() {
     );
     assert_eq!(number(&row_of(&services, &["ICT"])[3]), 8.0);
     let agencies = sheet(&mut book, "Báo cáo của cơ quan");
-    assert_eq!(agencies.rows().filter(|row| shown(&row[5]) == "Chưa gửi").count(), 27);
+    assert_eq!(agencies.rows().filter(|row| shown(&row[5]) == "Quá thời hạn chưa gửi").count(), 27);
     let figures = sheet(&mut book, "Số liệu thành phần");
     assert_eq!(number(&row_of(&figures, &["HT.CQ.01"])[3]), 150.0);
     assert_eq!(row_of(&figures, &["HT.XH.01"])[7].to_string(), "chưa có số liệu");
@@ -309,10 +309,14 @@ async fn a_province_of_250_communes_fits_into_rows() {
     let named = summary.rows().filter(|row| shown(&row[0]).contains("xã số")).count();
     assert!(named > 1, "more than one row takes");
     let text: String = summary.rows().map(|row| shown(&row[0])).collect::<Vec<_>>().join(" ");
-    assert!(text.contains("Chưa gửi: ") && (101..=350).all(|n| text.contains(&format!("xã số {n}"))));
+    assert!(
+        text.contains("Cơ quan chưa gửi báo cáo: ")
+            && (101..=350).all(|n| text.contains(&format!("xã số {n}")))
+    );
     for name in book.sheet_names() {
         for cell in sheet(&mut book, &name).rows().flatten().map(shown) {
-            assert!(cell.matches("XA-").count() <= 40, "{most:?}: {cell}");
+            assert!(!cell.contains("; XA-"), "agencies are listed by name: {cell}");
+            assert!(cell.matches("UBND xã").count() <= 12, "{most:?}: {cell}");
         }
     }
 }

@@ -186,7 +186,7 @@ async fn quarters_words_and_order() {
     assert_eq!(service.codes(&token, "quarter=2018-Q1,2018-Q4").await.len(), 28, "all but T11 and T12");
     assert_eq!(service.codes(&token, "quarter=2019-Q1").await.len(), 0);
     assert_eq!(service.codes(&token, "q=zalo").await, ["T26"].map(Value::from));
-    assert_eq!(service.codes(&token, "q=dai+ptth").await, ["T30"].map(Value::from));
+    assert_eq!(service.codes(&token, "q=dai+phat+thanh").await, ["T30"].map(Value::from));
     assert_eq!(service.codes(&token, "plan=KH-0").await.len(), 0);
 
     for sort in ["code", "-code", "deadline", "-deadline,code"] {

@@ -16,13 +16,14 @@ use crate::db::Conn;
 use crate::http::{Check, Msg, Problem, ProblemCode, Reply, ValidJson, Violations};
 use crate::state::State;
 
-/// A change of one's own password.
+/// A change of your password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasswordChange {
     #[schema(format = "password")]
     current_password: String,
-    /// At least 15 characters, not a common one, more than words of the province and the service, without the username; not the current one.
+    /// 15–256 characters. Must not be common, consist mostly of names of the province and the service, contain the username, or equal
+    /// the current password.
     #[schema(format = "password")]
     new_password: String,
 }
@@ -43,22 +44,25 @@ impl PasswordChange {
             &known.display_name,
         );
         if is_same_password(&self.new_password, &self.current_password) {
-            let detail = Msg::fixed("Trùng với mật khẩu hiện tại.", "The same as the current password.");
-            faults.add(ProblemCode::WeakPassword, "/new_password", detail);
+            let detail = Msg::fixed(
+                "Mật khẩu mới không được trùng với mật khẩu hiện tại.",
+                "The new password must differ from the current one.",
+            );
+            faults.add(Code::WeakPassword, "/new_password", detail);
         }
         faults.into_result()
     }
 }
 
-/// Change one's own password
+/// Change your password
 ///
-/// Ends every session of the account, this one too: log in again.
+/// Ends every session of the account, including this one. Log in again.
 #[utoipa::path(
     tag = "auth",
     request_body = PasswordChange,
     responses(
         (status = 204, description = "Changed"),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]
@@ -116,8 +120,8 @@ pub(in crate::accounts) async fn require_current_password(
     access.release_permit();
     let verified = state.passwords().verify(access.caller(), password, Some(stored)).await;
     if !attempt.decided(state.db(), verified).await? {
-        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is wrong.");
-        return Err(Problem::at(ProblemCode::WrongPassword, "/current_password", detail));
+        let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is incorrect.");
+        return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
     }
     access.read(async move |conn| Ok(attempt.succeeded(conn).await?)).await?;
     access.release_permit();
@@ -136,8 +140,8 @@ async fn refuse_given_out<P>(
         return Ok(());
     }
     let detail = Msg::fixed(
-        "Đây là mật khẩu đã được cấp; hãy chọn mật khẩu khác.",
-        "This is the password that was given out; choose another one.",
+        "Đây là mật khẩu tạm do quản trị viên cấp; đề nghị đặt mật khẩu khác.",
+        "This is the temporary password. Choose a different one.",
     );
     Err(Problem::at(ProblemCode::WeakPassword, "/new_password", detail))
 }

@@ -21,7 +21,7 @@ pub struct Session {
     pub id: Uuid,
     /// When it began: with a password or by single sign-on.
     pub started_at: DateTime<Utc>,
-    /// When it last got new tokens.
+    /// Time of the last refresh.
     pub renewed_at: DateTime<Utc>,
     /// When one has to log in again, however often it is renewed.
     pub expires_at: DateTime<Utc>,
@@ -53,7 +53,7 @@ fn own(access: &Access<OwnAccount>) -> Result<(Uuid, &str, Option<Uuid>), Proble
     }
 }
 
-/// List one's own sessions
+/// List your sessions
 ///
 /// The sessions in force, newest first; sort key: `started_at`. End one that you do not recognise by `DELETE /me/sessions/{id}`, or all at
 /// once by a new password (`PUT /me/password`).
@@ -78,7 +78,7 @@ pub async fn list_own_sessions(
     Reply::page(&access.conditions, list.format, &list.page(slice, |row| Session::of(row, asking)))
 }
 
-/// End one of one's own sessions
+/// End one of your sessions
 ///
 /// Revokes its access and refresh tokens.
 #[utoipa::path(

@@ -15,14 +15,15 @@ use crate::state::State;
 
 /// Start to enrol a second factor
 ///
-/// Answers a new secret for an authenticator app (TOTP, RFC 6238: SHA-1, six digits, 30 seconds); it is shown this once. Nothing changes until
-/// `POST /me/second-factor/confirmation`, within 30 minutes. With a factor in force, its code is needed and the new one replaces it then.
+/// Returns a new secret for an authenticator app (TOTP, RFC 6238: SHA-1, six digits, 30 seconds). The secret is shown only once.
+/// Confirm it with `POST /me/second-factor/confirmation` within 30 minutes; until then nothing changes. If you already have a
+/// second factor, send its code; the new one then replaces it.
 #[utoipa::path(
     tag = "auth",
     request_body = SecondFactorProof,
     responses(
         (status = 200, description = "The secret", body = Enrolment),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]
@@ -54,8 +55,8 @@ pub async fn start_enrolment(
 
 fn not_available() -> Problem {
     let detail = Msg::fixed(
-        "Máy chủ chưa được cấu hình để đăng ký yếu tố thứ hai.",
-        "The service is not set up for second factors (SECOND_FACTOR_KEY_FILE).",
+        "Hệ thống chưa được cấu hình để đăng ký yếu tố thứ hai; đề nghị liên hệ quản trị viên.",
+        "Second factors are not configured on this service (SECOND_FACTOR_KEY_FILE).",
     );
     Problem::with(ProblemCode::Conflict, detail)
 }
@@ -66,16 +67,17 @@ fn shown_secret(secret: &[u8], username: &str) -> Result<Reply, Problem> {
     shown_once(&shown, &Enrolment { otpauth_uri: None, secret: None })
 }
 
-/// Confirm a second factor with its first code
+/// Confirm a second factor
 ///
-/// Puts it into force and answers ten recovery codes, which are shown this once: keep them apart from the authenticator. All other sessions
-/// of the account end; this one goes on with `POST /auth/refresh`, as its access token is good no more.
+/// Activates the second factor and returns ten recovery codes, which are shown only once. Store them apart from the
+/// authenticator. Ends all other sessions of the account. Continue this one with `POST /auth/refresh`, because its access token
+/// is revoked.
 #[utoipa::path(
     tag = "auth",
     request_body = Confirmation,
     responses(
         (status = 200, description = "In force", body = RecoveryCodes),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]
@@ -120,8 +122,8 @@ async fn put_into_force(conn: &mut Conn, state: &State, owner: &Owner, code: &st
 
 fn not_begun() -> Problem {
     let detail = Msg::fixed(
-        "Không có đăng ký nào đang chờ xác nhận; hãy bắt đầu lại (POST /me/second-factor).",
-        "No enrolment waits for its code; begin anew (POST /me/second-factor).",
+        "Chưa có đăng ký nào chờ xác nhận; đề nghị bắt đầu lại (POST /api/v1/me/second-factor).",
+        "No enrolment is pending. Start again (POST /api/v1/me/second-factor).",
     );
     Problem::with(ProblemCode::Conflict, detail)
 }

@@ -156,6 +156,6 @@ impl LoginFactor {
 /// The caller knows the password and not the code: worth a line in the log.
 fn refused(actor: &Actor) -> Problem {
     let (caller, request_id) = (actor.name.as_str(), actor.request_id.as_str());
-    log::warn!(target: "security", caller, request_id; "a right password with a wrong second factor");
-    Problem::unauthenticated(http::ProblemCode::InvalidSecondFactor)
+    log::warn!(target: "security", caller, request_id; "correct password with an incorrect second factor");
+    Problem::unauthenticated(http::Code::InvalidSecondFactor)
 }

@@ -15,12 +15,12 @@ use crate::ids::Username;
 
 /// Reset a user's second factor
 ///
-/// For a user who has lost the authenticator and the recovery codes; make sure who asks. Ends the user's sessions. Nobody resets
-/// their own: another administrator does, or `ict-index user reset-second-factor`.
+/// For a user who has lost the authenticator and the recovery codes. Verify the user's identity first. Ends the user's sessions.
+/// You cannot reset your own second factor: ask another administrator, or run `ict-index user reset-second-factor`.
 #[utoipa::path(
     tag = "accounts",
     params(("username" = Username, Path)),
-    responses((status = 204, description = "The next login asks for the password alone; where a second factor is required, it has to be enrolled anew")),
+    responses((status = 204, description = "Removed. The next login requires the password only; if the role requires a second factor, the user must enrol a new one")),
     security(("bearer" = ["users:write"]))
 )]
 #[delete("/users/{username}/second-factor")]
@@ -31,8 +31,8 @@ pub async fn reset_second_factor(
     let (username, actor) = (username.0.0, access.actor());
     if matches!(access.identity(), Identity::User { username: own, .. } if *own == username) {
         let detail = Msg::fixed(
-            "Không thể tự đặt lại yếu tố thứ hai của mình; hãy nhờ quản trị viên khác.",
-            "One's own second factor is reset by another administrator.",
+            "Tài khoản không được tự đặt lại yếu tố thứ hai; đề nghị quản trị viên khác thực hiện.",
+            "You cannot reset your own second factor. Ask another administrator.",
         );
         return Err(Problem::with(ProblemCode::Conflict, detail));
     }
@@ -48,8 +48,8 @@ pub async fn reset_second_factor(
 pub async fn reset(conn: &mut Conn, username: &str, actor: &Actor) -> Result<(), Problem> {
     let user = users::lock_user(conn, username).await?.ok_or_else(Problem::not_found)?;
     if !model::remove(conn, user.id).await? {
-        let detail = Msg::fixed("Tài khoản không có yếu tố thứ hai.", "The user has no second factor.");
-        return Err(Problem::with(ProblemCode::NotFound, detail));
+        let detail = Msg::fixed("Tài khoản chưa đăng ký yếu tố thứ hai.", "The user has no second factor.");
+        return Err(Problem::with(Code::NotFound, detail));
     }
     model::end_sessions(conn, user.id, None, actor.now).await?;
     login_throttle::reopen(conn, Credential::SecondFactor, username).await?;

@@ -12,10 +12,10 @@ use crate::http::problem::ProblemBody;
 use crate::http::{Msg, Problem, ProblemCode, Reply, ValidJson};
 use crate::state::State;
 
-/// Read the state of one's own second factor
+/// Read the state of your second factor
 #[utoipa::path(
     tag = "auth",
-    responses((status = 200, description = "The state", body = SecondFactorState)),
+    responses((status = 200, description = "The state of the second factor", body = SecondFactorState)),
     security(("bearer" = ["account:own"]))
 )]
 #[get("/me/second-factor")]
@@ -35,15 +35,15 @@ pub async fn second_factor(access: Access<OwnAccount>, state: web::Data<State>) 
     Reply::unversioned(&access.conditions, &body)
 }
 
-/// Remove one's own second factor
+/// Remove your second factor
 ///
-/// Refused where the role needs one. All other sessions of the account end; this one goes on with `POST /auth/refresh`.
+/// Not allowed if your role requires one. Ends all other sessions of the account; continue this one with `POST /auth/refresh`.
 #[utoipa::path(
     tag = "auth",
     request_body = SecondFactorProof,
     responses(
         (status = 204, description = "Removed"),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]
@@ -75,26 +75,26 @@ fn refuse_where_required(access: &Access<OwnAccount>, state: &State) -> Result<(
         _ => return Ok(()),
     }
     let detail = Msg::fixed(
-        "Vai trò này bắt buộc có yếu tố thứ hai; có thể thay thế nhưng không thể gỡ bỏ.",
-        "This role needs a second factor; it can be replaced and not removed.",
+        "Vai trò này bắt buộc phải có yếu tố thứ hai nên chỉ được thay thế, không được gỡ bỏ.",
+        "This role requires a second factor. You can replace it, but not remove it.",
     );
     Err(Problem::with(ProblemCode::Conflict, detail))
 }
 
 fn not_enrolled() -> Problem {
-    let detail = Msg::fixed("Chưa đăng ký yếu tố thứ hai.", "No second factor is enrolled.");
-    Problem::with(ProblemCode::Conflict, detail)
+    let detail = Msg::fixed("Chưa đăng ký yếu tố thứ hai.", "You have not enrolled a second factor.");
+    Problem::with(Code::Conflict, detail)
 }
 
-/// Get new recovery codes
+/// Create new recovery codes
 ///
-/// The old ones end. They are shown this once.
+/// Returns ten codes, which are shown only once. The previous codes are revoked.
 #[utoipa::path(
     tag = "auth",
     request_body = SecondFactorProof,
     responses(
-        (status = 200, description = "The new codes", body = RecoveryCodes),
-        (status = 429, description = "Too many failures; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
+        (status = 200, description = "The new recovery codes", body = RecoveryCodes),
+        (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["account:own"]))
 )]

@@ -6,28 +6,28 @@ use utoipa::ToSchema;
 
 use crate::http::{Check, Violations};
 
-/// One's own second factor.
+/// The state of your second factor.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SecondFactorState {
-    /// A code is asked for at every login.
+    /// True if a second factor is enrolled: every login requires a code.
     pub enrolled: bool,
     pub enrolled_at: Option<DateTime<Utc>>,
-    /// The role needs one: it can be replaced and not removed.
+    /// True if the role requires a second factor: it can be replaced, but not removed.
     pub required: bool,
-    /// An enrolment waits for its first code.
+    /// True if an enrolment is waiting for its first code.
     pub pending: bool,
-    /// Recovery codes that are unused.
+    /// Number of unused recovery codes.
     #[schema(example = 10)]
     pub recovery_codes_left: i64,
 }
 
-/// What a change of one's own second factor asks for.
+/// Proof of identity for a change of your second factor.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecondFactorProof {
     #[schema(format = "password")]
     pub(super) current_password: String,
-    /// Of the second factor in force, or a recovery code. Not needed where none is in force.
+    /// Code of the current second factor, or a recovery code. Not required if there is none.
     #[schema(example = "492039", max_length = 64)]
     pub(super) code: Option<String>,
 }
@@ -37,15 +37,15 @@ impl Check for SecondFactorProof {
     fn check(&self, _: &mut Violations) {}
 }
 
-/// What goes into the authenticator.
+/// The new secret for an authenticator app.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Enrolment {
-    /// As text of a QR code; absent when a request is repeated with its `Idempotency-Key`.
+    /// URI to show as a QR code. Absent if the request is repeated with its `Idempotency-Key`.
     #[schema(
         example = "otpauth://totp/ict-index:coordinator?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=ict-index"
     )]
     pub otpauth_uri: Option<String>,
-    /// Base32, to be typed in; absent when a request is repeated with its `Idempotency-Key`.
+    /// Secret in Base32. Absent if the request is repeated with its `Idempotency-Key`.
     #[schema(example = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")]
     pub secret: Option<String>,
 }
@@ -63,10 +63,10 @@ impl Check for Confirmation {
     fn check(&self, _: &mut Violations) {}
 }
 
-/// Recovery codes: each replaces a code once.
+/// Recovery codes. Each can be used once in place of a code.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RecoveryCodes {
-    /// Ten of them; absent when a request is repeated with its `Idempotency-Key`.
+    /// Ten recovery codes. Absent if the request is repeated with its `Idempotency-Key`.
     #[schema(example = json!(["MFRG-GZDF-MZTW-Q2LK-NNWG-23TP"]))]
     pub recovery_codes: Option<Vec<String>>,
 }

@@ -30,7 +30,7 @@ fn certificates(path: &Path) -> Result<Vec<Certificate>, String> {
     let pem = std::fs::read(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|e| format!("{}: {e}", path.display()))?;
     match certificates.is_empty() {
-        true => Err(format!("{} holds no certificate", path.display())),
+        true => Err(format!("{} has no certificate", path.display())),
         false => Ok(certificates),
     }
 }

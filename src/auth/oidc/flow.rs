@@ -146,7 +146,7 @@ impl Oidc {
         }
         let (status, body) = fetch::send(request.form(&form)).await.map_err(Refusal::Unavailable)?;
         if status.is_server_error() {
-            return Err(Refusal::Unavailable(format!("the token endpoint answered {status}")));
+            return Err(Refusal::Unavailable(format!("the token endpoint responded with {status}")));
         }
         if status != StatusCode::OK {
             return Err(Refusal::Invalid("the provider refused the code"));

@@ -32,7 +32,7 @@ pub struct Oidc {
     exchanges: AdmissionControl,
 }
 
-/// Why an identity was not established.
+/// Why identity not established.
 #[derive(Debug)]
 pub enum Refusal {
     /// The provider, or what the client brings from it, does not say who this is.
@@ -121,7 +121,7 @@ impl Refusal {
         };
         // What callers bring is theirs to be wrong; that the provider is gone is the operator's.
         let level = if matches!(self, Self::Invalid(_)) { log::Level::Info } else { log::Level::Warn };
-        log::log!(target: "oidc", level, cause, request_id; "an identity was not established");
+        log::log!(target: "oidc", level, cause, request_id; "identity not established");
     }
 
     /// 401 with this code, or 503.

@@ -160,11 +160,11 @@ impl Provider {
         let provider = self.clone();
         tokio::spawn(async move {
             last.queried_at = Some(now);
-            last.failure = Some("the request before was interrupted".into());
+            last.failure = Some("the previous request was interrupted".into());
             let read = provider.read(now).await;
             last.failure = read.as_ref().err().cloned();
             let snapshot = read.inspect_err(|cause| {
-                log::warn!(target: "oidc", cause = cause.as_str(); "the identity provider's keys were not read");
+                log::warn!(target: "oidc", cause = cause.as_str(); "cannot load the identity provider's keys");
             })?;
             *provider.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(snapshot));
             Ok(())
@@ -190,9 +190,9 @@ impl Provider {
     async fn get<T: for<'de> Deserialize<'de>>(&self, url: &str) -> Result<T, String> {
         let (status, body) = fetch::send(self.client.get(url).header("accept", "application/json")).await?;
         if status != StatusCode::OK {
-            return Err(format!("the provider answered {status}"));
+            return Err(format!("the provider responded with {status}"));
         }
-        serde_json::from_slice(&body).map_err(|e| format!("the provider's answer cannot be read: {e}"))
+        serde_json::from_slice(&body).map_err(|e| format!("invalid response of the provider: {e}"))
     }
 }
 

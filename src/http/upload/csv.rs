@@ -71,7 +71,10 @@ impl Cells {
             return Err(Problem::at(
                 ProblemCode::InvalidLength,
                 "",
-                msg!("Tối đa {MOST_COLUMNS} cột.", "At most {MOST_COLUMNS} columns."),
+                msg!(
+                    "Tệp CSV chỉ được có tối đa {MOST_COLUMNS} cột.",
+                    "At most {MOST_COLUMNS} columns are allowed."
+                ),
             ));
         }
         match self.reader.read_record(b"\n", text, ends) {
@@ -80,8 +83,8 @@ impl Cells {
                 Ok(())
             }
             _ => Err(Problem::with(
-                ProblemCode::MalformedBody,
-                Msg::fixed("Dấu ngoặc kép không được đóng.", "A quote is not closed."),
+                Code::MalformedBody,
+                Msg::fixed("Thiếu dấu ngoặc kép đóng.", "Unclosed quote."),
             )),
         }
     }
@@ -99,8 +102,8 @@ impl Cells {
     pub(super) fn row<T: FlatRow>(&self, columns: &[Option<usize>]) -> Result<T, Problem> {
         let (width, n) = (columns.iter().flatten().count(), self.count);
         if n != width {
-            let detail = msg!("Cần {width} ô, nhận được {n}.", "Takes {width} cells, got {n}.");
-            return Err(Problem::at(ProblemCode::InvalidLength, "", detail));
+            let detail = msg!("Dòng phải có {width} ô, nhưng có {n} ô.", "Expected {width} cells, got {n}.");
+            return Err(Problem::at(Code::InvalidLength, "", detail));
         }
         let cells: Vec<Option<&str>> =
             columns.iter().map(|at| self.get((*at)?).filter(|cell| !cell.is_empty())).collect();
@@ -117,18 +120,18 @@ fn header<T: FlatRow>(text: &str, cells: &mut Cells) -> Result<Vec<Option<usize>
         let pointer = format!("/header/{at}");
         if !T::COLUMNS.contains(name) {
             let detail = msg!(
-                "Không có cột `{name}`; các cột cách nhau bằng dấu phẩy.",
-                "There is no column `{name}`; columns are separated by commas."
+                "Không hỗ trợ cột `{name}`; các cột phải phân cách bằng dấu phẩy (không dùng dấu chấm phẩy).",
+                "Unknown column `{name}`. Columns are separated by commas."
             );
             faults.push(Problem::at(ProblemCode::UnknownField, pointer, detail));
         } else if names.iter().take(at).any(|earlier| earlier == name) {
-            let detail = msg!("Cột `{name}` bị lặp.", "The column `{name}` occurs twice.");
-            faults.push(Problem::at(ProblemCode::DuplicateField, pointer, detail));
+            let detail = msg!("Cột `{name}` xuất hiện nhiều lần.", "Duplicate column `{name}`.");
+            faults.push(Problem::at(Code::DuplicateField, pointer, detail));
         }
     }
     for name in T::COLUMNS.iter().take(T::REQUIRED).filter(|name| !names.contains(name)) {
-        let detail = msg!("Thiếu cột `{name}`.", "The column `{name}` is missing.");
-        faults.push(Problem::at(ProblemCode::MissingField, "/header", detail));
+        let detail = msg!("Thiếu cột bắt buộc `{name}`.", "Missing column `{name}`.");
+        faults.push(Problem::at(Code::MissingField, "/header", detail));
     }
     let mut faults = faults.into_iter();
     if let Some(mut first) = faults.next() {

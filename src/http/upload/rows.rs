@@ -104,8 +104,8 @@ impl<T: FlatRow> RowReader<T> {
             self.record(&last, rows)?;
         }
         if self.format == RowFormat::Csv && self.columns.is_none() {
-            let detail = Msg::fixed("Thiếu dòng tiêu đề.", "The header line is missing.");
-            return Err(Problem::at(ProblemCode::MissingField, "/header", detail));
+            let detail = Msg::fixed("Tệp CSV thiếu dòng tiêu đề cột.", "The CSV header line is missing.");
+            return Err(Problem::at(Code::MissingField, "/header", detail));
         }
         Ok(())
     }
@@ -201,16 +201,18 @@ fn long_line() -> Problem {
     Problem::at(
         ProblemCode::InvalidLength,
         "",
-        msg!("Dòng dài hơn {MOST_LINE} byte.", "The line is longer than {MOST_LINE} bytes."),
+        msg!("Dòng vượt quá {MOST_LINE} byte cho phép.", "The line exceeds {MOST_LINE} bytes."),
     )
 }
 
 /// Spreadsheets save UTF-16 as "Unicode text".
 fn refuse_utf16(start: &[u8]) -> Result<(), Problem> {
     if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") {
-        let detail =
-            Msg::fixed("Nội dung là UTF-16: hãy lưu bằng UTF-8.", "The body is UTF-16: save it as UTF-8.");
-        return Err(Problem::with(ProblemCode::MalformedBody, detail));
+        let detail = Msg::fixed(
+            "Tệp dùng bảng mã UTF-16; đề nghị lưu lại bằng UTF-8 rồi gửi lại.",
+            "The file is UTF-16. Save it as UTF-8.",
+        );
+        return Err(Problem::with(Code::MalformedBody, detail));
     }
     Ok(())
 }
@@ -234,8 +236,8 @@ fn object<T: FlatRow>(line: &[u8]) -> Result<T, Problem> {
 fn text_of(record: &[u8]) -> Result<Cow<'_, str>, Problem> {
     let text = std::str::from_utf8(record).map_err(|_| {
         Problem::with(
-            ProblemCode::MalformedBody,
-            Msg::fixed("Dòng không phải UTF-8.", "The line is not UTF-8."),
+            Code::MalformedBody,
+            Msg::fixed("Dòng không đúng bảng mã UTF-8.", "The line is not valid UTF-8."),
         )
     })?;
     if text.contains('\0') {

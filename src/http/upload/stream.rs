@@ -94,8 +94,8 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
             return Err(Problem::with(
                 ProblemCode::UnsupportedMediaType,
                 Msg::fixed(
-                    "Cần Content-Type: application/json, application/x-ndjson hoặc text/csv.",
-                    "Send Content-Type: application/json, application/x-ndjson or text/csv.",
+                    "Header Content-Type phải là application/json, application/x-ndjson hoặc text/csv.",
+                    "`Content-Type` must be `application/json`, `application/x-ndjson` or `text/csv`.",
                 ),
             ));
         }
@@ -103,8 +103,8 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
     let charset =
         parts.find_map(|part| part.strip_prefix("charset=").map(|set| set.trim_matches('"').to_owned()));
     if charset.is_some_and(|set| set != "utf-8") {
-        let detail = Msg::fixed("Chỉ nhận UTF-8.", "Only UTF-8 is accepted.");
-        return Err(Problem::with(ProblemCode::UnsupportedMediaType, detail));
+        let detail = Msg::fixed("Chỉ hỗ trợ bảng mã UTF-8.", "Only UTF-8 is supported.");
+        return Err(Problem::with(Code::UnsupportedMediaType, detail));
     }
     Ok(Some(format))
 }
@@ -196,10 +196,10 @@ async fn send(mut bytes: Bytes, taker: &Sender<Piece>) -> bool {
 
 fn too_slow() -> Problem {
     let detail = Msg::fixed(
-        "Nội dung đến quá chậm, ngừng đến quá lâu, hoặc kéo dài quá 10 phút.",
-        "The body arrives too slowly, stopped for too long, or took longer than 10 minutes.",
+        "Việc gửi nội dung quá chậm, bị gián đoạn hoặc kéo dài quá 10 phút; đề nghị kiểm tra đường truyền và gửi lại.",
+        "The request body arrived too slowly, was interrupted, or took longer than 10 minutes.",
     );
-    Problem::with(ProblemCode::MalformedBody, detail)
+    Problem::with(Code::RequestTimeout, detail)
 }
 
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
@@ -227,8 +227,8 @@ pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Res
         reader.end(&mut rows)?;
     }
     if rows.len() > most {
-        let detail = msg!("Tối đa {most} dòng.", "At most {most} rows.");
-        return Err(Problem::at(ProblemCode::InvalidLength, "/rows", detail));
+        let detail = msg!("Mỗi lần chỉ được gửi tối đa {most} dòng.", "At most {most} rows are allowed.");
+        return Err(Problem::at(Code::InvalidLength, "/rows", detail));
     }
     let n = rows.len();
     let mut faults = Violations::default();

@@ -40,13 +40,13 @@ pub struct Change {
     pub difference: Option<Fixed>,
     pub rank_before: Option<usize>,
     pub rank_after: Option<usize>,
-    /// Places gained; negative when lost.
+    /// Ranks gained; negative if lost.
     pub movement: Option<i64>,
-    /// `None` where a score is missing in one of the runs or in between.
+    /// The parts of the difference; null if a score is missing in one of the runs or along the way.
     pub parts: Option<Parts>,
 }
 
-/// They add up to the difference.
+/// The parts of a difference. They add up to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = ScoreChangeParts)]
 pub struct Parts {

@@ -17,43 +17,44 @@ use super::readings::State;
 use super::score::{Run, Scored, climb_from, put};
 use super::tree::{Group, Item, Leaf, Rule};
 
-/// One item of the tree as it counted for one unit.
+/// One node of the tree, as it counts for one unit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Explanation {
     pub code: String,
     pub name: String,
     pub state: CellState,
-    /// Of a leaf: why it has no figure, or that it has one.
+    /// For a leaf: whether it has a figure, or why it has none.
     pub reading: Option<State>,
-    /// The figure as it was observed; of a numerator and a denominator their quotient, times `per` of the framework.
+    /// The observed figure. For a numerator and denominator, their quotient times `per`.
     pub raw: Option<Fixed>,
-    /// What counted of it: within the framework's `truncate`.
+    /// The figure after `truncate` of the framework.
     pub counted: Option<Fixed>,
-    /// Of a leaf that is normalised: how.
+    /// For a normalised leaf: the normalisation method.
     pub method: Option<Method>,
-    /// Of a leaf in points: how they are earned.
+    /// For a leaf with points: the kind of points.
     pub points: Option<PointsKind>,
-    /// Of a leaf: 1 where more is better, -1 where less is.
+    /// For a leaf: 1 if more is better, -1 if less is better.
     #[schema(value_type = Option<i32>, example = 1)]
     pub direction: Option<Direction>,
-    /// Which alternative of a best-of counted.
+    /// Code of the alternative of `best_of` that counts; null if none.
     pub alternative: Option<String>,
-    /// What the figure was measured against; null where a figure counts as it is, and for points.
+    /// The bounds of the normalisation; null if the figure counts unchanged, and for points.
     pub bounds: Option<BoundsUsed>,
     pub normalised: Option<Fixed>,
     pub score: Option<Fixed>,
-    /// The score of one who has everything that applies to this unit.
+    /// The highest possible score of this unit.
     pub maximum: Fixed,
-    /// As the framework states it.
+    /// Weight in the framework.
     pub weight: Fixed,
-    /// After reweighting: its share in a mean, its factor in a sum. None when it did not count.
+    /// Effective weight after missing indicators are left out: the share in a mean, the factor in a sum. Null if the node does not
+    /// count.
     pub weight_in_force: Option<Fixed>,
-    /// To the root's score.
+    /// Contribution to the score of the root.
     pub contribution: Option<Fixed>,
     /// The part of the contribution that no child accounts for.
     pub residual: Fixed,
-    /// What the root's score would gain if this item alone were at its maximum, the frontier held. Null where there is no maximum to
-    /// measure by: of a z-score, of a score above the maximum that is reckoned with, and of the groups above such.
+    /// Gain of the root's score if this node alone reached its maximum, with an unchanged frontier. Null if there is no maximum: for
+    /// a `z_score`, for a score above the assumed maximum, and for the groups above these.
     pub lost: Option<Fixed>,
     pub rank: Option<usize>,
     pub missing: Vec<String>,
@@ -69,7 +70,7 @@ pub enum CellState {
     NotApplicable,
 }
 
-/// The bounds a figure was measured against, or the range a node was re-normalised in.
+/// The bounds a figure is normalised with, or the range of a re-normalised node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct BoundsUsed {
     pub lo: Fixed,

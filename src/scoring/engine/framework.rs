@@ -13,7 +13,7 @@ pub enum Status {
     Assumed,
 }
 
-/// What follows an equal place: 1, 2, 2, 4 or 1, 2, 2, 3.
+/// Ranks after a tie: 1, 2, 2, 4 or 1, 2, 2, 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = FrameworkTies)]
@@ -31,7 +31,7 @@ pub struct Ranking {
     pub ties: Ties,
 }
 
-/// What becomes of a unit without a figure.
+/// How missing figures are handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = FrameworkMissing)]
@@ -44,7 +44,7 @@ pub enum Missing {
     Block,
 }
 
-/// Among whom frontiers are drawn and places are given.
+/// Whether units are compared with all units or with their peer group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = FrameworkAmong)]
@@ -65,7 +65,7 @@ pub struct Peers {
     pub rank: Among,
 }
 
-/// What a sum of points becomes for a unit to which not every indicator applies.
+/// How a sum of points treats indicators that do not apply to a unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferingMaxima {
@@ -100,7 +100,7 @@ pub struct Framework {
     pub peers: Peers,
     #[serde(default, skip_serializing_if = "is_default")]
     pub differing_maxima: DifferingMaxima,
-    /// Ascending by `from`; of the root's score.
+    /// Bands of the root's score, ascending by `from`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bands: Vec<Band>,
     pub root: Node,
@@ -127,7 +127,7 @@ pub enum Renormalise {
     MinMax,
 }
 
-/// Group, subgroup or indicator. One type with optional fields, so that a wrong mixture is named, not merely refused.
+/// A group, subgroup or indicator. Groups have `children` and `aggregate`; indicators have `normalise` or `points`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = FrameworkNode)]
@@ -141,7 +141,7 @@ pub struct Node {
     pub aggregate: Option<Aggregate>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub renormalise: Option<Renormalise>,
-    /// What the children's weights must add up to.
+    /// Required total of the children's weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight_total: Option<Fixed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -152,18 +152,18 @@ pub struct Node {
     pub direction: Option<Direction>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub normalise: Option<Normalise>,
-    /// Of a leaf: the points of a full score. Of a sum of points: what the children's must add up to.
+    /// For a leaf: the points of a full score. For a sum of points: the required total of the children.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_points: Option<Fixed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub points: Option<Points>,
-    /// What a numerator ÷ denominator is multiplied by (100 for a percentage); default 1.
+    /// Factor of numerator ÷ denominator (100 for a percentage). Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub per: Option<Fixed>,
-    /// Figures beyond these count as these, also where bounds are drawn.
+    /// Figures outside these limits count as the limit, also for the bounds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub truncate: Option<Truncate>,
-    /// Attributes or peer groups of the units it applies to; default all units.
+    /// Attributes or peer groups of the units it applies to. Default: all units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applies_to: Option<Vec<String>>,
 }
@@ -221,11 +221,11 @@ pub struct Normalise {
     pub lo: Option<Fixed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hi: Option<Fixed>,
-    /// Default [0, 1].
+    /// Scale of the result. Default: [0, 1].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Vec<Fixed>>)]
     pub scale: Option<[Fixed; 2]>,
-    /// Whether the result is held within the scale. Default: yes, but not for a z-score, nor for `none` without a scale.
+    /// Whether the result is limited to the scale. Default: true, except for `z_score` and for `none` without a scale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clamp: Option<bool>,
 }
@@ -260,15 +260,15 @@ pub enum PointsKind {
     Information,
 }
 
-/// How a leaf earns points.
+/// How points are computed from the figure of a leaf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Points {
     pub kind: PointsKind,
-    /// Of `ratio`; default 1.
+    /// Figure that earns all points, for `ratio`. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub full: Option<Fixed>,
-    /// Of `capped_count` and `deduction`; default 1.
+    /// Points per counted item, for `capped_count` and `deduction`. Default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub each: Option<Fixed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -290,12 +290,12 @@ pub struct Step {
 #[serde(deny_unknown_fields)]
 #[schema(as = PointsAlternative)]
 pub struct Alternative {
-    /// Of the observation; unique in the framework like every code.
+    /// Code of its observation; unique in the framework.
     pub code: String,
     pub name: String,
     #[schema(no_recursion)]
     pub points: Points,
-    /// Default: that of the leaf.
+    /// Maximum points. Default: those of the leaf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_points: Option<Fixed>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -11,14 +11,15 @@ use super::score::Run;
 pub struct Gap {
     pub unit: String,
     pub score: Fixed,
-    /// The other unit; none when the gap is to a target.
+    /// Code of the other unit; null for the gap to a target.
     pub other: Option<String>,
     pub target: Fixed,
-    /// Target − score: the sum of the parts and the residual.
+    /// Target minus score: the sum of `parts` and `residual`.
     pub gap: Fixed,
-    /// To a leader: difference of contributions, largest first. To a target: what each indicator could still give.
+    /// For the leader: differences of contributions, largest first. For a target: what each indicator could still gain.
     pub parts: Vec<GapPart>,
-    /// To a leader: what belongs to no indicator (re-normalisation). To a target: what the parts exceed (−) or lack (+).
+    /// For the leader: the part that belongs to no indicator (re-normalisation). For a target: the excess (−) or shortfall (+) of the
+    /// parts.
     pub residual: Fixed,
 }
 

@@ -16,10 +16,10 @@ pub struct Unit {
     pub code: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer_group: Option<String>,
-    /// What `applies_to` asks for, beside the peer group.
+    /// Attributes for `applies_to` of indicators.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub attributes: BTreeSet<String>,
-    /// Indicators that are not asked of this unit.
+    /// Codes of the indicators that do not apply to this unit.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub not_applicable: BTreeSet<String>,
 }

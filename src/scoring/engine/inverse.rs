@@ -14,7 +14,7 @@ use super::work::{Cancellation, Cancelled};
 pub enum Goal {
     /// At least this score, unrounded.
     Score(Fixed),
-    /// This place or better.
+    /// Rank to reach, or better.
     Place(usize),
 }
 
@@ -23,7 +23,7 @@ pub enum Goal {
 #[schema(as = SimulationInverse)]
 pub enum Inverse {
     Reached(Reached),
-    /// Not even with every chosen indicator at its best.
+    /// Out of reach, even with every chosen indicator at its best.
     Unreachable {
         best_score: Fixed,
         best_place: Option<usize>,
@@ -33,11 +33,11 @@ pub enum Inverse {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[schema(as = SimulationReached)]
 pub struct Reached {
-    /// How far of the way from the present figure to the best one, the same for all chosen indicators.
+    /// Share of the distance from the current figure to the best one, the same for all chosen indicators.
     pub share: Fixed,
     pub figures: Vec<NewFigure>,
     pub score: Fixed,
-    /// Null for a caller who may not read all units: places that follow from figures of their choice compare them with others'.
+    /// Rank reached; null for callers who cannot read all units, because it would reveal other units' figures.
     pub place: Option<usize>,
 }
 
@@ -45,7 +45,7 @@ pub struct Reached {
 pub struct NewFigure {
     pub indicator: String,
     pub from: Option<Fixed>,
-    /// With 6 decimals, rounded towards the better; whole for a count or yes/no.
+    /// New figure with six decimals, rounded towards the better side; a whole number for counts and yes/no.
     pub to: Fixed,
 }
 

@@ -11,20 +11,21 @@ use super::score::{Run, Scored, climb, put};
 use super::tree::{Leaf, Normaliser, Rule};
 use super::work::{Cancellation, Cancelled, count};
 
-/// What could be gained with one indicator.
+/// The possible gain of one indicator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Lever {
     pub indicator: String,
     pub value: Option<Fixed>,
-    /// The figure of a full score: the goalpost, the best observed, the full count.
+    /// The figure of a full score: the goalpost, the best observed figure, or the full count.
     pub best: Option<Fixed>,
-    /// A tenth of the way from the worst figure to the best, no further than the best; whole ones for a count or yes/no.
+    /// Size of one step: a tenth of the range from the worst to the best figure, but not beyond the best; a whole number for counts
+    /// and yes/no.
     pub step: Option<Fixed>,
-    /// Points of the root's score for that step, and per 1 of the figure.
+    /// Gain of the root's score for one step.
     pub gain: Option<Fixed>,
     pub gain_per_unit: Option<Fixed>,
     pub places: Option<usize>,
-    /// Points and places for going all the way; null where nobody's figure and no bound shows how far that is.
+    /// Gain of the root's score for reaching `best`; null if neither a figure nor a bound defines it.
     pub gain_full: Option<Fixed>,
     pub places_full: Option<usize>,
 }

@@ -18,16 +18,16 @@ const MOST_TIED: usize = 50;
 pub struct ScoreItem {
     pub unit: String,
     pub node: String,
-    /// Unrounded.
+    /// Exact score.
     pub score: Option<Fixed>,
-    /// As it is ranked: half up to the framework's decimals.
+    /// The score rounded half up to the decimals of the framework. Ranks are computed from it.
     pub rounded: Option<Fixed>,
     pub rank: Option<usize>,
-    /// Others of the same rank, by code: the first 50.
+    /// Other units of the same rank, by code; the first 50.
     pub tied_with: Vec<String>,
-    /// Indicators at or below the node that apply to the unit and have no figure.
+    /// Codes of the indicators at or below the node that apply to the unit and have no figure.
     pub missing: Vec<String>,
-    /// Of the root.
+    /// Band of the root's score; null for other nodes, and without bands.
     pub band: Option<String>,
 }
 

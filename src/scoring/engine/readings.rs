@@ -31,7 +31,7 @@ pub struct Reading {
     pub value: Option<Fixed>,
     /// Of a leaf in points.
     pub points: Option<Fixed>,
-    /// Which alternative of a best-of counted.
+    /// Code of the alternative of `best_of` that counts; null if none.
     pub alternative: Option<String>,
 }
 

@@ -50,7 +50,7 @@ pub fn most_draws(run: &Run) -> usize {
 pub struct RankInterval {
     pub unit: String,
     pub rank: Option<usize>,
-    /// 5th, 50th and 95th percentile (nearest rank) of the ranks drawn; none without a score in any draw.
+    /// 5th percentile (nearest rank) of the drawn ranks; null if there is no score in any draw.
     pub p05: Option<usize>,
     pub median: Option<usize>,
     pub p95: Option<usize>,
@@ -137,11 +137,11 @@ fn vary(node: &mut Node, variant: Variant) {
     node.children.iter_mut().flatten().for_each(|child| vary(child, variant));
 }
 
-/// What the ranks would be without one indicator.
+/// The effect of leaving out one indicator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct LeftOut {
     pub indicator: String,
-    /// Units whose rank is another, by code.
+    /// Units whose rank changes, by code.
     pub moved: Vec<RankShift>,
     pub largest_shift: u64,
 }

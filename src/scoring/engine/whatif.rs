@@ -49,9 +49,9 @@ pub struct Moved {
     pub rank_before: Option<usize>,
     pub rank_after: Option<usize>,
     pub movement: Option<i64>,
-    /// Units that stood ahead or level and now stand behind.
+    /// Units that were ahead or tied and are now behind.
     pub overtakes: Vec<String>,
-    /// Units that stood behind or level and now stand ahead.
+    /// Units that were behind or tied and are now ahead.
     pub overtaken_by: Vec<String>,
 }
 

@@ -27,8 +27,8 @@ impl Check for Framework {
         faults.name("/name", &self.name, 0, MOST_NAME);
         if !is_token(&self.unit_type) {
             let detail = msg!(
-                "Loại đơn vị gồm 1-{MOST_UNIT_TYPE} chữ thường không dấu, chữ số và _, ví dụ province.",
-                "A kind of units has 1-{MOST_UNIT_TYPE} lower-case ASCII letters, digits or _, such as province."
+                "Loại đơn vị (unit_type) gồm 1–{MOST_UNIT_TYPE} ký tự: chữ thường không dấu, chữ số và dấu _, ví dụ province.",
+                "`unit_type` has 1–{MOST_UNIT_TYPE} characters: lower-case ASCII letters, digits or `_`, starting with a letter, such as `province`."
             );
             faults.add(ProblemCode::InvalidCode, "/unit_type", detail);
         }
@@ -48,8 +48,11 @@ impl Check for Framework {
         let mut nodes = 0;
         check_node(&self.root, "/root", &mut nodes, faults);
         if nodes > MOST_NODES {
-            let detail = msg!("Tối đa {MOST_NODES} nút.", "At most {MOST_NODES} nodes.");
-            faults.add(ProblemCode::InvalidLength, "/root", detail);
+            let detail = msg!(
+                "Bộ chỉ số chỉ được có tối đa {MOST_NODES} mục (nhóm và chỉ tiêu).",
+                "A framework has at most {MOST_NODES} nodes."
+            );
+            faults.add(Code::InvalidLength, "/root", detail);
         }
         // What is too large is not looked into: no caller could use the answer.
         if nodes > MOST_NODES || self.bands.len() > MOST_ITEMS {
@@ -71,8 +74,11 @@ fn is_token(text: &str) -> bool {
 
 fn at_most(pointer: &str, n: usize, faults: &mut Violations) {
     if n > MOST_ITEMS {
-        let detail = msg!("Tối đa {MOST_ITEMS} mục, nhận được {n}.", "At most {MOST_ITEMS} items, got {n}.");
-        faults.add(ProblemCode::InvalidLength, pointer, detail);
+        let detail = msg!(
+            "Chỉ được khai báo tối đa {MOST_ITEMS} mục; hiện có {n} mục.",
+            "At most {MOST_ITEMS} items are allowed, got {n}."
+        );
+        faults.add(Code::InvalidLength, pointer, detail);
     }
 }
 
@@ -110,8 +116,10 @@ fn check_node(node: &Node, pointer: &str, nodes: &mut usize, faults: &mut Violat
 pub fn check_label(pointer: &str, label: &str, faults: &mut Violations) {
     faults.name(pointer, label, 1, MOST_LABEL);
     if label.trim() != label {
-        let detail =
-            Msg::fixed("Không để khoảng trắng ở đầu hoặc cuối.", "No space at the beginning or end.");
-        faults.add(ProblemCode::InvalidValue, pointer, detail);
+        let detail = Msg::fixed(
+            "Nhãn không được có dấu cách ở đầu hoặc cuối.",
+            "Leading or trailing spaces are not allowed.",
+        );
+        faults.add(Code::InvalidValue, pointer, detail);
     }
 }

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::http::{Msg, ProblemCode, Violations};
 use crate::scoring::engine::faults::{Fault, FaultCode, Report};
 
-/// What is allowed but seldom meant.
+/// Settings that are valid but probably unintended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schema(as = FrameworkWarningCode)]
@@ -20,7 +20,7 @@ pub enum WarningCode {
     DeductionUnderMean,
 }
 
-/// A framework with a warning is taken.
+/// A warning about a framework. The framework is accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = FrameworkWarning)]
 pub struct Warning {
@@ -28,7 +28,7 @@ pub struct Warning {
     /// JSON pointer into the framework.
     #[schema(example = "/root/children/0")]
     pub pointer: String,
-    /// In Vietnamese.
+    /// Text in Vietnamese.
     pub detail: String,
     pub detail_en: String,
 }
@@ -110,54 +110,63 @@ fn text(fault: &Fault) -> Msg {
     let of = |name: &str| fault.params.get(name).map_or("", String::as_str);
     let (code, limit) = (of("code"), of("limit"));
     match fault.code {
-        F::CodeInvalid => msg!("Mã `{code}` không hợp lệ.", "The code `{code}` is invalid."),
+        F::CodeInvalid => msg!("Mã `{code}` không hợp lệ.", "Invalid code `{code}`."),
         F::CodeDuplicate => {
             msg!(
-                "Mã `{code}` đã có ở nút khác của bộ chỉ số.",
-                "The code `{code}` occurs elsewhere in the framework."
+                "Mã `{code}` đã dùng cho nhóm hoặc chỉ tiêu khác trong bộ chỉ số.",
+                "Code `{code}` is already used elsewhere in the framework."
             )
         }
         F::CodeCycle => {
             msg!(
-                "Mã `{code}` lặp lại ngay bên dưới chính nó.",
-                "The code `{code}` occurs again below itself."
+                "Mã `{code}` được dùng lại cho một mục nằm bên dưới chính mục đó.",
+                "Code `{code}` is repeated among its own descendants."
             )
         }
-        F::IndicatorUnknown => msg!("Không có chỉ tiêu `{code}`.", "There is no indicator `{code}`."),
+        F::IndicatorUnknown => {
+            msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist.")
+        }
         F::NameEmpty => Msg::fixed("Tên không được để trống.", "The name must not be empty."),
-        F::TooDeep => msg!("Cây có tối đa {limit} tầng.", "A tree has at most {limit} levels."),
+        F::TooDeep => {
+            msg!("Bộ chỉ số chỉ được có tối đa {limit} cấp.", "A framework has at most {limit} levels.")
+        }
         F::TooManyLeaves => {
             let leaves = of("leaves");
-            msg!("Tối đa {limit} chỉ tiêu, nhận được {leaves}.", "At most {limit} indicators, got {leaves}.")
+            msg!(
+                "Chỉ được có tối đa {limit} chỉ tiêu; hiện có {leaves}.",
+                "At most {limit} indicators are allowed, got {leaves}."
+            )
         }
-        F::NodeEmpty => msg!("Nhóm `{code}` không có nút con.", "The group `{code}` has no children."),
+        F::NodeEmpty => {
+            msg!("Nhóm `{code}` chưa có chỉ tiêu hoặc nhóm con nào.", "Group `{code}` has no children.")
+        }
         F::NodeAndLeaf => msg!(
-            "`{code}` vừa có trường của nhóm vừa có trường của chỉ tiêu.",
-            "`{code}` has fields of a group and of an indicator."
+            "`{code}` khai báo lẫn trường của nhóm (children, aggregate) và trường của chỉ tiêu (normalise, points).",
+            "`{code}` mixes group fields and indicator fields."
         ),
         F::AggregateMissing => msg!(
-            "Nhóm `{code}` cần aggregate: arithmetic, geometric, harmonic hoặc sum.",
-            "The group `{code}` needs aggregate: arithmetic, geometric, harmonic or sum."
+            "Nhóm `{code}` phải khai báo phương pháp tổng hợp (aggregate): arithmetic, geometric, harmonic hoặc sum.",
+            "Group `{code}` requires `aggregate`: `arithmetic`, `geometric`, `harmonic` or `sum`."
         ),
         F::MethodMissing => msg!(
-            "Chỉ tiêu `{code}` cần normalise hoặc points.",
-            "The indicator `{code}` needs normalise or points."
+            "Chỉ tiêu `{code}` phải khai báo phương pháp chuẩn hóa (normalise) hoặc cách chấm điểm (points).",
+            "Indicator `{code}` requires `normalise` or `points`."
         ),
         F::MethodAndPoints => msg!(
-            "Chỉ tiêu `{code}` có points nên không được có cách chuẩn hóa khác none.",
-            "The indicator `{code}` has points: it takes no method other than none."
+            "Chỉ tiêu `{code}` đã có cách chấm điểm (points) nên không được khai báo phương pháp chuẩn hóa (normalise) khác none.",
+            "Indicator `{code}` has `points`, so `normalise.method` must be `none` or absent."
         ),
         F::ZeroUnderMean => msg!(
-            "Điểm 0 của `{code}` làm cả nhóm bằng 0 (trung bình nhân hoặc điều hòa).",
-            "A zero of `{code}` makes its whole group zero (geometric or harmonic mean)."
+            "Nếu `{code}` được 0 điểm thì cả nhóm bằng 0 (do dùng trung bình nhân hoặc trung bình điều hòa).",
+            "If `{code}` scores zero, its whole group scores zero (geometric or harmonic mean)."
         ),
         F::WeightAndPoints => msg!(
-            "`{code}` có cả max_points và trọng số khác 1: trong phép cộng, cả hai đều nhân vào.",
-            "`{code}` has max_points and a weight other than 1: in a sum both multiply."
+            "`{code}` vừa có điểm tối đa (max_points) vừa có trọng số khác 1; khi cộng điểm, cả hai cùng được nhân.",
+            "`{code}` has both `max_points` and a weight other than 1. In a sum, both multiply the score."
         ),
         F::DeductionUnderMean => msg!(
-            "`{code}` là điểm trừ nhưng nhóm không cộng điểm: không trừ được gì dưới 0.",
-            "`{code}` is a deduction in a group that is no sum: it lowers nothing below zero."
+            "`{code}` là điểm trừ nhưng nhóm không dùng phép cộng (sum); điểm của nhóm không bị trừ xuống dưới 0.",
+            "`{code}` is a deduction, but its group is not a sum: the deduction cannot lower the group below zero."
         ),
         _ => text_of_numbers(fault.code, of),
     }
@@ -171,101 +180,114 @@ fn text_of_numbers<'p>(code: FaultCode, of: impl Fn(&str) -> &'p str) -> Msg {
     match code {
         F::WeightNegative => {
             let weight = of("weight");
-            msg!("Trọng số {weight} là số âm.", "The weight {weight} is negative.")
+            msg!("Trọng số không được âm (hiện là {weight}).", "Weight {weight} is negative.")
         }
-        F::WeightsAllZero => {
-            Msg::fixed("Cần ít nhất một trọng số lớn hơn 0.", "At least one weight must be above zero.")
-        }
-        F::WeightsTotal => msg!(
-            "Tổng trọng số phải là {expected}, các nút con cộng lại được {found}.",
-            "The weights must add up to {expected}, the children's make {found}."
+        F::WeightsAllZero => Msg::fixed(
+            "Nhóm phải có ít nhất một trọng số lớn hơn 0.",
+            "At least one weight must be greater than zero.",
         ),
-        F::GoalpostsMissing => {
-            Msg::fixed("Cách goalposts cần cả lo và hi.", "The method goalposts needs lo and hi.")
-        }
+        F::WeightsTotal => msg!(
+            "Tổng trọng số phải bằng {expected}; tổng trọng số của các mục con hiện là {found}.",
+            "Weights must add up to {expected}; they add up to {found}."
+        ),
+        F::GoalpostsMissing => Msg::fixed(
+            "Phương pháp goalposts phải có cả cận dưới (lo) và cận trên (hi).",
+            "The method `goalposts` requires both `lo` and `hi`.",
+        ),
         F::GoalpostsReversed => {
-            msg!("lo ({lo}) phải nhỏ hơn hi ({hi}).", "lo ({lo}) must be below hi ({hi}).")
+            msg!(
+                "Cận dưới lo ({lo}) phải nhỏ hơn cận trên hi ({hi}).",
+                "`lo` ({lo}) must be less than `hi` ({hi})."
+            )
         }
-        F::BoundsUnused => {
-            Msg::fixed("lo và hi chỉ dùng với goalposts.", "lo and hi go with goalposts alone.")
-        }
+        F::BoundsUnused => Msg::fixed(
+            "Chỉ khai báo cận (lo, hi) với phương pháp goalposts.",
+            "`lo` and `hi` are allowed with `goalposts` only.",
+        ),
         F::ScaleReversed => msg!(
-            "Thang điểm phải từ thấp đến cao, không phải [{lo}, {hi}].",
-            "The scale must go from low to high, not [{lo}, {hi}]."
+            "Thang điểm phải xếp từ thấp đến cao; hiện là [{lo}, {hi}].",
+            "The scale must ascend; got [{lo}, {hi}]."
         ),
         F::TruncateReversed => msg!(
-            "Cắt từ {lo} đến {hi}: lo phải nhỏ hơn hi.",
-            "Truncated from {lo} to {hi}: lo must be below hi."
+            "Khoảng cắt (truncate) từ {lo} đến {hi} không hợp lệ: lo phải nhỏ hơn hi.",
+            "In `truncate`, `lo` ({lo}) must be less than `hi` ({hi})."
         ),
         F::PerNotPositive => {
-            msg!("per phải lớn hơn 0, không phải {value}.", "per must be above zero, not {value}.")
+            msg!(
+                "Hệ số nhân (per) phải lớn hơn 0; hiện là {value}.",
+                "`per` must be greater than zero; got {value}."
+            )
         }
-        F::MaxPointsMissing => {
-            Msg::fixed("Cách chấm điểm này cần max_points.", "These points need max_points.")
-        }
+        F::MaxPointsMissing => Msg::fixed(
+            "Cách chấm điểm này phải có điểm tối đa (max_points).",
+            "This kind of points requires `max_points`.",
+        ),
         F::MaxPointsNotPositive => {
             msg!(
-                "max_points phải lớn hơn 0, không phải {value}.",
-                "max_points must be above zero, not {value}."
+                "Điểm tối đa (max_points) phải lớn hơn 0; hiện là {value}.",
+                "`max_points` must be greater than zero; got {value}."
             )
         }
         F::MaxPointsTotal if expected.is_empty() => Msg::fixed(
-            "Điểm tối đa của phương án vượt điểm tối đa của chỉ tiêu.",
-            "The alternative's maximum exceeds the indicator's.",
+            "Điểm tối đa của phương án không được vượt điểm tối đa của chỉ tiêu.",
+            "The alternative's `max_points` exceeds the indicator's.",
         ),
         F::MaxPointsTotal => msg!(
-            "Điểm tối đa ghi {expected}, các nút con cộng lại được {found}.",
-            "The maximum says {expected}, the children's make {found}."
+            "Điểm tối đa của nhóm là {expected}, nhưng tổng điểm tối đa của các mục con là {found}.",
+            "`max_points` is {expected}, but the children's add up to {found}."
         ),
         F::PointsParameter if field.is_empty() => {
-            msg!("Cần số lớn hơn 0, không phải {value}.", "Takes a number above zero, not {value}.")
+            msg!("Giá trị phải lớn hơn 0; hiện là {value}.", "Must be greater than zero; got {value}.")
         }
         F::PointsParameter => {
             msg!(
-                "`{field}` không dùng với cách chấm điểm này.",
-                "`{field}` does not go with this kind of points."
+                "Cách chấm điểm này không dùng `{field}`.",
+                "`{field}` is not allowed with this kind of points."
             )
         }
-        F::StepsMissing => Msg::fixed("Cần ít nhất một bậc trong steps.", "At least one step is needed."),
+        F::StepsMissing => Msg::fixed(
+            "Phải khai báo ít nhất một bậc điểm trong steps.",
+            "`steps` requires at least one step.",
+        ),
         F::StepsUnordered => msg!(
-            "Bậc từ {from} không lớn hơn bậc trước.",
-            "The step from {from} is not above the one before."
+            "Các bậc điểm phải tăng dần: bậc từ {from} không lớn hơn bậc liền trước.",
+            "Steps must ascend: the step from {from} does not."
         ),
         F::StepsOutOfRange => {
             let points = of("points");
             msg!(
-                "{points} điểm nằm ngoài 0 đến điểm tối đa.",
-                "{points} points lie outside 0 to the maximum."
+                "Số điểm {points} phải nằm trong khoảng từ 0 đến điểm tối đa.",
+                "{points} points is outside the range from 0 to the maximum."
             )
         }
         F::AlternativesMissing => Msg::fixed(
-            "best_of cần ít nhất một phương án trong of.",
-            "best_of needs at least one alternative in of.",
+            "Cách chấm best_of phải có ít nhất một phương án trong of.",
+            "`best_of` requires at least one alternative in `of`.",
         ),
         F::AlternativeKind => Msg::fixed(
-            "Phương án không thể là best_of, deduction hoặc information.",
-            "An alternative cannot be best_of, deduction or information.",
+            "Phương án không được dùng cách chấm best_of, deduction hoặc information.",
+            "An alternative cannot use `best_of`, `deduction` or `information`.",
         ),
         F::DirectionNotAllowed => Msg::fixed(
-            "Cách chấm điểm này không có chiều giảm; điểm trừ là deduction.",
-            "These points have no downward direction; a deduction is a kind of its own.",
+            "Cách chấm điểm này không dùng chiều giảm; điểm trừ khai báo bằng deduction.",
+            "This kind of points does not support `direction: -1`. Use `deduction` to subtract points.",
         ),
         F::AppliesToEmpty => Msg::fixed(
-            "Danh sách rỗng: chỉ tiêu không áp dụng cho ai.",
-            "An empty list: the indicator applies to nobody.",
+            "Danh sách áp dụng (applies_to) đang trống: chỉ tiêu không áp dụng cho đơn vị nào.",
+            "`applies_to` is empty, so the indicator applies to no unit.",
         ),
         F::RankDecimals => {
             let (decimals, limit) = (of("decimals"), of("limit"));
             msg!(
-                "Tối đa {limit} chữ số thập phân, không phải {decimals}.",
-                "At most {limit} decimals, not {decimals}."
+                "Chỉ được làm tròn đến tối đa {limit} chữ số thập phân; hiện là {decimals}.",
+                "At most {limit} decimals are allowed; got {decimals}."
             )
         }
         F::BandsUnordered => msg!(
-            "Mức từ {from} không lớn hơn mức trước.",
-            "The band from {from} is not above the one before."
+            "Các mức xếp loại phải tăng dần: mức từ {from} không lớn hơn mức liền trước.",
+            "Bands must ascend: the band from {from} does not."
         ),
-        _ => Msg::fixed("Bộ chỉ số không hợp lệ.", "The framework is not sound."),
+        _ => Msg::fixed("Bộ chỉ số không hợp lệ.", "Invalid framework."),
     }
 }
 
@@ -288,7 +310,7 @@ mod tests {
         for code in FaultCode::ALL {
             let text = text(&fault(*code));
             assert_ne!(text.vi, text.en, "{code:?}");
-            assert!(!text.en.contains("not sound"), "{code:?} has no text");
+            assert!(!text.en.contains("Invalid framework"), "{code:?} has no text");
             assert!(seen.insert(text.vi.into_owned()) && seen.insert(text.en.into_owned()), "{code:?}");
         }
     }

@@ -46,8 +46,8 @@ async fn list_frameworks(
 
 /// Read a framework
 ///
-/// The whole tree: groups, subgroups and indicators with their weights and methods. `status` says whether the method is
-/// published (`official`) or inferred (`assumed`).
+/// Returns the whole tree: groups, subgroups and indicators with their weights and methods. `status` is `official` if the method
+/// is published, `assumed` if it is inferred.
 #[utoipa::path(
     tag = "frameworks",
     params(("code" = FrameworkCode, Path)),
@@ -73,13 +73,15 @@ async fn get_framework(
     state.offload().run(access.caller(), work).await?
 }
 
-/// Add a framework
+/// Create a framework
 ///
-/// A way to compute an index, as data: groups with weights and an aggregation, and indicators with a method that normalises
-/// their figures or a rule that gives points. Its leaves need not be indicators of `/indicators`: figures come under their codes
-/// by `PUT /frameworks/{code}/observations/{data_year}`. At most 8 levels, 500 indicators and 2,000 nodes. Refused with
-/// everything that is wrong, each fault under its own code and with its place. Numbers are taken exactly as they are spelt, with at most
-/// 24 digits before and 18 after the point. A framework is never changed afterwards; `warnings` name what is seldom meant.
+/// A framework defines how an index is computed: groups with weights and an aggregation method, and indicators with a
+/// normalisation method or points. Its leaves need not be indicators of `/indicators`: figures are stored under their codes by
+/// `PUT /frameworks/{code}/observations/{data_year}`. At most 8 levels, 500 indicators and 2,000 nodes.
+///
+/// If the framework is invalid, the response lists every error with its own code and pointer. Numbers are stored exactly as
+/// written, with at most 24 digits before and 18 after the decimal point. Frameworks are immutable. `warnings` list settings that
+/// are valid but probably unintended.
 #[utoipa::path(
     tag = "frameworks",
     request_body(content = Framework, example = json!({"code": "DTI-XA-2026", "name": "Chuyển đổi số cấp xã", "unit_type": "commune", "status": "assumed",
@@ -89,9 +91,9 @@ async fn get_framework(
                 {"code": "CQS.2", "name": "Có trang thông tin", "max_points": 40, "points": {"kind": "yes_no"}}]},
             {"code": "XHS", "name": "Xã hội số", "weight": 0.4, "direction": 1, "normalise": {"method": "goalposts", "lo": 0, "hi": 80}}]}})),
     responses(
-        (status = 201, description = "Added", body = FrameworkDetail, headers(("Location" = String, description = "Where it is"))),
-        (status = 409, description = "The code is taken", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "Everything that is wrong with it", body = ProblemBody, content_type = "application/problem+json")
+        (status = 201, description = "Created", body = FrameworkDetail, headers(("Location" = String, description = "URL of the new resource"))),
+        (status = 409, description = "The code is already used", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "All errors of the framework", body = ProblemBody, content_type = "application/problem+json")
     ),
     security(("bearer" = ["frameworks:write"]))
 )]
@@ -117,19 +119,19 @@ async fn create_framework(
 }
 
 fn taken(code: &str) -> Problem {
-    let detail = msg!("Bộ chỉ số `{code}` đã có.", "The framework `{code}` exists already.");
-    Problem::at(ProblemCode::AlreadyExists, "/code", detail)
+    let detail = msg!("Mã bộ chỉ số `{code}` đã được sử dụng.", "Framework `{code}` already exists.");
+    Problem::at(Code::AlreadyExists, "/code", detail)
 }
 
 /// Delete a framework
 ///
-/// Only while no observations are stored for it: what results rest on stays.
+/// Allowed only while the framework has no observations.
 #[utoipa::path(
     tag = "frameworks",
     params(("code" = FrameworkCode, Path)),
     responses(
         (status = 204, description = "Deleted"),
-        (status = 409, description = "Observations rest on it", body = ProblemBody, content_type = "application/problem+json")
+        (status = 409, description = "The framework has observations", body = ProblemBody, content_type = "application/problem+json")
     ),
     extensions(("x-if-match" = json!("required"))),
     security(("bearer" = ["frameworks:write"]))
@@ -146,8 +148,8 @@ async fn delete_framework(
             conditions.require_match(row.version)?;
             if model::is_used(conn, &code).await? {
                 let detail = msg!(
-                    "Đã có số liệu của bộ chỉ số `{code}`.",
-                    "Observations rest on the framework `{code}`."
+                    "Không xóa được bộ chỉ số `{code}` vì đã có số liệu.",
+                    "Framework `{code}` has observations and cannot be deleted."
                 );
                 return Err(Problem::with(ProblemCode::InUse, detail));
             }

@@ -16,7 +16,7 @@ pub struct FrameworkSummary {
     #[schema(example = "ICT-INDEX-2016")]
     pub code: String,
     pub name: String,
-    /// What is scored: `province`, `agency`, `district`, `commune`, …
+    /// Kind of scored units: `province`, `agency`, `district`, `commune`, …
     #[schema(example = "province")]
     pub unit_type: String,
     #[schema(value_type = Status)]
@@ -24,7 +24,7 @@ pub struct FrameworkSummary {
     pub rank: RankRule,
     #[schema(value_type = Missing)]
     pub missing: String,
-    /// How many indicators it rests on.
+    /// Number of indicators.
     pub indicators: i64,
     pub version: i32,
 }
@@ -32,7 +32,7 @@ pub struct FrameworkSummary {
 /// How scores are ranked.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RankRule {
-    /// Decimals a score is rounded to before it is ranked.
+    /// Number of decimals a score is rounded to before it is ranked.
     pub decimals: i32,
     #[schema(value_type = Ties)]
     pub ties: String,
@@ -72,9 +72,9 @@ impl CsvRow for FrameworkSummary {
 pub struct FrameworkDetail {
     #[serde(flatten)]
     pub framework: Framework,
-    /// How many indicators it rests on.
+    /// Number of indicators.
     pub indicators: i64,
-    /// What is allowed but seldom meant.
+    /// Settings that are valid but probably unintended.
     pub warnings: Vec<Warning>,
     pub version: i32,
 }
@@ -90,7 +90,7 @@ impl FrameworkDetail {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct FrameworkFilter {
-    /// What is scored, comma-separated.
+    /// Kinds of scored units, comma-separated.
     #[param(value_type = Option<String>, example = "province")]
     unit_type: Option<AnyOf<String>>,
     /// `official` or `assumed`, comma-separated.

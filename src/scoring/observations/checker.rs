@@ -62,8 +62,8 @@ impl<'a> Checker<'a> {
             let pointer = format!("/{list}/{at}/{field}");
             if let Some((other, there)) = spellings.get(&key) {
                 let detail = msg!(
-                    "Trùng với đơn vị `{other}` ở {there}, chỉ khác cách viết.",
-                    "The same unit as `{other}` at {there}, spelt another way."
+                    "Trùng với đơn vị `{other}` tại {there}, chỉ khác cách viết; đề nghị thống nhất một cách viết.",
+                    "Same unit as `{other}` at {there}, spelled differently."
                 );
                 self.faults.add(ProblemCode::DuplicateEntry, pointer, detail);
             } else {
@@ -79,9 +79,12 @@ impl<'a> Checker<'a> {
             let pointer = format!("/rows/{index}");
             let Some(row) = self.row(row, &pointer) else { continue };
             if let Some(first) = seen.insert((row.unit.clone(), row.indicator.clone()), index) {
-                let detail =
-                    msg!("Trùng với dòng /rows/{first}.", "The same unit and indicator as /rows/{first}.");
-                self.faults.add(ProblemCode::DuplicateEntry, pointer, detail);
+                let number = first + 1;
+                let detail = msg!(
+                    "Trùng với dòng thứ {number} (/rows/{first}).",
+                    "Same unit and indicator as row {number} (/rows/{first})."
+                );
+                self.faults.add(Code::DuplicateEntry, pointer, detail);
             }
             valid.push(row);
         }
@@ -92,9 +95,11 @@ impl<'a> Checker<'a> {
         self.unit(&new.unit, &format!("{pointer}/unit"));
         let code = &new.indicator;
         if !self.observed.contains(code.as_str()) {
-            let detail =
-                msg!("Bộ chỉ số không có chỉ tiêu `{code}`.", "The framework has no indicator `{code}`.");
-            self.faults.add(ProblemCode::UnknownReference, format!("{pointer}/indicator"), detail);
+            let detail = msg!(
+                "Bộ chỉ số không có chỉ tiêu mang mã `{code}`.",
+                "The framework has no indicator `{code}`."
+            );
+            self.faults.add(Code::UnknownReference, format!("{pointer}/indicator"), detail);
         }
         let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned);
         if let Some(note) = &note {
@@ -124,16 +129,16 @@ impl<'a> Checker<'a> {
         match &new.value {
             None if !parts => {
                 let detail = Msg::fixed(
-                    "Cần value, hoặc numerator và denominator; chỉ tiêu thiếu số liệu thì bỏ dòng.",
-                    "Takes value, or numerator and denominator; leave the row out where there is no figure.",
+                    "Phải có giá trị (value), hoặc tử số (numerator) và mẫu số (denominator); chỉ tiêu chưa có số liệu thì không gửi dòng đó.",
+                    "Provide `value`, or `numerator` and `denominator`. Omit the row if there is no figure.",
                 );
                 self.faults.add(ProblemCode::Required, format!("{pointer}/value"), detail);
                 None
             }
             Some(_) if parts => {
                 let detail = Msg::fixed(
-                    "Chỉ một trong hai: value, hoặc numerator và denominator.",
-                    "Either value, or numerator and denominator, not both.",
+                    "Chỉ khai báo một trong hai: giá trị (value), hoặc tử số và mẫu số.",
+                    "Provide `value` or `numerator` and `denominator`, not both.",
                 );
                 self.faults.add(ProblemCode::InvalidValue, format!("{pointer}/value"), detail);
                 None
@@ -158,8 +163,8 @@ impl<'a> Checker<'a> {
             Some(Err(NumberFault::OutOfRange)) => (
                 ProblemCode::NumberOutOfRange,
                 Msg::fixed(
-                    "Tối đa 24 chữ số trước và 18 chữ số sau dấu thập phân.",
-                    "At most 24 digits before and 18 after the point.",
+                    "Số chỉ được có tối đa 24 chữ số phần nguyên và 18 chữ số phần thập phân.",
+                    "At most 24 digits before and 18 after the decimal point.",
                 ),
             ),
             Some(Err(fault)) => {
@@ -181,13 +186,16 @@ impl<'a> Checker<'a> {
             self.faults.add(ProblemCode::InvalidCode, pointer, detail);
         } else if is_dot_segment(code) {
             let detail = Msg::fixed(
-                "Tên không thể là . hoặc .. vì đứng trong đường dẫn.",
-                "A name that stands in a path cannot be . or ..",
+                "Tên không được là . hoặc .. vì được dùng trong đường dẫn.",
+                "Names are used in paths and must not be `.` or `..`.",
             );
             self.faults.add(ProblemCode::InvalidCode, pointer, detail);
         } else if self.agencies.is_some_and(|known| !known.contains(code)) {
-            let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-            self.faults.add(ProblemCode::UnknownReference, pointer, detail);
+            let detail = msg!(
+                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                "Agency `{code}` does not exist."
+            );
+            self.faults.add(Code::UnknownReference, pointer, detail);
         }
     }
 
@@ -199,8 +207,8 @@ impl<'a> Checker<'a> {
             self.unit(&new.code, &format!("{pointer}/code"));
             let code = unit_code(&new.code).to_owned();
             if !seen.insert(code.clone()) {
-                let detail = msg!("Đơn vị `{code}` bị lặp.", "The unit `{code}` occurs twice.");
-                self.faults.add(ProblemCode::DuplicateEntry, format!("{pointer}/code"), detail);
+                let detail = msg!("Đơn vị `{code}` được khai báo nhiều lần.", "Duplicate unit `{code}`.");
+                self.faults.add(Code::DuplicateEntry, format!("{pointer}/code"), detail);
             }
             self.labels(&new, &pointer);
             valid.push(Unit {
@@ -220,8 +228,8 @@ impl<'a> Checker<'a> {
         let n = new.attributes.len();
         if n > MOST_ATTRIBUTES {
             let detail = msg!(
-                "Tối đa {MOST_ATTRIBUTES} mục, nhận được {n}.",
-                "At most {MOST_ATTRIBUTES} items, got {n}."
+                "Chỉ được khai báo tối đa {MOST_ATTRIBUTES} mục; hiện có {n} mục.",
+                "At most {MOST_ATTRIBUTES} attributes are allowed, got {n}."
             );
             self.faults.add(ProblemCode::InvalidLength, format!("{pointer}/attributes"), detail);
         }
@@ -230,13 +238,11 @@ impl<'a> Checker<'a> {
         }
         for (index, code) in new.not_applicable.iter().enumerate() {
             if !self.leaves.contains(code.as_str()) {
-                let detail =
-                    msg!("Bộ chỉ số không có chỉ tiêu `{code}`.", "The framework has no indicator `{code}`.");
-                self.faults.add(
-                    ProblemCode::UnknownReference,
-                    format!("{pointer}/not_applicable/{index}"),
-                    detail,
+                let detail = msg!(
+                    "Bộ chỉ số không có chỉ tiêu mang mã `{code}`.",
+                    "The framework has no indicator `{code}`."
                 );
+                self.faults.add(Code::UnknownReference, format!("{pointer}/not_applicable/{index}"), detail);
             }
         }
     }

@@ -33,21 +33,29 @@ const PROVINCE: &str = "province";
 
 /// Collect observations
 ///
-/// Merges what the service itself holds into the set, as a new revision; nothing new makes none. **Where agencies are scored**,
-/// each takes its own figures: of an indicator the accepted ones of its latest month in the year; statistics of its own procedures and
-/// dossiers. **Where provinces are scored**, `as_unit` names this one: the sum of the numerators by the sum of the denominators over
-/// the agencies that exist at the year's end, each with its latest accepted month, and the province's statistics. Levels are those of
-/// the year's last day; dossiers those of the whole year. Leaves with the code of an indicator are taken without being named, and
-/// `UD.DV.01` to `.04` from the level statistics (procedures at level n or above); `submissions` and `statistics` say it for other codes.
-/// An imported figure stays, and is listed under `kept`, unless `replace_imported` is true. A figure that was collected before and is
-/// not found again is removed, and listed under `gone`. `units` is what is known of units, in place of what was known of those. Every
+/// Adds figures that the service already has (accepted submissions, statistics) to the set as a new revision. If nothing changes,
+/// no revision is created.
+///
+/// **Frameworks of agencies.** Each agency gets its own figures: for an indicator, the accepted figure of its latest month in the
+/// year; for statistics, those of its own procedures and dossiers.
+///
+/// **Frameworks of provinces.** `as_unit` names the unit that represents this province. Its figures are the sum of the numerators
+/// divided by the sum of the denominators over the agencies that are active at the end of the year, each with its latest accepted
+/// month, and the statistics of the province.
+///
+/// Levels are those of the last day of the year; dossiers are those of the whole year. Leaves with the code of an indicator are
+/// collected automatically, and so are `UD.DV.01` to `UD.DV.04` from the level statistics (procedures at level n or above). For
+/// other codes use `submissions` and `statistics`.
+///
+/// Imported figures are kept and listed under `kept`, unless `replace_imported` is true. A figure that was collected before and
+/// is no longer found is deleted and listed under `gone`. `units` replaces the stored description of the units it lists. Every
 /// figure keeps the revisions it comes from.
 #[utoipa::path(
     tag = "runs",
     params(("code" = FrameworkCode, Path), ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2018), WriteParams),
     request_body(content = NewCollection, example = json!({"submissions": [{"indicator": "CQ.HT.01", "from": "HT.CQ.01"}],
         "statistics": [{"indicator": "CQ.DV.01", "metric": "services_level_3_4"}], "reason": "cuối năm"})),
-    responses((status = 200, description = "What was collected", body = CollectionResult)),
+    responses((status = 200, description = "The collected figures", body = CollectionResult)),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["observations:write"]))
 )]
@@ -131,14 +139,17 @@ fn own_unit(unit_type: &str, as_unit: Option<&str>) -> Result<Option<String>, Pr
             faults.into_result().map(|()| Some(unit.to_owned()))
         }
         (PROVINCE, None) => at(
-            ProblemCode::Required,
-            Msg::fixed("Cần cho biết đơn vị nào là tỉnh này.", "Say which unit is this province."),
+            Code::Required,
+            Msg::fixed(
+                "Phải khai báo as_unit: tên đơn vị ứng với tỉnh này trong bộ chỉ số.",
+                "Set `as_unit` to the unit that represents this province.",
+            ),
         ),
         _ => at(
             ProblemCode::InvalidValue,
             Msg::fixed(
-                "Chỉ thu thập được cho bộ chỉ số của tỉnh (có as_unit) hoặc của cơ quan (không có).",
-                "Figures are collected where provinces (with as_unit) or agencies (without) are scored.",
+                "Chỉ tổng hợp số liệu cho bộ chỉ số cấp tỉnh (phải có as_unit) hoặc bộ chỉ số của cơ quan (không dùng as_unit).",
+                "Collections are supported for frameworks of provinces (with `as_unit`) or of agencies (without it).",
             ),
         ),
     }
@@ -157,8 +168,9 @@ async fn origins(
     for (index, mapping) in new.submissions.iter().enumerate() {
         let (pointer, from) = (format!("/submissions/{index}"), &mapping.from);
         if !indicators.contains_key(from) {
-            let detail = msg!("Không có chỉ tiêu `{from}`.", "There is no indicator `{from}`.");
-            mapper.faults.add(ProblemCode::UnknownReference, format!("{pointer}/from"), detail);
+            let detail =
+                msg!("Không tìm thấy chỉ tiêu có mã `{from}`.", "Indicator `{from}` does not exist.");
+            mapper.faults.add(Code::UnknownReference, format!("{pointer}/from"), detail);
         }
         mapper.put(&mapping.indicator, Origin::Submissions(from.clone()), &pointer);
     }
@@ -168,8 +180,8 @@ async fn origins(
             Some(counted) => mapper.put(&mapping.indicator, Origin::Statistic(counted), &pointer),
             None => {
                 let detail = msg!(
-                    "Không có tỷ lệ `{metric}` với cách đếm này.",
-                    "There is no rate `{metric}` of this counting."
+                    "Tỷ lệ `{metric}` không có cách tính này (counting).",
+                    "Rate `{metric}` does not support this `counting`."
                 );
                 mapper.faults.add(ProblemCode::UnknownReference, format!("{pointer}/metric"), detail);
             }
@@ -203,13 +215,14 @@ impl Mapper<'_> {
         let pointer = format!("{pointer}/indicator");
         if !self.observed.contains(indicator) {
             let detail = msg!(
-                "Bộ chỉ số không có chỉ tiêu `{indicator}`.",
+                "Bộ chỉ số không có chỉ tiêu mang mã `{indicator}`.",
                 "The framework has no indicator `{indicator}`."
             );
             self.faults.add(ProblemCode::UnknownReference, pointer, detail);
         } else if self.origins.insert(indicator.to_owned(), origin).is_some() {
-            let detail = msg!("Chỉ tiêu `{indicator}` bị lặp.", "The indicator `{indicator}` occurs twice.");
-            self.faults.add(ProblemCode::DuplicateEntry, pointer, detail);
+            let detail =
+                msg!("Chỉ tiêu `{indicator}` được khai báo nhiều lần.", "Duplicate indicator `{indicator}`.");
+            self.faults.add(Code::DuplicateEntry, pointer, detail);
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::statistics::wire::Counting;
 /// Mappings of one kind.
 const MOST_MAPPINGS: usize = 500;
 
-/// A leaf that takes the accepted figures of an indicator with another code.
+/// A leaf whose figures are the accepted figures of an indicator with another code.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubmissionMapping {
@@ -25,26 +25,26 @@ pub struct SubmissionMapping {
     pub from: String,
 }
 
-/// A leaf that takes a statistic.
+/// A leaf whose figure is a statistic.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatisticMapping {
     /// Code of a leaf of the framework, or of an alternative.
     #[schema(example = "CQ.DV.01")]
     pub indicator: String,
-    /// Id of a rate: `services_level_1` to `_4`, `services_level_3_4`, `services_active_level_3` and `_4`, or one of
-    /// `/statistics/dossier-rates`.
+    /// Id of a rate: `services_level_1` to `services_level_4`, `services_level_3_4`, `services_active_level_3`,
+    /// `services_active_level_4`, or a rate of `/statistics/dossier-rates`.
     #[schema(example = "services_level_3_4")]
     pub metric: String,
-    /// Of procedures: at this level or above it (the default), or at exactly this level.
+    /// For procedures: at this level or above (default), or at exactly this level.
     pub counting: Option<Counting>,
 }
 
-/// What to collect. Leaves that are indicators of the service take its accepted figures without being named.
+/// What to collect. Leaves with the code of an indicator are collected automatically.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCollection {
-    /// Where provinces are scored: the unit that is this one.
+    /// For frameworks of provinces: the unit that represents this province.
     #[schema(example = "Lào Cai", min_length = 1, max_length = 100)]
     pub as_unit: Option<String>,
     #[serde(default)]
@@ -53,11 +53,11 @@ pub struct NewCollection {
     #[serde(default)]
     #[schema(max_items = 500)]
     pub statistics: Vec<StatisticMapping>,
-    /// What is known of units, such as the attributes that indicators ask for; the others of the set stay as they are described.
+    /// Descriptions of units, such as the attributes that indicators ask for. Units that are not listed keep theirs.
     #[serde(default, deserialize_with = "crate::http::json::at_most::<_, _, MOST_UNITS>")]
     #[schema(max_items = 5000, required = false)]
     pub units: Vec<NewUnit>,
-    /// Whether figures that were imported give way too.
+    /// Whether to replace imported figures too. Default: false.
     #[serde(default)]
     pub replace_imported: bool,
     #[schema(min_length = 1, max_length = 1000)]
@@ -72,8 +72,8 @@ impl Check for NewCollection {
         {
             if n > MOST_MAPPINGS {
                 let detail = msg!(
-                    "Tối đa {MOST_MAPPINGS} mục, nhận được {n}.",
-                    "At most {MOST_MAPPINGS} items, got {n}."
+                    "Chỉ được khai báo tối đa {MOST_MAPPINGS} mục; hiện có {n} mục.",
+                    "At most {MOST_MAPPINGS} mappings are allowed, got {n}."
                 );
                 faults.add(crate::http::ProblemCode::InvalidLength, pointer, detail);
             }
@@ -81,7 +81,7 @@ impl Check for NewCollection {
     }
 }
 
-/// A leaf and units.
+/// A leaf and the units concerned.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IndicatorUnits {
     #[schema(example = "HT.CQ.01")]
@@ -99,14 +99,14 @@ pub fn listed(by_indicator: BTreeMap<String, BTreeSet<String>>) -> Vec<Indicator
 pub struct CollectionResult {
     #[serde(flatten)]
     pub result: ObservationsResult,
-    /// Figures that are in the set now.
+    /// Figures that were collected into the set.
     pub collected: Vec<IndicatorUnits>,
-    /// Imported figures that stayed although the service has others.
+    /// Imported figures that were kept although the service has others.
     pub kept: Vec<IndicatorUnits>,
-    /// Figures that were collected before and are removed, because the service has them no more.
+    /// Figures that were collected before and deleted now, because the service no longer has them.
     pub gone: Vec<IndicatorUnits>,
-    /// Units that the service has no figure of.
+    /// Units without a figure in the service.
     pub missing: Vec<IndicatorUnits>,
-    /// What was passed over, and why.
+    /// Figures that were skipped, with the reason.
     pub skipped: Vec<Skipped>,
 }

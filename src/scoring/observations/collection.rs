@@ -20,7 +20,7 @@ pub enum Origin {
     Statistic(Counted),
 }
 
-/// Why a leaf, or an agency's part of it, was passed over.
+/// Why a leaf, or an agency's part of it, was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
@@ -32,13 +32,13 @@ pub enum SkipReason {
     AgencyEnded,
 }
 
-/// Something that was passed over.
+/// A skipped leaf.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[schema(as = SkippedObservation)]
 pub struct Skipped {
     pub indicator: String,
     pub reason: SkipReason,
-    /// Agencies it concerns; none: all.
+    /// Codes of the agencies concerned; empty if all.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub agencies: BTreeSet<String>,
 }

@@ -42,18 +42,20 @@ pub const AGENCY: &str = "agency";
 
 /// Read observations
 ///
-/// What was observed of the units that a framework scores, of one year of data, with where each figure comes from: the revision
-/// that counts, or an earlier one. 404 before anything was stored. An officer sees no unit that is an agency of others, whatever the
-/// framework calls its units, no submission or batch of theirs as a source, and no reasons. Machine clients get no notes and no reasons.
+/// Returns the observations of all units of a framework for one data year, with the source of each figure: the current revision,
+/// or an earlier one. 404 until the first set is stored.
+///
+/// Officers do not see units that are agencies outside their scope, sources that belong to such agencies, or reasons. Machine
+/// clients do not see notes or reasons.
 #[utoipa::path(
     tag = "runs",
     params(
         ("code" = FrameworkCode, Path),
         ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2018),
         ObservationFilter,
-        ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")
+        ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (same as `Accept: text/csv`).")
     ),
-    responses((status = 200, description = "The set; as CSV its rows", content((Observations = "application/json"), (String = "text/csv")))),
+    responses((status = 200, description = "The observations; CSV contains the rows only", content((Observations = "application/json"), (String = "text/csv")))),
     security(("bearer" = ["observations:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/frameworks/{code}/observations/{data_year}")]
@@ -145,17 +147,19 @@ async fn view(
 
 /// Replace observations
 ///
-/// The set is the framework's whole year: figures that it does not name are removed, and a missing figure is one without a row.
-/// Stored as a new revision, whole or not at all; all faults are told at once, the first 100 of them with their place. The same
-/// set again makes no revision. A figure that stays as it is keeps its source; others become `imported`. At most 50,000 rows in 16 MiB. Numbers are taken exactly as they are spelt. Units are named as
-/// the source names them, and must be agencies' codes where agencies are scored.
+/// The set replaces all observations of the framework and year. Figures that are not in it are deleted; to report a missing
+/// figure, omit its row. The set is stored as a new revision, completely or not at all. The response reports all errors, the
+/// first 100 with their position. Sending the same set again creates no revision.
+///
+/// Unchanged figures keep their source; all others become `imported`. At most 50,000 rows and 16 MiB. Numbers are stored exactly
+/// as written. Unit codes are free text, but must be agency codes if the framework scores agencies.
 #[utoipa::path(
     tag = "runs",
     params(("code" = FrameworkCode, Path), ("data_year" = i32, Path, minimum = 2000, maximum = 2199, example = 2020), WriteParams),
     request_body(content = NewObservations, example = json!({
         "rows": [{"unit": "Thừa Thiên Huế", "indicator": "CQS", "value": 0.5021}, {"unit": "Lào Cai", "indicator": "KTS", "numerator": 41, "denominator": 97}],
         "units": [{"code": "Lào Cai", "peer_group": "miền núi"}], "reason": "theo bảng công bố"})),
-    responses((status = 200, description = "What became of it", body = ObservationsResult)),
+    responses((status = 200, description = "The stored revision", body = ObservationsResult)),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["observations:write"]))
 )]
@@ -238,7 +242,7 @@ pub fn result(
 
 /// List revisions of observations
 ///
-/// Oldest first; `sort=-revision` for the latest first. Reasons are for those who see all units.
+/// Oldest first; `sort=-revision` lists the latest first. Only callers who see all units see the reasons.
 #[utoipa::path(
     tag = "runs",
     operation_id = "list_observation_revisions",

@@ -16,20 +16,20 @@ use crate::values::{Month, NumberFault, number_of};
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = ObservationSource)]
 pub enum Source {
-    /// Sent to the API as it stands.
+    /// Sent to the API.
     Imported,
     /// Accepted figures of agencies: one revision of one submission, or the sum over several.
     Submissions {
-        /// Code of the indicator, where it is not that of the leaf.
+        /// Code of the indicator, if it differs from the code of the leaf.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         indicator: Option<String>,
         revisions: Vec<SubmissionRevision>,
     },
-    /// A statistic of procedures or dossiers at the end of a period, by the id of its rate.
+    /// A statistic of procedures or dossiers at the end of a period.
     Statistic {
         metric: String,
         period: String,
-        /// The dossier batches it was counted from, where it counts dossiers.
+        /// The dossier batches it was computed from; empty for statistics of procedures.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         batches: Vec<BatchRevision>,
     },
@@ -49,6 +49,7 @@ impl Source {
 /// An accepted revision of an agency's monthly submission.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AcceptedRevision)]
 pub struct SubmissionRevision {
     pub agency: String,
     #[schema(value_type = Month)]
@@ -57,7 +58,7 @@ pub struct SubmissionRevision {
     pub revision: i32,
 }
 
-/// A revision of a source's month of dossiers.
+/// A revision of a source's dossier counts of one month.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BatchRevision {
@@ -173,7 +174,7 @@ impl Set {
     }
 }
 
-/// Figures by what became of them between two sets.
+/// Number of figures by what changed between two sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ObservationCounts)]
 pub struct Changes {

@@ -38,49 +38,49 @@ impl<'de> Deserialize<'de> for DataYear {
     }
 }
 
-/// One figure: a value, or a numerator and a denominator. A figure that is missing has no row.
+/// One figure: a value, or a numerator and a denominator. Omit the row if there is no figure.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewObservationRow)]
 pub struct NewRow {
-    /// What was observed: an agency's code where agencies are scored, else any name or code.
+    /// Code of the unit: an agency code if the framework scores agencies, else any name or code.
     #[schema(example = "Thừa Thiên Huế", min_length = 1, max_length = 100)]
     pub unit: String,
     /// Code of a leaf of the framework, or of an alternative.
     #[schema(example = "HT.XH.01", min_length = 1, max_length = 64)]
     pub indicator: String,
-    /// A JSON number with at most 24 digits before and 18 after the point; it may be negative.
+    /// A JSON number with at most 24 digits before and 18 after the point. May be negative.
     #[schema(value_type = Option<Fixed>, example = 0.842)]
     pub value: Option<Value>,
     #[schema(value_type = Option<Fixed>)]
     pub numerator: Option<Value>,
-    /// Not negative. Zero is taken: the indicator then has no figure.
+    /// Denominator, 0 or greater. With 0 the indicator has no figure.
     #[schema(value_type = Option<Fixed>)]
     pub denominator: Option<Value>,
     #[schema(max_length = 2000)]
     pub note: Option<String>,
 }
 
-/// What is known of a unit beside its figures; a unit without such needs no entry.
+/// Description of a unit. Units without a description need no entry.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewObservedUnit)]
 pub struct NewUnit {
     #[schema(example = "SO-YT", min_length = 1, max_length = 100)]
     pub code: String,
-    /// Among whom it is ranked, where the framework says so.
+    /// Peer group in which it is ranked, if the framework uses peer groups.
     #[schema(max_length = 100)]
     pub peer_group: Option<String>,
-    /// What `applies_to` of an indicator asks for.
+    /// Attributes for `applies_to` of indicators.
     #[serde(default)]
     #[schema(max_items = 50)]
     pub attributes: Vec<String>,
-    /// Indicators that are not asked of it.
+    /// Codes of the indicators that do not apply to it.
     #[serde(default)]
     pub not_applicable: Vec<String>,
 }
 
-/// A whole set: figures it does not name are removed.
+/// A complete set of observations. Figures that are not in it are deleted.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewObservations {
@@ -90,7 +90,7 @@ pub struct NewObservations {
     #[serde(default, deserialize_with = "crate::http::json::at_most::<_, _, MOST_UNITS>")]
     #[schema(max_items = 5000)]
     pub units: Vec<NewUnit>,
-    /// Why the set is what it is now.
+    /// Reason for the revision.
     #[schema(min_length = 1, max_length = 1000)]
     pub reason: Option<String>,
 }
@@ -114,7 +114,7 @@ pub fn check_reason(reason: Option<&str>, faults: &mut Violations) {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct WriteParams {
-    /// Checks and counts, stores nothing.
+    /// Validates and counts without storing.
     #[serde(default)]
     #[param(required = false, default = false)]
     pub dry_run: bool,
@@ -124,13 +124,13 @@ pub struct WriteParams {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ObservationFilter {
-    /// Units, comma-separated; a name that itself has a comma is found by itself.
+    /// Codes of units, comma-separated. A code that contains a comma must be the only one.
     #[param(example = "SO-YT")]
     pub unit: Option<String>,
     /// Codes of indicators, comma-separated.
     #[param(value_type = Option<String>, example = "HT.XH.01")]
     pub indicator: Option<AnyOf<String>>,
-    /// An earlier revision instead of the one that counts.
+    /// Number of an earlier revision. Default: the current one.
     #[param(minimum = 1)]
     pub revision: Option<i32>,
 }
@@ -174,13 +174,13 @@ impl Selection<'_> {
 pub struct ObservationRevision {
     #[schema(minimum = 1)]
     pub revision: i32,
-    /// Figures it has.
+    /// Number of figures.
     #[schema(minimum = 0)]
     pub rows: i32,
-    /// Units that have a figure or are described.
+    /// Number of units that have a figure or a description.
     #[schema(minimum = 0)]
     pub units: i32,
-    /// Against the revision before.
+    /// Changes since the previous revision.
     pub counts: Changes,
     pub reason: Option<String>,
     pub recorded_at: DateTime<Utc>,
@@ -219,7 +219,7 @@ impl CsvRow for ObservationRevision {
     ];
 }
 
-/// What was observed, with where each figure comes from.
+/// Observations, with the source of each figure.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Observations {
     #[schema(example = "ICT-INDEX-AGENCIES")]
@@ -232,9 +232,9 @@ pub struct Observations {
     pub recorded_at: DateTime<Utc>,
     #[schema(example = "user:coordinator")]
     pub recorded_by: String,
-    /// What is known of units beside their figures.
+    /// Descriptions of units.
     pub units: Vec<Unit>,
-    /// By unit and indicator.
+    /// Figures, by unit and indicator.
     pub rows: Vec<Row>,
 }
 
@@ -243,38 +243,38 @@ impl CsvRow for Row {
         &["unit", "indicator", "value", "numerator", "denominator", "note", "source.type", "source"];
 }
 
-/// What became of a set that was sent.
+/// The result of storing a set.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ObservationsResult {
     #[schema(example = "DTI-2020")]
     pub framework: String,
     #[schema(example = 2020)]
     pub data_year: i32,
-    /// The revision in force; what changes nothing makes no new one.
+    /// The current revision. A set that changes nothing creates no revision.
     #[schema(minimum = 1)]
     pub revision: i32,
-    /// Nothing was stored: this is what storing would answer.
+    /// True if nothing was stored: the response is what storing would return.
     pub dry_run: bool,
     pub counts: Changes,
-    /// Figures in all.
+    /// Total number of figures.
     #[schema(minimum = 0)]
     pub rows: usize,
-    /// Units that have a figure or are described.
+    /// Number of units that have a figure or a description.
     #[schema(minimum = 0)]
     pub units: usize,
     pub reason: Option<String>,
     pub recorded_at: DateTime<Utc>,
     #[schema(example = "user:coordinator")]
     pub recorded_by: String,
-    /// Figures that are stored but that the framework's rule of points does not take as they are: a share below 0 or above full (12 of
-    /// 10), a count below 0, more points than there are, a yes/no that is neither 0 nor 1. They count within their limits.
+    /// Number of figures outside the range of the points rule: a share below 0 or above full (12 of 10), a negative count, more
+    /// points than the maximum, a yes/no other than 0 or 1. They are stored, and count as the limit.
     #[schema(minimum = 0)]
     pub out_of_range_count: usize,
-    /// The first 100 of them.
+    /// The first 100 warnings.
     pub out_of_range: Vec<Figure>,
 }
 
-/// Whose figure, under which code.
+/// A figure, by unit and code.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ObservedFigure)]
 pub struct Figure {

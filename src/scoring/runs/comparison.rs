@@ -27,10 +27,10 @@ use crate::state::State;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ComparisonFilter {
-    /// Id of the earlier run, which this one is compared with. Needed.
+    /// Id of the earlier run. Required.
     #[param(required = true, value_type = Uuid)]
     with: Option<String>,
-    /// Codes of units, comma-separated; a name that itself has a comma is found by itself.
+    /// Codes of units, comma-separated. A code that contains a comma must be the only one.
     #[param(example = "SO-YT")]
     unit: Option<String>,
     /// Codes of nodes that both frameworks have, comma-separated.
@@ -55,23 +55,23 @@ impl ComparisonFilter {
     }
 }
 
-/// Two runs, and what moved.
+/// The comparison of two runs.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RunComparison {
-    /// The run of `with`.
+    /// The earlier run, given by `with`.
     pub before: IndexRun,
-    /// The run of the path.
+    /// The later run, given in the path.
     pub after: IndexRun,
-    /// Units that are in the later run only.
+    /// Codes of units that only the later run has.
     pub entered: Vec<String>,
-    /// Units that were in the earlier run only.
+    /// Codes of units that only the earlier run has.
     pub left: Vec<String>,
-    /// By node from the root down, then by unit.
+    /// Differences, by node from the root down, then by unit.
     pub items: Vec<ScoreMove>,
     pub page: PageInfo,
 }
 
-/// One unit at one node in both runs.
+/// One unit at one node, in both runs.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(transparent)]
 pub struct ScoreMove(Change);
@@ -101,16 +101,18 @@ impl CsvRow for ScoreMove {
 
 /// Compare two runs
 ///
-/// Why scores and ranks moved from the run of `with` to this one: for each unit and node in both, the difference split into the unit's
-/// `own` figures, the movement of the `frontier` that the others draw, the framework's `weights` and rules, and the `residual` of
-/// re-normalised nodes. The parts add up to the difference exactly; they are averaged over every order in which the changes could have
-/// come. `parts` is null where a score is missing in one of the runs or on the way. Units and nodes that only one run has cannot be
-/// compared, nor can a run with itself. In pages; an officer reads the items of their own agencies alone,
-/// and no score that was measured against the figures of fewer than five others. As CSV the items alone.
+/// Explains why scores and ranks changed from the run `with` to this one. For each unit and node in both runs, the difference is
+/// split into the unit's `own` figures, the movement of the `frontier` set by other units, the framework's `weights` and rules,
+/// and the `residual` of re-normalised nodes. The parts add up exactly to the difference. Each part is averaged over all orders
+/// in which the changes can be applied (Shapley values).
+///
+/// `parts` is null if a score is missing in one of the runs or along the way. Units and nodes that only one run has cannot be
+/// compared, nor can a run be compared with itself. The response is paged. Officers see the items of agencies in their scope
+/// only, without scores that depend on the figures of fewer than five other agencies. CSV contains the items only.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ComparisonFilter, ListParams),
-    responses((status = 200, description = "What moved", content((RunComparison = "application/json"), (String = "text/csv")))),
+    responses((status = 200, description = "The differences", content((RunComparison = "application/json"), (String = "text/csv")))),
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/index-runs/{id}/comparison")]
@@ -240,19 +242,19 @@ const NODE_AND_UNIT: crate::db::keyset::Order = crate::db::keyset::Order {
 
 fn nothing_in_common() -> Problem {
     let detail = Msg::fixed(
-        "Hai lần tính không có đơn vị và nút nào chung: không so sánh được.",
-        "The two runs have no unit and node in common: there is nothing to compare.",
+        "Không so sánh được vì hai lần tính không có đơn vị và chỉ tiêu (hoặc nhóm) nào chung.",
+        "The two runs share no unit and node, so there is nothing to compare.",
     );
     invalid("with", detail)
 }
 
 fn needed() -> Msg {
     Msg::fixed(
-        "Thiếu tham số `with`: mã của một lần tính khác, trước lần này.",
-        "The parameter `with` is required: the id of another run, the earlier one.",
+        "Thiếu tham số `with`: mã của lần tính trước dùng để so sánh.",
+        "`with` is required: the id of the earlier run.",
     )
 }
 
 fn no_other() -> Msg {
-    Msg::fixed("`with` không phải là mã của một lần tính khác.", "`with` is not the id of another run.")
+    Msg::fixed("`with` phải là mã của một lần tính khác.", "`with` must be the id of another run.")
 }

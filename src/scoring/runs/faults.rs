@@ -29,8 +29,8 @@ pub fn departed(_: Cancelled) -> Problem {
 pub fn too_much(work: TooMuchWork) -> Problem {
     let scores = work.scores;
     let detail = msg!(
-        "Yêu cầu này cần tính {scores} điểm (số lần tính × số đơn vị × số nút); tối đa {MAX_SCORED}. Hãy dùng một lần tính nhỏ hơn hoặc ít phương án hơn.",
-        "This request takes {scores} scores (scorings × units × nodes); at most {MAX_SCORED} are computed. Use a smaller run or fewer alternatives."
+        "Yêu cầu này phải tính {scores} điểm (số lần tính × số đơn vị × số nhóm và chỉ tiêu), vượt mức tối đa {MAX_SCORED}; đề nghị dùng lần tính nhỏ hơn hoặc ít phương án hơn.",
+        "This request needs {scores} scores (scorings × units × nodes); the limit is {MAX_SCORED}. Use a smaller run or fewer alternatives."
     );
     Problem::with(ProblemCode::WorkTooLarge, detail)
 }
@@ -39,34 +39,37 @@ fn add_input(faults: &mut Violations, fault: &InputFault) {
     let (unit, indicator) = (&fault.unit, fault.indicator.as_deref().unwrap_or_default());
     let (code, detail) = match fault.code {
         InputFaultCode::UnitDuplicate => (
-            ProblemCode::DuplicateEntry,
-            msg!("Đơn vị `{unit}` có hai lần.", "The unit `{unit}` is there twice."),
+            Code::DuplicateEntry,
+            msg!("Đơn vị `{unit}` được khai báo nhiều lần.", "Duplicate unit `{unit}`."),
         ),
-        InputFaultCode::UnitUnknown => (ProblemCode::UnknownReference, unknown_unit(unit)),
-        InputFaultCode::IndicatorUnknown => (ProblemCode::UnknownReference, unknown_indicator(indicator)),
+        InputFaultCode::UnitUnknown => (Code::UnknownReference, unknown_unit(unit)),
+        InputFaultCode::IndicatorUnknown => (Code::UnknownReference, unknown_indicator(indicator)),
         InputFaultCode::ObservationDuplicate => (
-            ProblemCode::DuplicateEntry,
-            msg!("`{unit}` có hai số liệu cho `{indicator}`.", "`{unit}` has two figures for `{indicator}`."),
+            Code::DuplicateEntry,
+            msg!(
+                "Đơn vị `{unit}` có hai số liệu cho chỉ tiêu `{indicator}`.",
+                "Unit `{unit}` has two figures for `{indicator}`."
+            ),
         ),
         InputFaultCode::TooManyScores => (
             ProblemCode::InvalidLength,
             msg!(
-                "Tối đa {MAX_SCORES} điểm (số đơn vị × số nút) trong một lần tính.",
-                "At most {MAX_SCORES} scores (units × nodes) in one run."
+                "Mỗi lần tính chỉ được có tối đa {MAX_SCORES} điểm (số đơn vị × số chỉ tiêu và nhóm).",
+                "A run has at most {MAX_SCORES} scores (units × nodes)."
             ),
         ),
         InputFaultCode::FigureIncomplete => (
             ProblemCode::MissingData,
             msg!(
-                "`{unit}`, `{indicator}`: cần giá trị, hoặc tử số và mẫu số.",
-                "`{unit}`, `{indicator}`: takes a value, or a numerator and a denominator."
+                "Đơn vị `{unit}`, chỉ tiêu `{indicator}`: phải có giá trị, hoặc tử số và mẫu số.",
+                "`{unit}`, `{indicator}`: provide a value, or a numerator and a denominator."
             ),
         ),
         InputFaultCode::FigureAmbiguous => (
             ProblemCode::InvalidValue,
             msg!(
-                "`{unit}`, `{indicator}`: giá trị hoặc tử số và mẫu số, không cả hai.",
-                "`{unit}`, `{indicator}`: a value or a numerator and a denominator, not both."
+                "Đơn vị `{unit}`, chỉ tiêu `{indicator}`: chỉ khai báo giá trị, hoặc tử số và mẫu số.",
+                "`{unit}`, `{indicator}`: provide a value or a numerator and a denominator, not both."
             ),
         ),
     };
@@ -74,11 +77,14 @@ fn add_input(faults: &mut Violations, fault: &InputFault) {
 }
 
 pub fn unknown_unit(unit: &str) -> Msg {
-    msg!("Không có đơn vị `{unit}` trong lần tính này.", "There is no unit `{unit}` in this run.")
+    msg!("Lần tính này không có đơn vị `{unit}`.", "This run has no unit `{unit}`.")
 }
 
 pub fn unknown_indicator(indicator: &str) -> Msg {
-    msg!("Bộ chỉ số không có chỉ tiêu `{indicator}`.", "The framework has no indicator `{indicator}`.")
+    msg!(
+        "Bộ chỉ số không có chỉ tiêu mang mã `{indicator}`.",
+        "The framework has no indicator `{indicator}`."
+    )
 }
 
 /// Why no least change could be looked for.
@@ -89,37 +95,40 @@ pub fn no_way(fault: InverseFault) -> Problem {
             ProblemCode::MissingData,
             "/goal/unit",
             Msg::fixed(
-                "Đơn vị không có điểm tổng hợp để bắt đầu.",
-                "The unit has no overall score to start from.",
+                "Đơn vị chưa có điểm tổng hợp nên không tìm được phương án cải thiện.",
+                "The unit has no overall score, so no goal can be searched from it.",
             ),
         ),
         InverseFault::IndicatorUnknown => (
             ProblemCode::UnknownReference,
             "/goal/indicators",
-            Msg::fixed("Không phải chỉ tiêu của bộ chỉ số.", "Not an indicator of the framework."),
+            Msg::fixed(
+                "Danh sách có mã không phải chỉ tiêu của bộ chỉ số.",
+                "Not an indicator of this framework.",
+            ),
         ),
         InverseFault::NotApplicable => (
             ProblemCode::MissingData,
             "/goal/indicators",
             Msg::fixed(
                 "Có chỉ tiêu không áp dụng cho đơn vị này.",
-                "An indicator does not apply to this unit.",
+                "One of the indicators does not apply to this unit.",
             ),
         ),
         InverseFault::BestOf => (
             ProblemCode::MissingData,
             "/goal/indicators",
             Msg::fixed(
-                "Có chỉ tiêu lấy phương án tốt nhất trong nhiều phương án: không có một số liệu chung; hãy thử từng phương án qua `changes`.",
-                "An indicator is the best of several alternatives, which have no figure in common: try each by `changes`.",
+                "Có chỉ tiêu chấm theo phương án tốt nhất (best_of) nên không có số liệu chung để tính; đề nghị thử từng phương án qua `changes`.",
+                "One of the indicators is `best_of` and has no single figure. Try its alternatives one by one in `changes`.",
             ),
         ),
         InverseFault::NoRange => (
             ProblemCode::MissingData,
             "/goal/indicators",
             Msg::fixed(
-                "Có chỉ tiêu không biết giá trị tốt nhất: chưa có số liệu của ai, hoặc chỉ để tham khảo.",
-                "For an indicator no best figure is known: nobody has one, or it is for information only.",
+                "Có chỉ tiêu chưa xác định được giá trị tốt nhất, do chưa đơn vị nào có số liệu hoặc chỉ tiêu chỉ để tham khảo.",
+                "The best value of one of the indicators is unknown: no unit has a figure, or it is for information only.",
             ),
         ),
     };

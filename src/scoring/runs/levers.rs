@@ -25,7 +25,7 @@ use crate::tasks::model::{self as tasks, TaskQuery, progress};
 use crate::tasks::rules::TaskStatus;
 use crate::tasks::wire::{Task, Viewer, tasks as shown};
 
-/// An indicator with what could be gained by it.
+/// An indicator with its possible gain.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct UnitLever {
     pub name: String,
@@ -41,9 +41,9 @@ pub struct LeverTask {
     pub code: String,
     pub plan: String,
     pub title: String,
-    /// As it stands on the day of the answer.
+    /// Status today.
     pub status: TaskStatus,
-    /// Codes of the agencies or groups that lead it, as the plan names them.
+    /// Codes of the lead agencies or groups, as the plan names them.
     #[schema(example = json!(["SO-TTTT"]))]
     pub leads: Vec<String>,
 }
@@ -67,7 +67,7 @@ pub struct UnitLevers {
     #[schema(example = "SO-YT")]
     pub unit: String,
     pub items: Vec<UnitLever>,
-    /// Levers that are told to this caller with their figure alone.
+    /// Levers whose gains are withheld from you.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub withheld: Vec<Withheld>,
@@ -75,11 +75,14 @@ pub struct UnitLevers {
 
 /// List a unit's levers
 ///
-/// Every indicator that applies to the unit, by what a step of improvement would gain: a tenth of the way from the worst figure to the
-/// best one, or one more of what is counted; the others and the frontier stay as they are. `gain_per_unit` is per 1 of the figure,
-/// `gain_full` for going all the way, `places` the ranks gained. A unit without an overall score has none. With each indicator the
-/// tasks of the plans that are linked to it, or to the indicator that its figures were collected from. An officer reads no agencies of
-/// others; those are 404. Where the figures of fewer than five other agencies stand behind a lever they read their own figure alone.
+/// Lists every indicator that applies to the unit, sorted by the gain of one step: a tenth of the range from the worst to the
+/// best figure, or one more counted item. All other figures and the frontier stay unchanged. `gain_per_unit` is the gain per 1 of
+/// the figure, `gain_full` the gain of reaching the best figure, `places` the ranks gained. A unit without an overall score has
+/// no levers.
+///
+/// Each indicator comes with the plan tasks that are linked to it, or to the indicator that its figures were collected from. For
+/// agencies outside their scope, officers get 404. If a lever depends on the figures of fewer than five other agencies, officers
+/// see only their own figure.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ("unit" = String, Path, description = "Code of the unit, percent-encoded", example = "SO-YT")),

@@ -23,7 +23,7 @@ use crate::values::{Decimal, nfc};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BesideQuery {
-    /// The unit of the run that the published results are of. Needed.
+    /// Code of the unit of the run that the published results belong to. Required.
     #[param(required = true, value_type = String, example = "Lào Cai")]
     unit: Option<String>,
 }
@@ -34,9 +34,10 @@ pub struct NationalComparison {
     pub run: Uuid,
     pub unit: String,
     pub index_year: i32,
-    /// The run of the same framework for the year before that computed movements refer to: the official one, else the last provisional.
+    /// The run of the previous year that computed movements refer to: the official one, else the last provisional one. Null if there
+    /// is none.
     pub run_before: Option<Uuid>,
-    /// Nodes of the run from the root down, then those that are published only.
+    /// Nodes of the run from the root down, then nodes that are published only.
     pub items: Vec<NodeComparison>,
 }
 
@@ -49,8 +50,8 @@ pub struct NodeComparison {
     pub computed: ComputedResult,
     /// ComputeCache minus published.
     pub score_difference: Option<Decimal>,
-    /// Places by which the published rank is better than the computed one; negative when it is worse. Null where not as many units were
-    /// ranked: a place among 9 says nothing beside one among 63.
+    /// Ranks by which the published rank is better than the computed one; negative if it is worse. Null if the numbers of ranked
+    /// units differ.
     pub rank_difference: Option<i32>,
 }
 
@@ -58,10 +59,10 @@ pub struct NodeComparison {
 pub struct PublishedResult {
     pub score: Option<Decimal>,
     pub rank: Option<i32>,
-    /// How many were ranked.
+    /// Number of ranked units.
     pub units: Option<i32>,
     pub rank_before: Option<i32>,
-    /// Places gained since the year before; negative when lost.
+    /// Ranks gained since the previous year; negative if lost.
     pub movement: Option<i32>,
     pub source: Option<String>,
 }
@@ -71,10 +72,10 @@ pub struct ComputedResult {
     pub score: Option<Decimal>,
     pub rounded: Option<Decimal>,
     pub rank: Option<i32>,
-    /// How many were ranked.
+    /// Number of ranked units.
     pub units: i64,
     pub rank_before: Option<i32>,
-    /// Places gained since the year before; negative when lost.
+    /// Ranks gained since the previous year; negative if lost.
     pub movement: Option<i32>,
 }
 
@@ -130,20 +131,21 @@ impl CsvRow for NodeComparison {
 
 fn needed() -> Msg {
     Msg::fixed(
-        "Thiếu tham số `unit`: mã một đơn vị của lần tính.",
-        "The parameter `unit` is required: the code of a unit of the run.",
+        "Thiếu tham số `unit`: mã của một đơn vị trong lần tính.",
+        "`unit` is required: the code of a unit of the run.",
     )
 }
 
 /// Compare with published national results
 ///
-/// For one unit and every node: score and rank as published for the run's `index_year` and as computed by the run, their difference, and
-/// the places gained since the year before by both. What was published is never mixed into what is computed. Of a unit that is an agency
-/// of others an officer reads the computed ranks at groups alone.
+/// Returns the published and the computed result of one unit, at every node. Each has score and rank; the response also has their
+/// difference and, for both, the ranks gained since the previous year. The published results are those of the run's `index_year`.
+/// Published results never affect computed ones. For a unit that is an agency outside their scope, officers see only the computed
+/// ranks of groups.
 #[utoipa::path(
     tag = "runs",
-    params(("id" = Uuid, Path), BesideQuery, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (the same as `Accept: text/csv`).")),
-    responses((status = 200, description = "Both", content((NationalComparison = "application/json"), (String = "text/csv")))),
+    params(("id" = Uuid, Path), BesideQuery, ("format" = inline(Option<Format>), Query, description = "`csv` for a spreadsheet (same as `Accept: text/csv`).")),
+    responses((status = 200, description = "Published and computed results", content((NationalComparison = "application/json"), (String = "text/csv")))),
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/index-runs/{id}/national-results")]

@@ -34,20 +34,20 @@ const SPREAD: &str = "0.25";
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct RobustnessQuery {
-    /// How often weights (and methods) are drawn; 1,000 by default.
+    /// Number of draws of weights (and methods). Default: 1,000.
     #[param(value_type = Option<usize>, minimum = 1, maximum = 10000, default = 1000, example = 1000)]
     draws: Option<String>,
-    /// The same seed gives the same answer.
+    /// Seed of the random numbers. The same seed gives the same result.
     #[param(value_type = Option<u64>, minimum = 0, default = 1, example = 1)]
     seed: Option<String>,
-    /// Each weight is multiplied by 1 ± up to this, 0-1.
+    /// Each weight is multiplied by a random factor between 1 − `spread` and 1 + `spread`; 0–1.
     #[param(value_type = Option<f64>, minimum = 0, maximum = 1, default = 0.25, example = 0.25)]
     spread: Option<String>,
-    /// Methods of normalisation that are drawn beside the framework's own, comma-separated: `min_max`, `z_score`, `ratio_to_max`,
-    /// `ratio_to_best`, `rank`. Where a leaf has fixed bounds, it keeps them.
+    /// Alternative normalisation methods, comma-separated: `min_max`, `z_score`, `ratio_to_max`, `ratio_to_best`, `rank`. Leaves with
+    /// fixed bounds keep them.
     #[param(value_type = Option<String>, example = "min_max,rank")]
     method: Option<AnyOf<Method>>,
-    /// Means that are drawn beside the framework's own, comma-separated: `arithmetic`, `geometric`, `harmonic`.
+    /// Alternative means, comma-separated: `arithmetic`, `geometric`, `harmonic`.
     #[param(value_type = Option<String>, example = "geometric")]
     aggregate: Option<AnyOf<Aggregate>>,
 }
@@ -56,15 +56,30 @@ impl RobustnessQuery {
     fn options(&self) -> Result<Options, Problem> {
         let draws = match self.draws.as_deref().map_or(Ok(DRAWS), str::parse) {
             Ok(draws) if (1..=MAX_DRAWS).contains(&draws) => draws,
-            _ => return Err(invalid("draws", Msg::fixed("draws từ 1 đến 10000.", "draws must be 1-10000."))),
+            _ => {
+                return Err(invalid(
+                    "draws",
+                    Msg::fixed(
+                        "draws phải là số nguyên từ 1 đến 10000.",
+                        "`draws` must be between 1 and 10000.",
+                    ),
+                ));
+            }
         };
         let seed = self.seed.as_deref().map_or(Ok(SEED), str::parse).map_err(|_| {
-            invalid("seed", Msg::fixed("Cần một số nguyên không âm.", "Takes a whole number, 0 or more."))
+            invalid(
+                "seed",
+                Msg::fixed(
+                    "seed phải là số nguyên không âm.",
+                    "`seed` must be a whole number, 0 or greater.",
+                ),
+            )
         })?;
         let spread: Option<Fixed> = self.spread.as_deref().unwrap_or(SPREAD).parse().ok();
         let spread = spread.filter(|spread| !spread.is_negative() && *spread <= Fixed::one());
-        let weight_spread = spread
-            .ok_or_else(|| invalid("spread", Msg::fixed("spread từ 0 đến 1.", "spread must be 0-1.")))?;
+        let weight_spread = spread.ok_or_else(|| {
+            invalid("spread", Msg::fixed("spread phải từ 0 đến 1.", "`spread` must be between 0 and 1."))
+        })?;
         Ok(Options { seed, draws, weight_spread, variants: self.variants()? })
     }
 
@@ -88,13 +103,16 @@ impl RobustnessQuery {
         let aggregates = distinct(self.aggregate.as_ref());
         if methods.iter().any(|method| matches!(method, Method::None | Method::Goalposts)) {
             let detail = Msg::fixed(
-                "Không thể thay bằng `none` hoặc `goalposts`.",
-                "`none` and `goalposts` cannot stand for another method.",
+                "Không dùng được `none` hoặc `goalposts` làm phương pháp thay thế.",
+                "`none` and `goalposts` cannot be used as alternative methods.",
             );
             return Err(invalid("method", detail));
         }
         if aggregates.contains(&Aggregate::Sum) {
-            let detail = Msg::fixed("`sum` không phải là trung bình.", "`sum` is no mean.");
+            let detail = Msg::fixed(
+                "Không dùng được `sum`; chỉ nhận các phương pháp trung bình: arithmetic, geometric, harmonic.",
+                "`sum` is not allowed here. Use `arithmetic`, `geometric` or `harmonic`.",
+            );
             return Err(invalid("aggregate", detail));
         }
         let or_own = |len: usize| if len == 0 { 1 } else { len + 1 };
@@ -124,36 +142,37 @@ fn check_size(run: &Run, draws: usize) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = msg!(
-        "Với lần tính này, draws tối đa {most}.",
-        "For a run of this size draws must be at most {most}."
+        "Với quy mô lần tính này, draws không được vượt quá {most}.",
+        "For a run of this size, `draws` must be at most {most}."
     );
     Err(invalid("draws", detail))
 }
 
-/// How much the ranks of a run can be trusted.
+/// The robustness of the ranks of a run.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Robustness {
     pub run: Uuid,
     pub draws: usize,
     pub seed: u64,
     pub spread: Fixed,
-    /// Ways of computing that were drawn, the framework's own among them.
+    /// Number of combinations of methods that were drawn, including the framework's own.
     pub variants: usize,
-    /// Per unit: where it would stand under other weights and methods.
+    /// Interval of ranks of each unit, under other weights and methods.
     pub intervals: Vec<RankInterval>,
-    /// Per indicator: what would change without it, its weight going to the others of its group.
+    /// Effect of leaving out each indicator; its weight goes to the others of its group.
     pub left_out: Vec<LeftOut>,
 }
 
 /// Test the robustness of ranks
 ///
-/// Draws other weights (and, where asked for, other methods and means) again and again and tells within which ranks each unit comes to
-/// stand; and what would change without each indicator. A wide interval is a rank that says little. The same parameters give the same
-/// answer. An officer reads the intervals of their own agencies under the default parameters; others are 403 `WITHHELD`.
+/// Recomputes the run many times with random weights (and, on request, other methods and means) and returns the interval of ranks
+/// of each unit, and the effect of leaving out each indicator. A wide interval means that the rank is unreliable. The same
+/// parameters give the same result. Officers see the intervals of agencies in their scope, with the default parameters only;
+/// other parameters return 403 `WITHHELD`.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), RobustnessQuery),
-    responses((status = 200, description = "Rank intervals", body = Robustness)),
+    responses((status = 200, description = "The rank intervals", body = Robustness)),
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[get("/index-runs/{id}/robustness")]

@@ -38,15 +38,16 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(national::compare_with_published);
 }
 
-/// Compute an index run
+/// Create an index run
 ///
-/// Scores every unit at every node of the framework on the current revision of its observations of `data_year`, and stores the
-/// result for good. An `official` run is the result of its framework and `index_year`: it supersedes the one before, which stays
-/// readable. Without observations: 422 `MISSING_DATA`. The answer is the run as `GET /index-runs/{id}` reads it.
+/// Scores every unit at every node of the framework, based on the current revision of its observations of `data_year`, and stores
+/// the result permanently. An `official` run is the result of its framework and `index_year`: it supersedes the previous official
+/// run, which stays readable. Without observations the response is 422 `MISSING_DATA`. The response is the run as `GET
+/// /index-runs/{id}` returns it.
 #[utoipa::path(
     tag = "runs",
     request_body = NewIndexRun,
-    responses((status = 201, description = "ComputeCache", body = IndexRunDetail, headers(("Location" = String, description = "Where it is")))),
+    responses((status = 201, description = "Created", body = IndexRunDetail, headers(("Location" = String, description = "URL of the new resource")))),
     security(("bearer" = ["index_runs:write"]))
 )]
 #[post("/index-runs")]
@@ -85,8 +86,8 @@ async fn scored(input: InputRow) -> Result<(Computation, Vec<ScoreItem>), Proble
 async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32), Problem> {
     let Some(framework) = frameworks::model::find(conn, &new.framework).await? else {
         let code = &new.framework;
-        let detail = msg!("Không có bộ chỉ số `{code}`.", "There is no framework `{code}`.");
-        return Err(Problem::at(ProblemCode::UnknownReference, "/framework", detail));
+        let detail = msg!("Không tìm thấy bộ chỉ số có mã `{code}`.", "Framework `{code}` does not exist.");
+        return Err(Problem::at(Code::UnknownReference, "/framework", detail));
     };
     let set = observations::model::current(conn, &new.framework, new.data_year).await?;
     let is_empty = |value: &serde_json::Value| value.as_array().is_none_or(Vec::is_empty);
@@ -99,8 +100,8 @@ async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32),
         None => {
             let (code, year) = (&new.framework, new.data_year);
             let detail = msg!(
-                "Chưa có số liệu năm {year} cho `{code}`.",
-                "There are no observations of {year} for `{code}`."
+                "Bộ chỉ số `{code}` chưa có số liệu năm {year}; đề nghị nhập số liệu trước khi tính.",
+                "Framework `{code}` has no observations for {year}."
             );
             Err(Problem::at(ProblemCode::MissingData, "/data_year", detail))
         }
@@ -160,7 +161,7 @@ fn tag_of(row: &RunRow, matches: bool) -> EntityTag {
 
 /// List index runs
 ///
-/// The latest first. Sort keys: `created_at`, `data_year`, `index_year`.
+/// Latest first. Sort keys: `created_at`, `data_year`, `index_year`.
 #[utoipa::path(
     tag = "runs",
     params(RunFilter, ListParams),
@@ -182,9 +183,9 @@ async fn list_runs(access: Access<ReadStatistics>, list: ListQuery<RunFilter>) -
 
 /// Read an index run
 ///
-/// With `verification`: the run is computed again from its framework and observations and held against what is stored, score by
-/// score. `warnings` say what a reader of the scores should know; to an officer they name no agency of others, and no nodes where
-/// one of those is concerned too, and `input_hash` is null.
+/// Includes `verification`: the service recomputes the run from its framework and observations and compares the result with every
+/// stored score. `warnings` list what readers of the scores should know. For officers, warnings omit agencies outside their scope
+/// and the nodes of warnings that also concern such agencies, and `input_hash` is null.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path)),

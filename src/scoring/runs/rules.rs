@@ -43,30 +43,30 @@ impl RunRow {
     }
 }
 
-/// The run computed again from what it was computed from, beside what is stored.
+/// Comparison of the stored run with a recomputation from the same input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = IndexRunVerification)]
 pub struct Verification {
-    /// The same scores came out, and of the same engine also the same hash of the inputs.
+    /// True if all scores are equal and, with the same engine version, the input hashes too.
     pub matches: bool,
-    /// Of the inputs as they are now, by the engine of now; null for a caller who may not read all units.
+    /// Hash of the current input by the current engine; null for callers who cannot read all units.
     pub input_hash: Option<String>,
-    /// Of now.
+    /// Version of the current engine.
     pub engine_version: String,
-    /// The run was made by another version of the engine: the hash, which covers the version, is another by that alone.
+    /// True if another engine version computed the run. The hash covers the version, so it differs for that reason alone.
     pub engine_differs: bool,
     pub difference_count: usize,
-    /// The first 20.
+    /// The first 20 differences.
     pub differences: Vec<Difference>,
 }
 
-/// Something stored that is not what is computed.
+/// A stored value that differs from the recomputed one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = IndexRunDifference)]
 pub struct Difference {
     pub unit: String,
     pub node: String,
-    /// `score`, `rounded`, `rank`, `band`, `tied_with`, `missing`; `item` when there is no such item on one side.
+    /// `score`, `rounded`, `rank`, `band`, `tied_with` or `missing`; `item` if one side lacks the whole item.
     #[schema(value_type = String, example = "score")]
     pub field: &'static str,
 }

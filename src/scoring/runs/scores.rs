@@ -15,9 +15,10 @@ use crate::state::State;
 
 /// List the scores of a run
 ///
-/// Every unit at every node, nodes from the root down. Scores are exact; `rounded` is what is ranked. Sort keys: `node` (place in
-/// the tree), `unit`, `rank`. Of units that are agencies of others an officer reads the ranks at the whole and the groups, and nothing at
-/// indicators. A score of their own that was measured against the figures of fewer than five other agencies is `withheld`.
+/// Returns every unit at every node, from the root down. `score` is exact; ranks are computed from `rounded`. Sort keys: `node`
+/// (position in the tree), `unit`, `rank`. For agencies outside their scope, officers see the ranks of the overall index and of
+/// groups, and nothing of indicators. A score in their scope that depends on the figures of fewer than five other agencies is
+/// `withheld`.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ScoreFilter, ListParams),
@@ -36,8 +37,8 @@ pub async fn list_scores(
 
 /// List the ranks of a run
 ///
-/// As the scores, best first; without `node` those of the whole (the root) alone. Those without a rank come last. Sort keys: `rank`,
-/// `node`, `unit`. Of others' agencies an officer reads the ranks alone, and no indicators.
+/// Like the list of scores, sorted by rank. Without `node`, only the overall index (the root). Units without a rank come last.
+/// Sort keys: `rank`, `node`, `unit`. For agencies outside their scope, officers see the ranks only, and no indicators.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ScoreFilter, ListParams),

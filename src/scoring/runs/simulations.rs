@@ -30,11 +30,11 @@ const MOST_CHANGES: usize = 2_000;
 const MOST_INDICATORS: usize = 200;
 const MOST_NODES: usize = 20;
 
-/// What if?
+/// A simulation.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewSimulation {
-    /// Other figures; none: the run as it is. At most 2,000, each figure once.
+    /// Changed figures, at most 2,000, each figure once. Default: none.
     #[serde(default, deserialize_with = "at_most::<_, _, MOST_CHANGES>")]
     #[schema(max_items = 2000, required = false)]
     pub changes: Vec<NewFigure>,
@@ -42,11 +42,11 @@ pub struct NewSimulation {
     #[serde(default = "live")]
     #[schema(required = false)]
     pub frontier: FrontierMode,
-    /// Nodes whose new scores are answered; default: the whole (the root) alone.
+    /// Codes of the nodes whose scores are returned. Default: the root.
     #[serde(default, deserialize_with = "at_most::<_, _, MOST_NODES>")]
     #[schema(max_items = 20, required = false, example = json!(["ICT"]))]
     pub nodes: Vec<String>,
-    /// What the least change is looked for that reaches it, after the changes.
+    /// A score or rank to reach; the response has the smallest change that reaches it, after `changes`.
     #[serde(default)]
     #[schema(nullable = false)]
     pub goal: Option<NewGoal>,
@@ -56,7 +56,7 @@ fn live() -> FrontierMode {
     FrontierMode::Live
 }
 
-/// Another figure of a unit; for an indicator of numerator and denominator the quotient, times `per` of the framework.
+/// A changed figure of a unit. For an indicator with numerator and denominator: the quotient times `per`.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SimulationChange)]
@@ -65,13 +65,13 @@ pub struct NewFigure {
     pub unit: String,
     #[schema(example = "CQ.HT.01")]
     pub indicator: String,
-    /// null takes the figure away.
+    /// New figure; null removes it.
     #[serde(deserialize_with = "Option::deserialize")]
     #[schema(required = true, example = 0.9)]
     pub value: Option<Fixed>,
 }
 
-/// A score or a place to be reached by better figures of some indicators, all by the same share of their way to the best.
+/// A score or rank to reach by improving some indicators, each by the same share of its distance to the best figure.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = SimulationGoalRequest)]
@@ -81,11 +81,11 @@ pub struct NewGoal {
     #[serde(deserialize_with = "at_most::<_, _, MOST_INDICATORS>")]
     #[schema(min_items = 1, max_items = 200, example = json!(["CQ.HT.01"]))]
     pub indicators: Vec<String>,
-    /// At least this score, unrounded. Either `score` or `place`.
+    /// Score to reach, unrounded. Set either `score` or `place`.
     #[serde(default)]
     #[schema(nullable = false)]
     pub score: Option<Fixed>,
-    /// This place or better.
+    /// Rank to reach, or better.
     #[serde(default)]
     #[schema(nullable = false, minimum = 1, example = 3)]
     pub place: Option<u32>,
@@ -100,33 +100,35 @@ impl NewSimulation {
     fn check_goal(&self, faults: &mut Violations) {
         let Some(goal) = &self.goal else { return };
         if goal.indicators.is_empty() {
-            let detail = Msg::fixed("Cần ít nhất một chỉ tiêu.", "At least one indicator is needed.");
-            faults.add(ProblemCode::Required, "/goal/indicators", detail);
+            let detail = Msg::fixed("Phải chọn ít nhất một chỉ tiêu.", "Specify at least one indicator.");
+            faults.add(Code::Required, "/goal/indicators", detail);
         }
         if goal.score.is_some() == goal.place.is_some() {
-            let detail =
-                Msg::fixed("Cần `score` hoặc `place`, một trong hai.", "Takes either `score` or `place`.");
-            faults.add(ProblemCode::InvalidValue, "/goal", detail);
+            let detail = Msg::fixed(
+                "Phải khai báo một trong hai: điểm (`score`) hoặc thứ hạng (`place`).",
+                "Specify either `score` or `place`.",
+            );
+            faults.add(Code::InvalidValue, "/goal", detail);
         }
         if goal.place == Some(0) {
-            let detail = Msg::fixed("Thứ hạng từ 1.", "Places begin at 1.");
-            faults.add(ProblemCode::InvalidRange, "/goal/place", detail);
+            let detail = Msg::fixed("Thứ hạng phải từ 1 trở lên.", "`place` must be 1 or greater.");
+            faults.add(Code::InvalidRange, "/goal/place", detail);
         }
     }
 }
 
-/// What would follow.
+/// The result of a simulation.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SimulationAnswer {
     pub run: Uuid,
     pub frontier: FrontierMode,
-    /// Every unit that the caller may read at the root, or at `nodes`.
+    /// Scores of every unit that you can read, at the root or at `nodes`.
     pub scores: Vec<ScoreItem>,
-    /// Units whose overall score or rank would be another.
+    /// Units whose overall score or rank changes.
     pub moved: Vec<Moved>,
-    /// Answer to `goal`, when one was asked for.
+    /// Result for `goal`; null without a goal.
     pub inverse: Option<Inverse>,
-    /// What is not told to this caller; without unit and node the ranks, of every unit at every node.
+    /// What is withheld from you. An entry without unit and node stands for all ranks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub withheld: Vec<Withheld>,
@@ -134,16 +136,18 @@ pub struct SimulationAnswer {
 
 /// Simulate other figures
 ///
-/// Computes the run with some figures replaced, added or taken away: new scores and ranks, who moves, who is overtaken. Nothing is
-/// stored; without changes the scores are those of the run. With `goal` also the least change that reaches a score or a place. All that
-/// is wrong is named at once. An officer may change figures of, and ask for the goals of, their own agencies alone, and reads their own
-/// scores alone: no ranks that follow from changes, and no score that was measured against the figures of fewer than five other agencies
-/// (both are named in `withheld`). A goal that could not be answered otherwise (a `place`, such a score) is 403 `WITHHELD`.
+/// Computes the run with some figures replaced, added or removed, and returns the new scores and ranks, the units that move and
+/// those that are overtaken. Nothing is stored. Without changes the scores are those of the run. With `goal`, the response also
+/// has the smallest change that reaches a score or a rank. All errors are reported together.
+///
+/// Officers can change figures of agencies in their scope only, can set goals for them only, and see the scores of these agencies
+/// only. They see no ranks that result from changes, and no score that depends on the figures of fewer than five other agencies;
+/// both are named in `withheld`. A goal whose answer would reveal these (a `place`, or such a score) returns 403 `WITHHELD`.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path)),
     request_body = NewSimulation,
-    responses((status = 200, description = "What would follow", body = SimulationAnswer)),
+    responses((status = 200, description = "The simulated scores", body = SimulationAnswer)),
     security(("bearer" = ["statistics:read"]), ("oauth2" = ["statistics:read"]))
 )]
 #[post("/index-runs/{id}/simulations")]
@@ -192,8 +196,11 @@ fn check_names(row: &RunRow, run: &Run, request: &NewSimulation) -> Result<(), P
         }
     }
     for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| run.tree.index_of(node).is_none()) {
-        let detail = msg!("Bộ chỉ số không có nút `{node}`.", "The framework has no node `{node}`.");
-        faults.add(ProblemCode::UnknownReference, format!("/nodes/{at}"), detail);
+        let detail = msg!(
+            "Bộ chỉ số không có nhóm hoặc chỉ tiêu mang mã `{node}`.",
+            "The framework has no node `{node}`."
+        );
+        faults.add(Code::UnknownReference, format!("/nodes/{at}"), detail);
     }
     if let Some(goal) = &request.goal {
         if !known(&goal.unit) {
@@ -216,21 +223,23 @@ fn repeated(request: &NewSimulation, faults: &mut Violations) {
     let mut seen = HashSet::new();
     for (at, change) in request.changes.iter().enumerate() {
         if !seen.insert((&change.unit, &change.indicator)) {
-            let detail =
-                Msg::fixed("Số liệu này đã được thay đổi ở trên.", "This figure is changed above already.");
-            faults.add(ProblemCode::DuplicateEntry, format!("/changes/{at}"), detail);
+            let detail = Msg::fixed(
+                "Số liệu này đã được khai báo thay đổi ở một mục trước.",
+                "This figure is already changed by an earlier item.",
+            );
+            faults.add(Code::DuplicateEntry, format!("/changes/{at}"), detail);
         }
     }
     let mut nodes = HashSet::new();
     for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| !nodes.insert(*node)) {
-        let detail = msg!("Nút `{node}` bị lặp.", "The node `{node}` occurs twice.");
-        faults.add(ProblemCode::DuplicateEntry, format!("/nodes/{at}"), detail);
+        let detail = msg!("Mã `{node}` được khai báo nhiều lần.", "Duplicate node `{node}`.");
+        faults.add(Code::DuplicateEntry, format!("/nodes/{at}"), detail);
     }
     let indicators = request.goal.iter().flat_map(|goal| &goal.indicators);
     let mut once = HashSet::new();
     for (at, code) in indicators.enumerate().filter(|(_, code)| !once.insert(*code)) {
-        let detail = msg!("Chỉ tiêu `{code}` bị lặp.", "The indicator `{code}` occurs twice.");
-        faults.add(ProblemCode::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
+        let detail = msg!("Chỉ tiêu `{code}` được khai báo nhiều lần.", "Duplicate indicator `{code}`.");
+        faults.add(Code::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
     }
 }
 

@@ -26,7 +26,7 @@ use crate::values::nfc;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ExplanationQuery {
-    /// A score to measure the gap to, in the scale of the whole.
+    /// A score to compute the gap to, in the scale of the root.
     #[param(value_type = Option<f64>, example = 0.6)]
     target: Option<String>,
 }
@@ -39,14 +39,14 @@ pub struct UnitExplanation {
     pub unit: String,
     pub score: Option<Fixed>,
     pub rank: Option<usize>,
-    /// The root of the framework with everything below it. At every node the contributions of the children and the `residual` add up to
-    /// its own; the root's contribution is the score.
+    /// The whole tree, from the root. At every node, the contributions of the children and the `residual` add up to its own; the
+    /// root's contribution is the score.
     pub tree: Explanation,
-    /// To the best of those it is ranked among. Null where the caller may not read the scores of that one.
+    /// Gap to the best unit it is ranked with. Null if you cannot read its scores.
     pub gap_to_leader: Option<Gap>,
-    /// To `target`, where there is one.
+    /// Gap to `target`; null without a target.
     pub gap_to_target: Option<Gap>,
-    /// Scores that are not told to this caller, and what follows from them.
+    /// What is withheld from you.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub withheld: Vec<Withheld>,
@@ -54,10 +54,10 @@ pub struct UnitExplanation {
 
 /// Explain a unit's score
 ///
-/// The whole tree for one unit: raw figure, bounds it was measured against, normalised value, weight (stated, and in force after missing
-/// ones are left out), contribution to the overall score, what is lost, and the rank at each node; and the gap to the leader and to
-/// `target`. `{unit}` is percent-encoded (`A%2FB` for `A/B`). An officer reads their own agencies alone; others are 404.
-/// What was measured against the figures of fewer than five other agencies is null to them and named in `withheld`.
+/// Returns the whole tree for one unit: raw figure, bounds, normalised value, weight (stated, and effective after missing
+/// indicators are left out), contribution to the overall score, loss, and the rank at each node. Also returns the gap to the
+/// leader and to `target`. `{unit}` is percent-encoded (`A%2FB` for `A/B`). For agencies outside their scope, officers get 404.
+/// Values that depend on the figures of fewer than five other agencies are null for officers and named in `withheld`.
 #[utoipa::path(
     tag = "runs",
     params(("id" = Uuid, Path), ("unit" = String, Path, description = "Code of the unit, percent-encoded", example = "SO-YT"), ExplanationQuery),
@@ -101,8 +101,8 @@ pub async fn unit_of(
 
 fn target_of(text: Option<&str>) -> Result<Option<Fixed>, Problem> {
     let detail = Msg::fixed(
-        "Cần một số, ví dụ 0.6.",
-        "Takes a number of at most 24 digits before and 18 after the point.",
+        "Giá trị phải là số, ví dụ 0.6 (tối đa 24 chữ số phần nguyên, 18 chữ số phần thập phân).",
+        "Expected a number such as 0.6 (at most 24 digits before and 18 after the point).",
     );
     text.map(|text| text.parse().map_err(|_| invalid("target", detail.clone()))).transpose()
 }

@@ -48,12 +48,12 @@ pub enum RunWarningCode {
     DeductionUnderMean,
 }
 
-/// Each of the units at each of the nodes.
+/// A warning about all listed units at all listed nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RunWarning {
     pub code: RunWarningCode,
     pub units: Vec<String>,
-    /// Codes of indicators, or of nodes of the framework.
+    /// Codes of the indicators or nodes concerned.
     pub nodes: Vec<String>,
 }
 

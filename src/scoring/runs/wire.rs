@@ -36,7 +36,7 @@ impl Kind {
     }
 }
 
-/// A run to be computed.
+/// A new run.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewIndexRun {
@@ -55,8 +55,8 @@ pub struct NewIndexRun {
     #[schema(example = 2018, minimum = 2000, maximum = 2199)]
     pub index_year: i32,
     pub kind: Kind,
-    /// What people call it.
-    #[schema(example = "ICT-Index 2018, lần 1", min_length = 1, max_length = 200)]
+    /// Label for people.
+    #[schema(example = "ICT-Index 2018 – tính lần 1", min_length = 1, max_length = 200)]
     pub label: String,
 }
 
@@ -65,15 +65,16 @@ impl Check for NewIndexRun {
         faults.code("/framework", &self.framework);
         for (pointer, year) in [("/data_year", self.data_year), ("/index_year", self.index_year)] {
             if !(2000..=2199).contains(&year) {
-                let detail = Msg::fixed("Năm từ 2000 đến 2199.", "A year from 2000 to 2199.");
-                faults.add(ProblemCode::InvalidRange, pointer, detail);
+                let detail =
+                    Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
+                faults.add(Code::InvalidRange, pointer, detail);
             }
         }
         faults.name("/label", self.label.trim(), 1, 200);
     }
 }
 
-/// A framework computed on one revision of its observations. Never changed, only superseded.
+/// A framework computed from one revision of its observations. Runs are immutable; they can only be superseded.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct IndexRun {
     pub id: Uuid,
@@ -89,12 +90,12 @@ pub struct IndexRun {
     /// Revision of the observations it was computed from.
     pub observations_revision: i32,
     pub engine_version: String,
-    /// SHA-256 over engine version, framework and input, whatever their order. Null for a caller who may not read all units: figures
-    /// could be tried against it.
+    /// SHA-256 of engine version, framework and observations, independent of their order. Null for callers who cannot read all units,
+    /// because figures could be guessed with it.
     pub input_hash: Option<String>,
-    /// How many units were scored.
+    /// Number of scored units.
     pub units: i32,
-    /// Nothing has superseded it.
+    /// True while no other run has superseded it.
     pub current: bool,
     pub superseded_by: Option<Uuid>,
     pub superseded_at: Option<DateTime<Utc>>,
@@ -148,13 +149,13 @@ impl CsvRow for IndexRun {
     ];
 }
 
-/// A run with what is to be known of it.
+/// A run with its warnings and verification.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct IndexRunDetail {
     #[serde(flatten)]
     pub run: IndexRun,
     pub warnings: Vec<RunWarning>,
-    /// The run computed again just now and held against what is stored.
+    /// The result of recomputing the run now.
     pub verification: Verification,
 }
 
@@ -174,7 +175,7 @@ pub struct RunFilter {
     /// `provisional`, `official`.
     #[param(value_type = Option<String>, example = "official")]
     kind: Option<AnyOf<Kind>>,
-    /// `true`: those that nothing has superseded; `false`: the others.
+    /// `true` for current runs, `false` for superseded runs.
     current: Option<bool>,
 }
 
@@ -196,7 +197,10 @@ fn years(name: &str, any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Pr
     match parsed {
         None => Ok(None),
         Some(Some(years)) => Ok(Some(years)),
-        Some(None) => Err(invalid(name, Msg::fixed("Năm, ví dụ 2017.", "Years, such as 2017."))),
+        Some(None) => Err(invalid(
+            name,
+            Msg::fixed("Năm phải gồm 4 chữ số, ví dụ 2017.", "Expected years such as 2017."),
+        )),
     }
 }
 
@@ -204,7 +208,7 @@ fn years(name: &str, any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Pr
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct ScoreFilter {
-    /// Codes of units, comma-separated; a name that itself has a comma is found by itself.
+    /// Codes of units, comma-separated. A code that contains a comma must be the only one.
     #[param(example = "SO-YT,SO-TTTT")]
     pub unit: Option<String>,
     /// Codes of nodes of the framework, comma-separated.
@@ -231,21 +235,21 @@ pub struct IndexScore {
     pub unit: String,
     #[schema(example = "HT")]
     pub node: String,
-    /// Unrounded; null where there is none, or where it is withheld.
+    /// Exact score; null if there is none or if it is withheld.
     #[schema(example = 0.4873)]
     pub score: Option<Decimal>,
-    /// As it is ranked: half up to the framework's decimals.
+    /// The score rounded half up to the decimals of the framework. Ranks are computed from it.
     #[schema(example = 0.487)]
     pub rounded: Option<Decimal>,
     #[schema(example = 17)]
     pub rank: Option<i32>,
-    /// Units of the same rank.
+    /// The first 50 other units of the same rank.
     pub tied_with: Vec<String>,
-    /// Indicators at or below the node that apply to the unit and have no figure.
+    /// Codes of the indicators at or below the node that apply to the unit and have no figure.
     pub missing: Vec<String>,
-    /// Of the whole alone, where the framework has bands.
+    /// Band of the root's score; null for other nodes, and without bands.
     pub band: Option<String>,
-    /// Why the score is not told to this caller.
+    /// Why the score is withheld; null if it is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub withheld: Option<WithheldReason>,

@@ -129,8 +129,12 @@ impl Checker {
         };
         let index = u32::try_from(spot.index).unwrap_or(u32::MAX);
         if let Some(first) = self.seen.insert((agency, number, channel), index) {
-            let detail = msg!("Trùng với dòng /rows/{first}.", "The same key as /rows/{first}.");
-            self.add(spot, ProblemCode::DuplicateEntry, "", detail);
+            let number = u64::from(first) + 1;
+            let detail = msg!(
+                "Trùng với dòng thứ {number} (/rows/{first}).",
+                "Same key as row {number} (/rows/{first})."
+            );
+            self.add(spot, Code::DuplicateEntry, "", detail);
         }
     }
 
@@ -143,8 +147,11 @@ impl Checker {
         let code = self.code(row.agency.as_deref(), spot, FIELD)?;
         match self.known.agencies.get(code).copied() {
             None => {
-                let detail = msg!("Không có cơ quan `{code}`.", "There is no agency `{code}`.");
-                self.add(spot, ProblemCode::UnknownReference, FIELD, detail);
+                let detail = msg!(
+                    "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+                    "Agency `{code}` does not exist."
+                );
+                self.add(spot, Code::UnknownReference, FIELD, detail);
                 None
             }
             Some(agency) if !agency.in_scope => {
@@ -162,8 +169,11 @@ impl Checker {
             (Some(id), _) => Some(Procedure::Known(*id)),
             (None, UnknownServices::Park) => Some(Procedure::Parked(code.to_owned())),
             (None, UnknownServices::Refuse) => {
-                let detail = msg!("Không có thủ tục `{code}`.", "There is no procedure `{code}`.");
-                self.add(spot, ProblemCode::UnknownReference, FIELD, detail);
+                let detail = msg!(
+                    "Không tìm thấy thủ tục hành chính có mã `{code}` trong danh mục.",
+                    "Procedure `{code}` does not exist."
+                );
+                self.add(spot, Code::UnknownReference, FIELD, detail);
                 None
             }
         }
@@ -189,8 +199,8 @@ impl Checker {
         let channel = Channel::parse(text);
         if channel.is_none() {
             let detail = Msg::fixed(
-                "Hình thức là online, in_person hoặc postal.",
-                "A channel is online, in_person or postal.",
+                "Hình thức tiếp nhận phải là online (trực tuyến), in_person (trực tiếp) hoặc postal (bưu chính công ích).",
+                "`channel` must be `online`, `in_person` or `postal`.",
             );
             self.add(spot, ProblemCode::InvalidValue, FIELD, detail);
         }
@@ -217,8 +227,8 @@ impl Checker {
         let (dealt_with, to_deal_with) = sides(counts);
         if dealt_with != to_deal_with {
             let detail = msg!(
-                "Đã giải quyết + rút + đang giải quyết = {dealt_with}, nhưng tiếp nhận + kỳ trước chuyển sang = {to_deal_with}.",
-                "Resolved + withdrawn + in progress = {dealt_with}, but received + carried in = {to_deal_with}."
+                "Số liệu không khớp: đã giải quyết + xin rút + đang giải quyết = {dealt_with}, trong khi tiếp nhận trong kỳ + kỳ trước chuyển sang = {to_deal_with}; hai tổng phải bằng nhau.",
+                "Resolved + withdrawn + in progress ({dealt_with}) must equal received + carried in ({to_deal_with})."
             );
             let mut extra = spot.extra();
             extra.insert("resolved_withdrawn_in_progress".to_owned(), json!(dealt_with));
@@ -233,8 +243,8 @@ fn check_total(pointer: &str, figure: Figure, found: Option<i64>, faults: &mut V
         (Err((code, detail)), _) => faults.add(code, pointer, detail),
         (Ok(said), Some(found)) if said != found => {
             let detail = msg!(
-                "Số kiểm tra là {said}, các dòng cho {found}.",
-                "The control total says {said}, the rows make {found}."
+                "Tổng đối chiếu khai báo là {said}, nhưng tổng cộng từ các dòng là {found}.",
+                "The control total is {said}, but the rows add up to {found}."
             );
             let extra =
                 Map::from_iter([("control".to_owned(), json!(said)), ("found".to_owned(), json!(found))]);
@@ -256,15 +266,7 @@ fn read(figure: Figure, most: i64) -> Result<i64, (ProblemCode, Msg)> {
         Some(Err(NumberFault::NotAnInteger)) => ProblemCode::NotAnInteger,
         Some(Err(NumberFault::OutOfRange)) => ProblemCode::NumberOutOfRange,
     };
-    // The general advice is about decimals, and about JSON; a count is neither.
-    let detail = match figure.0 {
-        Some(Err(NumberFault::OutOfRange)) | Some(Ok(_)) | None => code.title(),
-        Some(Err(_)) => Msg::fixed(
-            "Cần số nguyên không có dấu phân cách, ví dụ 1155.",
-            "Expected a whole number without separators, such as 1155.",
-        ),
-    };
-    Err((code, detail))
+    Err((code, code.of_whole_number()))
 }
 
 /// Resolved + withdrawn + in progress, and received + carried in.

@@ -24,11 +24,11 @@ pub struct DossierCounts {
     pub resolved_on_time: i32,
     pub resolved_late: i32,
     pub withdrawn: i32,
-    /// Stock at the month's beginning: does not add up over months.
+    /// Dossiers in progress at the start of the month. Do not add up over months.
     pub carried_in: i32,
-    /// Stock at the month's end, not yet due.
+    /// Dossiers in progress at the end of the month, not yet due.
     pub in_progress_on_time: i32,
-    /// Stock at the month's end, overdue.
+    /// Dossiers in progress at the end of the month, overdue.
     pub in_progress_overdue: i32,
     #[schema(example = "vnpt")]
     pub source: String,

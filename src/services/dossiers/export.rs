@@ -12,13 +12,14 @@ use crate::http::{ListQuery, Problem};
 
 /// Export dossier counts
 ///
-/// Every count that the filters leave, as one CSV file with the columns of the list: for a spreadsheet or a copy, where the list
-/// comes in pages. In no promised order. Without a period: all years. The file is written as it is read, so it has no length and no
-/// `ETag`; one that was cut off ends without the closing chunk of HTTP.
+/// Streams all matching counts as one CSV file with the columns of the list. The order is not guaranteed. Without `period`, all
+/// years are exported. The response has no `Content-Length` and no `ETag`. If it is interrupted, the terminating chunk is
+/// missing.
 #[utoipa::path(
     tag = "dossiers",
     params(CountFilter),
-    responses((status = 200, description = "The file", body = String, content_type = "text/csv")),
+    responses((status = 200, description = "The exported file", body = String, content_type = "text/csv")),
+    extensions(("x-streamed" = json!(true))),
     security(("bearer" = ["dossiers:read"]), ("oauth2" = ["dossiers:write"]))
 )]
 #[get("/dossier-counts/export")]

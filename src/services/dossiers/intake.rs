@@ -12,8 +12,8 @@ use super::upload::Uploaded;
 use crate::audit::{self, Event};
 use crate::auth::Actor;
 use crate::db::Conn;
-use crate::http::{Msg, Preconditions, Problem, ProblemCode};
-use crate::values::Month;
+use crate::http::{Code, Msg, Preconditions, Problem};
+use crate::values::{Month, vietnamese};
 
 /// A source's month whose rows have come in, and by whom.
 #[derive(Debug)]
@@ -84,19 +84,19 @@ impl Delivery {
             return Err(Problem::not_found());
         }
         if state.closed && !self.may_correct {
-            let month = self.month;
+            let (month, month_vi) = (self.month, vietnamese::month(self.month));
             return Err(Problem::with(
                 ProblemCode::PeriodLocked,
                 msg!(
-                    "Tháng {month} đã khóa; đơn vị điều phối có thể điều chỉnh, kèm lý do.",
-                    "The month {month} is closed; the coordinating department can correct it, with a reason."
+                    "Tháng {month_vi} đã chốt số liệu; đề nghị liên hệ cơ quan đầu mối để điều chỉnh, kèm lý do.",
+                    "Month {month} is closed. Only the coordinating department can correct it, with a reason."
                 ),
             ));
         }
         if state.closed && self.reason.is_none() {
             let detail = Msg::fixed(
-                "Tháng đã khóa: cần nêu lý do điều chỉnh.",
-                "The month is closed: say why it is corrected.",
+                "Tháng đã chốt số liệu; phải nêu lý do điều chỉnh.",
+                "The month is closed. Give a reason for the correction.",
             );
             return Err(Problem::at(ProblemCode::ReasonRequired, self.reason_at, detail));
         }

@@ -152,7 +152,7 @@ fn reason(services: &[String]) -> String {
     if services.len() > MOST_CODES_IN_REASON {
         named.push_str(", …");
     }
-    format!("Thủ tục đã có trong danh mục / procedures now known: {named}")
+    format!("Thủ tục hành chính đã được bổ sung vào danh mục: {named}")
 }
 
 row! {

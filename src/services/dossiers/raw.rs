@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Figure {
     }
 }
 
-/// Control totals: what the sender believes to have sent.
+/// Control totals of what the sender sent.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DossierControl)]
@@ -54,9 +54,9 @@ pub struct Control {
     pub received: Figure,
 }
 
-/// Counts of one agency, procedure and channel. `received`, the three `resolved_…` and `withdrawn` count dossiers of the month,
-/// `carried_in` those taken over from the month before, `in_progress_…` those left at its end. They balance: resolved + withdrawn
-/// + in progress = received + carried in.
+/// Counts of one agency, procedure and channel. `received`, `resolved_…` and `withdrawn` count dossiers of the month; `carried_in`
+/// those in progress at its start; `in_progress_…` those in progress at its end. Resolved + withdrawn + in progress must equal
+/// received + carried in.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = DossierRow)]
@@ -75,7 +75,7 @@ pub struct RawRow {
     #[serde(default)]
     #[schema(value_type = i32, required = true, minimum = 0, example = 100)]
     pub received: Figure,
-    /// Resolved before the day it was due.
+    /// Dossiers resolved before the due date.
     #[serde(default)]
     #[schema(value_type = i32, required = true, minimum = 0, example = 20)]
     pub resolved_early: Figure,

@@ -44,11 +44,12 @@ fn source_and_month((source, month): (SourceCode, String)) -> Result<(String, Mo
 
 /// Read a source's month
 ///
-/// The revision in force and all before it. A machine reads its own feed, an officer the sources that are agencies in scope.
+/// Returns the current revision and all previous ones. Machine clients can read their own feed; officers can read sources that
+/// are agencies in their scope.
 #[utoipa::path(
     tag = "dossiers",
     params(("source" = SourceCode, Path), ("month" = Month, Path)),
-    responses((status = 200, description = "The revision in force", body = DossierBatchState)),
+    responses((status = 200, description = "The current revision and all previous ones", body = DossierBatchState)),
     security(("bearer" = ["dossiers:read"]), ("oauth2" = ["dossiers:write"]))
 )]
 #[get("/dossier-batches/{source}/{month}")]
@@ -72,24 +73,29 @@ async fn get_batch(
 
 /// Replace a source's month
 ///
-/// The batch is the whole month of the source: rows that it does not name are removed. It is stored whole or not at all; all
-/// faults are told at once, the first 100 of them with their place. At most 500,000 rows. The same batch again changes nothing.
-/// What forbids an agency the month (it does not exist then, another source reports it) is told once, at its first row. In NDJSON and CSV each line is
-/// read for itself; JSON of another shape (a row that is no object, a field that is unknown) is told before the rows are looked at.
-/// As JSON (at most 64 MiB) the control totals stand in the body; NDJSON (a row per line) and CSV (with a header, columns in any
-/// order) of any length have them in the query, and are read as they come. A machine writes its own feed, an officer a source that
-/// is an agency in scope. A closed month is corrected by the coordinating department alone, with a reason.
+/// The batch replaces the source's whole month: rows that are not in it are deleted. It is stored completely or not at all. The
+/// response reports all errors, the first 100 with their position. At most 500,000 rows. Sending the same batch again changes
+/// nothing.
+///
+/// If an agency cannot be reported for this month (it is not active, or another source reports it), the error is reported once,
+/// at the agency's first row. NDJSON and CSV are parsed line by line. In JSON, structural errors (a row that is not an object, an
+/// unknown field) are reported before any row is validated.
+///
+/// JSON bodies (at most 64 MiB) contain the control totals. NDJSON (one row per line) and CSV (with a header, columns in any
+/// order) can have any length; send their control totals as query parameters. Machine clients write their own feed; officers
+/// write sources that are agencies in their scope. Only the coordinating department can correct a closed month, and must give a
+/// reason.
 #[utoipa::path(
     tag = "dossiers",
     params(("source" = SourceCode, Path), ("month" = Month, Path), BatchParams),
-    request_body(description = "The rows, in UTF-8, not compressed", content(
+    request_body(description = "The rows, in UTF-8, uncompressed", content(
         (DossierBatch = "application/json", example = json!({"control": {"rows": 1, "received": 100}, "rows": [{
             "agency": "SO-YT", "service": "1.011443", "channel": "online", "received": 100, "resolved_early": 20, "resolved_on_time": 60,
             "resolved_late": 5, "withdrawn": 1, "carried_in": 10, "in_progress_on_time": 22, "in_progress_overdue": 2}]})),
         (String = "application/x-ndjson", example = "{\"agency\":\"SO-YT\",\"service\":\"1.011443\",\"channel\":\"online\",\"received\":100,\"resolved_early\":20,\"resolved_on_time\":60,\"resolved_late\":5,\"withdrawn\":1,\"carried_in\":10,\"in_progress_on_time\":22,\"in_progress_overdue\":2}\n"),
         (String = "text/csv", example = "agency,service,channel,received,resolved_early,resolved_on_time,resolved_late,withdrawn,carried_in,in_progress_on_time,in_progress_overdue\r\nSO-YT,1.011443,online,100,20,60,5,1,10,22,2\r\n")
     )),
-    responses((status = 200, description = "What the batch did", body = DossierBatchResult)),
+    responses((status = 200, description = "The result of the batch", body = DossierBatchResult)),
     extensions(("x-if-match" = json!("optional"))),
     security(("bearer" = ["dossiers:write"]), ("oauth2" = ["dossiers:write"]))
 )]
@@ -170,8 +176,8 @@ async fn upload(
 
 /// List dossier counts
 ///
-/// By month and then by agency, procedure and channel, in a fixed order. Sort key: `month`. An officer sees the agencies in
-/// scope, a machine the rows of its own feed.
+/// Sorted by month, then by agency, procedure and channel. Sort key: `month`. Officers see the agencies in their scope; machine
+/// clients see the rows of their own feed.
 #[utoipa::path(
     tag = "dossiers",
     params(CountFilter, ListParams),
@@ -199,11 +205,13 @@ async fn list_counts(access: Access<ReadDossiers>, list: ListQuery<CountFilter>)
     Reply::page(&access.conditions, list.format, &list.page(slice, DossierCounts::from))
 }
 
-/// Read whether a source keeps up
+/// Read the state of a feed
+///
+/// Returns the last batch of the source, its missing months and its lag.
 #[utoipa::path(
     tag = "dossiers",
     params(("source" = SourceCode, Path)),
-    responses((status = 200, description = "The last batch, missing months and the lag", body = DossierFeed)),
+    responses((status = 200, description = "The last batch, missing months and lag", body = DossierFeed)),
     security(("bearer" = ["dossiers:read"]), ("oauth2" = ["dossiers:write"]))
 )]
 #[get("/dossier-feeds/{source}")]

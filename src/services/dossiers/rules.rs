@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use crate::agencies::rules::Validity;
 use crate::http::{Msg, ProblemCode, Violations};
 use crate::ids::{AgencyId, ServiceId};
-use crate::values::Month;
+use crate::values::{Month, vietnamese};
 
 /// Rows of one batch at the most.
 pub const MOST_ROWS: usize = 500_000;
@@ -27,7 +27,7 @@ pub const COUNTS: [&str; 8] = [
     "in_progress_overdue",
 ];
 
-/// How a dossier was handed in.
+/// How a dossier was submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = DossierChannel)]
@@ -62,7 +62,7 @@ impl Channel {
     }
 }
 
-/// What to do with rows of procedures that the catalogue does not know.
+/// What to do with rows whose procedure is not in the catalogue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownServices {
@@ -131,9 +131,11 @@ pub struct Frame<'a> {
 pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violations {
     let mut faults = Violations::default();
     let (month, source) = (frame.month, frame.source);
+    let month_vi = vietnamese::month(month);
     if month.first_day() > frame.today {
-        let detail = msg!("Tháng {month} chưa bắt đầu.", "The month {month} has not begun.");
-        faults.add(ProblemCode::DateInFuture, "", detail);
+        let detail =
+            msg!("Chưa đến tháng {month_vi}, chưa thực hiện được.", "Month {month} has not started yet.");
+        faults.add(Code::DateInFuture, "", detail);
     }
     for (spot, agency) in agencies {
         let code = &agency.code;
@@ -143,16 +145,16 @@ pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violation
         }
         if !agency.validity.overlaps(month.first_day(), month.last_day()) {
             let detail = msg!(
-                "Cơ quan `{code}` không tồn tại trong tháng {month}.",
-                "The agency `{code}` does not exist in {month}."
+                "Cơ quan `{code}` chưa thành lập hoặc đã chấm dứt hoạt động trong tháng {month_vi}.",
+                "Agency `{code}` is not active in {month}."
             );
             add(ProblemCode::AgencyNotActive, detail);
         }
         let decided = agency.decided_source.as_deref().filter(|decided| *decided != source);
         if let Some(other) = decided.or(agency.other_source.as_deref()) {
             let detail = msg!(
-                "Số liệu tháng {month} của `{code}` thuộc nguồn `{other}`.",
-                "The counts of `{code}` for {month} come from the source `{other}`."
+                "Số liệu hồ sơ tháng {month_vi} của cơ quan `{code}` do nguồn `{other}` cung cấp; không nhận từ nguồn này.",
+                "The counts of agency `{code}` for {month} come from source `{other}`."
             );
             add(ProblemCode::ForeignSource, detail);
         }
@@ -162,8 +164,8 @@ pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violation
 
 pub fn outside_scope(code: &str) -> Msg {
     msg!(
-        "Cơ quan `{code}` nằm ngoài phạm vi của tài khoản hoặc của nguồn số liệu.",
-        "The agency `{code}` is outside the scope of the caller or of the source."
+        "Cơ quan `{code}` không thuộc phạm vi quản lý của tài khoản hoặc của nguồn số liệu.",
+        "Agency `{code}` is outside the scope of your account or of this source."
     )
 }
 

@@ -130,8 +130,9 @@ async fn claim(home: &Staging) -> Result<(Stage, CopiedRows), Problem> {
 
 async fn take_row(row: Row<RawRow>, checker: &mut Checker, copied: &mut CopiedRows) -> Result<(), Problem> {
     if checker.rows() == MOST_ROWS {
-        let detail = msg!("Tối đa {MOST_ROWS} dòng.", "At most {MOST_ROWS} rows.");
-        return Err(Problem::at(ProblemCode::InvalidLength, "/rows", detail));
+        let detail =
+            msg!("Mỗi lần chỉ được gửi tối đa {MOST_ROWS} dòng.", "At most {MOST_ROWS} rows are allowed.");
+        return Err(Problem::at(Code::InvalidLength, "/rows", detail));
     }
     match row.value {
         Err(faults) => checker.unreadable(faults),

@@ -16,7 +16,7 @@ use crate::values::Month;
 /// Longest reason, in characters.
 const MOST_REASON: usize = 1_000;
 
-/// A source's month, whole: what it does not name is removed.
+/// All counts of a source's month. Rows that are not in it are deleted.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DossierBatch {
@@ -24,7 +24,7 @@ pub struct DossierBatch {
     #[serde(deserialize_with = "crate::http::json::at_most::<_, _, MOST_ROWS>")]
     #[schema(max_items = 500000)]
     pub rows: Vec<RawRow>,
-    /// Why the month is corrected; needed once it is closed.
+    /// Reason for the correction; required if the month is closed.
     #[schema(min_length = 1, max_length = 1000)]
     pub reason: Option<String>,
 }
@@ -44,21 +44,21 @@ impl Check for DossierBatch {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct BatchParams {
-    /// Checks and counts, stores nothing.
+    /// Validates and counts without storing.
     #[serde(default)]
     #[param(required = false, default = false)]
     pub dry_run: bool,
-    /// What to do with rows of procedures that the catalogue does not know.
+    /// What to do with rows whose procedure is not in the catalogue.
     #[serde(default)]
     #[param(required = false, inline, default = "refuse")]
     pub unknown_services: UnknownServices,
-    /// Control total of NDJSON and CSV: number of rows. JSON has it in the body.
+    /// Control total of NDJSON and CSV: number of rows. For JSON, put it in the body.
     #[param(minimum = 0, maximum = 500000, nullable = false)]
     rows: Option<i64>,
     /// Control total of NDJSON and CSV: sum of `received` over all rows.
     #[param(minimum = 0, nullable = false)]
     received: Option<i64>,
-    /// With NDJSON and CSV: why the month is corrected; needed once it is closed.
+    /// For NDJSON and CSV: reason for the correction; required if the month is closed.
     #[param(min_length = 1, max_length = 1000, nullable = false)]
     reason: Option<String>,
 }
@@ -71,8 +71,8 @@ impl BatchParams {
             Some(n) if n >= 0 => Figure(Some(Ok(n))),
             _ => {
                 let detail = msg!(
-                    "NDJSON và CSV cần số kiểm tra `{name}`, là số nguyên không âm.",
-                    "NDJSON and CSV need the control total `{name}`, a whole number that is not negative."
+                    "Khi gửi NDJSON hoặc CSV phải có tổng đối chiếu `{name}` (số nguyên không âm) trong tham số.",
+                    "NDJSON and CSV require the control total `{name}`: a whole number, 0 or greater."
                 );
                 faults.add(ProblemCode::InvalidParameter, format!("?{name}"), detail);
                 Figure::default()
@@ -100,14 +100,14 @@ impl BatchParams {
         ];
         let Some((name, _)) = given.iter().find(|(_, given)| *given) else { return Ok(()) };
         let detail = msg!(
-            "Với JSON, `{name}` nằm trong nội dung, không phải tham số.",
-            "With JSON, `{name}` stands in the body and is no parameter."
+            "Khi gửi JSON, khai báo `{name}` trong nội dung, không dùng tham số.",
+            "For JSON, put `{name}` in the body, not in the query."
         );
         Err(Problem::at(ProblemCode::InvalidParameter, format!("?{name}"), detail))
     }
 }
 
-/// Rows by what the batch did to them.
+/// Number of rows by what the batch did to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = DossierBatchCounts)]
 pub struct ChangeCounts {
@@ -119,7 +119,7 @@ pub struct ChangeCounts {
     pub unchanged: i32,
     #[schema(minimum = 0)]
     pub deleted: i32,
-    /// Rows that wait for their procedure to become known; no figure counts them.
+    /// Parked rows: their procedure is not in the catalogue, so no statistic counts them.
     #[schema(minimum = 0)]
     pub parked: i32,
 }
@@ -131,7 +131,7 @@ impl ChangeCounts {
     }
 }
 
-/// What looks unusual in a batch.
+/// The kind of warning about a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schema(as = DossierWarningCode)]
@@ -142,24 +142,24 @@ pub enum WarningCode {
     CarriedInMissing,
 }
 
-/// What looks unusual and is stored nevertheless.
+/// An unusual figure. It is stored nevertheless.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = DossierWarning)]
 pub struct Warning {
     pub code: WarningCode,
-    /// JSON pointer into the batch; `/rows` where there is no row.
+    /// JSON pointer into the batch; `/rows` if a row is missing.
     #[schema(example = "/rows/17/carried_in")]
     pub pointer: String,
     pub carried_in: i32,
-    /// What the month before left in progress for the same agency, procedure and channel.
+    /// Dossiers in progress at the end of the previous month, for the same agency, procedure and channel.
     pub in_progress_before: i64,
-    /// Which row is missing.
+    /// The key of the missing row.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub missing: Option<MissingRow>,
 }
 
-/// The key of a row that a batch does not have.
+/// The key of a row that is missing in a batch.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = DossierMissingRow)]
 pub struct MissingRow {
@@ -191,22 +191,22 @@ impl MissingRow {
     }
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DossierBatchResult {
     #[schema(example = "vnpt")]
     pub source: String,
     pub month: Month,
-    /// The revision in force; a batch that changes nothing makes no new one.
+    /// The current revision. A batch that changes nothing creates no revision.
     #[schema(minimum = 1)]
     pub revision: i32,
-    /// Nothing was stored: this is what storing would answer.
+    /// True if nothing was stored: the response is what storing would return.
     pub dry_run: bool,
     pub counts: ChangeCounts,
-    /// How many warnings there are in all.
+    /// Total number of warnings.
     #[schema(minimum = 0)]
     pub warning_count: i64,
-    /// The first 100 of them.
+    /// The first 100 warnings.
     pub warnings: Vec<Warning>,
 }
 
@@ -228,14 +228,14 @@ impl DossierBatchResult {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct DossierRevision {
     pub revision: i32,
-    /// Rows of the batch.
+    /// Number of rows.
     pub rows: i32,
-    /// Dossiers received, over all rows.
+    /// Sum of `received` over all rows.
     pub received: i64,
     pub counts: ChangeCounts,
-    /// Why the month was corrected.
+    /// Reason for the correction; null if there was none.
     pub reason: Option<String>,
-    /// Who delivered it.
+    /// Who sent the batch: `user:<username>` or `client:<client_id>`.
     #[schema(example = "client:vnpt")]
     pub actor: String,
     pub at: DateTime<Utc>,
@@ -256,7 +256,7 @@ impl From<&BatchRow> for DossierRevision {
     }
 }
 
-/// A source's month as it is in force, and how it came to be.
+/// The current revision of a source's month, and all revisions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DossierBatchState {
     pub source: String,
@@ -274,7 +274,7 @@ impl DossierBatchState {
     }
 }
 
-/// The newest revision of the last month that a source reported.
+/// The current revision of the last month that the source reported.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LastBatch {
     pub month: Month,
@@ -284,27 +284,27 @@ pub struct LastBatch {
     pub received: i64,
 }
 
-/// Whether a source keeps up.
+/// The state of a source's feed.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DossierFeed {
     pub source: String,
     /// Null before the first batch.
     pub last_batch: Option<LastBatch>,
-    /// Months without a batch, from the source's first month to the last one that is over.
+    /// Months without a batch, from the first month of the source to the last complete month.
     pub missing_months: Vec<Month>,
-    /// Days from the end of the last reported month to today's business day, 0 while it lasts; null before the first batch.
+    /// Days from the end of the last reported month to today; 0 during that month; null before the first batch.
     #[schema(minimum = 0)]
     pub lag_days: Option<i64>,
-    /// Rows that wait for their procedure to become known.
+    /// Parked rows: their procedure is not in the catalogue.
     pub parked: ParkedRows,
 }
 
-/// Delivered rows that no figure counts yet: `POST /services` or `/service-batches` makes their procedures known.
+/// Rows that no statistic counts yet. Add their procedures with `POST /services` or `/service-batches`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ParkedRows {
     #[schema(minimum = 0)]
     pub rows: i64,
-    /// The first 100 of the procedures they name.
+    /// Codes of their procedures, the first 100.
     #[schema(example = json!(["1.011443"]))]
     pub services: Vec<String>,
     pub months: Vec<Month>,

@@ -18,7 +18,7 @@ use crate::values::{Bound, Comparator, Decimal};
 /// One part in so many of the way from start to target: as far as a figure may be behind and still be called at risk.
 pub const TOLERATED: i64 = 5;
 
-/// Where a target stands.
+/// Status of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProgressStatus)]
@@ -40,7 +40,7 @@ impl Status {
         [Self::Achieved, Self::OnTrack, Self::AtRisk, Self::OffTrack, Self::NotAssessable];
 }
 
-/// Why a target stands there.
+/// Why a target has its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProgressReason)]
@@ -69,7 +69,7 @@ pub enum Reason {
     Withheld,
 }
 
-/// What the line of the expected figures starts from.
+/// What the line of expected figures starts from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = ProgressStart)]

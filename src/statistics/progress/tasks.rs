@@ -51,20 +51,24 @@ pub struct OverdueTask {
     #[schema(example = "T16")]
     pub code: String,
     pub title: String,
-    /// Who leads it, as the plan names them: codes of agencies and groups.
+    /// Codes of the lead agencies and groups, as the plan names them.
     #[schema(example = json!(["SO-CT"]))]
     pub leads: Vec<String>,
-    /// Codes of the lead agencies that are overdue; for an officer the own ones alone.
+    /// Their names, for print.
+    #[serde(skip)]
+    pub lead_names: Vec<String>,
+    /// Codes of the lead agencies that are overdue. Officers see only agencies in their scope.
     pub overdue_leads: Vec<String>,
     pub deadline: NaiveDate,
-    /// Most days that a lead is behind its deadline. Null to an officer where fewer than five agencies of others count, as `percent`.
+    /// The most days that a lead is behind its deadline. Null for officers, like `percent`, if fewer than five agencies outside their
+    /// scope count.
     #[schema(minimum = 0)]
     pub days_overdue: Option<i64>,
-    /// Mean of the leads that count, half up to two decimals; 0-100.
+    /// Mean of the leads that count, 0–100, rounded half up to two decimals.
     pub percent: Option<Decimal>,
 }
 
-/// The tasks of the year's plans on the day.
+/// Tasks of the year's plans on `on`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProgressTasks)]
 pub struct Tasks {
@@ -126,6 +130,7 @@ impl Tasks {
             code: task.code.clone(),
             title: task.title.clone(),
             leads: task.named.clone(),
+            lead_names: task.lead_names.clone(),
             overdue_leads,
             deadline: task.deadline,
             days_overdue: is_disclosed.then_some(overall.days_late),

@@ -17,7 +17,7 @@ use crate::statistics::wire::Coverage;
 use crate::targets::rules::{Subject, TargetScope};
 use crate::values::{Comparator, Decimal, Month, is_too_few};
 
-/// Targets by where they stand.
+/// Number of targets by status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProgressCounts)]
 pub struct Counts {
@@ -60,7 +60,7 @@ impl Counts {
     }
 }
 
-/// The figure of a year before the target's.
+/// A figure of a year before the target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProgressBaseline)]
 pub struct Baseline {
@@ -70,92 +70,92 @@ pub struct Baseline {
     pub value: Decimal,
 }
 
-/// A target of the province or of one agency, and where it stands.
+/// The progress of a target of the province or of one agency.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct TargetProgress {
     #[schema(value_type = Subject)]
     pub subject: String,
-    /// Code of an indicator (perhaps with a breakdown after a colon), or the id of a rate.
+    /// Code of an indicator (optionally with a breakdown after a colon), or id of a rate.
     #[schema(example = "dossiers_level_3_resolved")]
     pub code: String,
     /// Name of the indicator; null for a rate.
     pub name: Option<String>,
     #[schema(value_type = TargetScope)]
     pub scope: String,
-    /// With scope `agency`: whose figure is compared. A target for each agency has one item for each.
+    /// Code of the agency whose figure is compared, with scope `agency`. A target for every agency has one item per agency.
     #[schema(example = "SO-YT")]
     pub agency: Option<String>,
     pub agency_name: Option<String>,
     pub comparator: Comparator,
-    /// In percent for a rate, else in `unit`.
+    /// Target, in percent for a rate, else in `unit`.
     #[schema(example = 60)]
     pub value: Decimal,
-    /// Upper end of `between`.
+    /// Upper bound; only with `between`.
     pub value_to: Option<Decimal>,
     pub due: NaiveDate,
     #[schema(example = "percent")]
     pub unit: Option<String>,
-    /// Where the plan says so.
+    /// Source of the statement, such as a section of the plan.
     pub source: String,
-    /// The figure that is compared, half up to two decimals (the exact one is compared); null without one.
+    /// The actual figure, rounded half up to two decimals (the exact one is compared); null if there is none.
     #[schema(example = 57.18)]
     pub actual: Option<Decimal>,
     pub numerator: Option<Decimal>,
     pub denominator: Option<Decimal>,
-    /// Where the figure comes from; null without one.
+    /// Source of the figure; null if there is none.
     pub actual_source: Option<Source>,
-    /// First and last month that it is made of.
+    /// First month of the figure; null if there is none.
     pub period_from: Option<Month>,
     pub period_to: Option<Month>,
-    /// Of a figure of the province that agencies report: who did. `partial` names those whose latest figure is of an earlier
-    /// month than others'. For an officer `missing` and `partial` name the own agencies alone; the numbers are of all.
+    /// Agencies behind a figure of the province. `partial` lists agencies whose latest figure is older than the others'. Officers
+    /// see only agencies in their scope in `missing` and `partial`; the numbers cover all.
     pub coverage: Option<Coverage>,
-    /// The province's latest figure of a year before, in the same unit.
+    /// The latest figure of the province of an earlier year, in the same unit.
     pub baseline: Option<Baseline>,
-    /// On a straight line from the start of the year to the due day; half up to two decimals.
+    /// Expected figure on a straight line from the start of the year to the due date, rounded half up to two decimals.
     #[schema(example = 48.5)]
     pub expected_by_now: Decimal,
-    /// What that line starts from.
+    /// What the line of expected figures starts from.
     pub expected_from: Start,
     pub status: Status,
     pub reason: Reason,
-    /// What is missing to the target, in its unit (percentage points for percent); below zero when it is passed.
+    /// What is missing to the target, in its unit (percentage points for percent); negative if it is exceeded.
     #[schema(example = 2.82)]
     pub gap: Option<Decimal>,
-    /// What has to be gained each month until the due day, in the unit of `gap`; 0 when met, null when no time is left.
+    /// Required gain per month until the due date, in the unit of `gap`; 0 if met, null if no time is left.
     #[schema(example = 0.94)]
     pub required_pace: Option<Decimal>,
-    /// The fewest further dossiers, all online, that bring a rate of dossiers to its target.
+    /// Smallest number of additional online dossiers that bring a rate of dossiers to its target; null if undefined.
     pub dossiers_needed: Option<i64>,
 }
 
-/// An agency that has not handed in its submission.
+/// An agency that has not submitted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct NotReported {
     #[schema(example = "SO-YT")]
     pub agency: String,
     pub name: String,
-    /// `draft` or `returned`; null when there is none at all.
+    /// `draft` or `returned`; null if there is no submission.
     #[schema(example = "draft")]
     pub state: Option<String>,
 }
 
-/// What is presented at a meeting.
+/// Progress of targets and tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Progress {
-    /// The year of the targets and of the plans whose tasks are counted.
+    /// Year of the targets and plans.
     #[schema(example = 2018)]
     pub year: i32,
-    /// The day that is looked at.
+    /// The date of the progress.
     pub on: NaiveDate,
-    /// Items by status, whatever `status` asks for.
+    /// Number of items by status, regardless of the filter `status`.
     pub counts: Counts,
-    /// The province's first, by due day.
+    /// Targets of the province first, by due date.
     pub items: Vec<TargetProgress>,
     pub tasks: Tasks,
-    /// The month that was over last on the day …
+    /// The last complete month before `on`.
     pub reporting_month: Month,
-    /// … and the agencies that have not handed it in; for an officer the own ones alone.
+    /// Agencies that have not submitted `reporting_month`. Officers see only agencies in their scope.
     pub not_reported: Vec<NotReported>,
 }
 

@@ -48,8 +48,10 @@ row! {
         pub title: String,
         pub deadline: NaiveDate,
         pub cancelled: bool,
-        /// Who leads it, as the plan names them: codes of agencies and groups.
+        /// Codes of the lead agencies and groups, as the plan names them.
         pub named: Vec<String>,
+        /// Their names, in the same order.
+        pub lead_names: Vec<String>,
         pub agency_id: Option<AgencyId>,
         pub agency: Option<String>,
         pub valid_from: Option<NaiveDate>,
@@ -68,6 +70,9 @@ pub async fn of_year(conn: &mut Reader<'_>, year: i32) -> QueryResult<Vec<TaskLe
     sql("select t.code, t.title, coalesce(t.due_date, t.range_to) as deadline, t.cancelled_at is not null as cancelled, \
            array(select coalesce(b.code, n.group_code) from task_parties n left join agencies b on b.id = n.agency_id \
              where n.task_code = t.code and n.role = 'lead' order by n.position) as named, \
+           array(select coalesce(b.name, q.name) from task_parties n left join agencies b on b.id = n.agency_id \
+             left join agency_groups q on q.code = n.group_code \
+             where n.task_code = t.code and n.role = 'lead' order by n.position) as lead_names, \
            a.id as agency_id, a.code as agency, a.valid_from, a.valid_to, \
            array(select s.code from agency_successors l join agencies s on s.id = l.successor_id where l.agency_id = a.id) as successors, \
            coalesce(g.percent, 0::smallint) as percent, g.completed_on, g.confirmed_deadline, \

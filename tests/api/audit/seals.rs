@@ -201,7 +201,7 @@ async fn an_event_that_was_under_way_when_the_seal_was_made_is_no_finding() {
     slow.batch_execute("commit").await.unwrap();
     let said = in_order(&service).await;
     assert!(
-        said.contains("late, a few minutes after the seal of its time") && said.contains("SLOW"),
+        said.contains("late event (recorded after its time range was sealed)") && said.contains("SLOW"),
         "{said}"
     );
     assert!(seal(&service, &[]).await.starts_with("seal 2 "), "the next seal has it");
