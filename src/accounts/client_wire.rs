@@ -163,7 +163,7 @@ impl Check for SecretRotation {
         if self.overlap_seconds > SECRET_OVERLAP_SECONDS {
             let detail =
                 Msg::fixed("Thời gian phải từ 0 đến 86400 giây.", "Must be between 0 and 86400 seconds.");
-            faults.add(Code::NumberOutOfRange, "/overlap_seconds", detail);
+            faults.add(ProblemCode::NumberOutOfRange, "/overlap_seconds", detail);
         }
     }
 }

@@ -66,7 +66,7 @@ pub async fn create_client(
             let id = new.client_id;
             if !model::insert_client(conn, &id, new.name.trim(), names(&new.scopes), actor.now).await? {
                 let detail = msg!("Mã ứng dụng `{id}` đã được sử dụng.", "Client `{id}` already exists.");
-                return Err(Problem::at(Code::AlreadyExists, "/client_id", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/client_id", detail));
             }
             let old_secret_valid_until =
                 model::add_secret(conn, &id, secret.hash, SECRET_OVERLAP_SECONDS, actor.now).await?;

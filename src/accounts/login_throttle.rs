@@ -107,7 +107,7 @@ pub async fn attempt(
             "Nhập sai mật khẩu, mã bí mật hoặc mã xác thực quá nhiều lần; đề nghị thử lại sau {minutes} phút.",
             "Too many failed attempts. Try again in {minutes} min."
         );
-        let problem = Problem::with(Code::TooManyRequests, detail);
+        let problem = Problem::with(ProblemCode::TooManyRequests, detail);
         return Err(problem.retry_after(u64::try_from(left).unwrap_or(1)));
     }
     let others = if counted.known { vec![keys.known] } else { vec![keys.address, keys.account] };

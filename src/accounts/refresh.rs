@@ -40,7 +40,7 @@ impl Check for RefreshToken {
     tag = "auth",
     request_body = RefreshToken,
     responses(
-        (status = 200, description = "New tokens", body = Tokens),
+        (status = 200, description = "New tokens", body = TokenCache),
         (status = 401, description = "Refresh token invalid, already used or expired", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Refreshed too many times; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
@@ -97,7 +97,7 @@ async fn renew(
             "Phiên đăng nhập này được gia hạn quá nhiều lần; đề nghị thử lại sau {RETRY_SECONDS} giây.",
             "This session was refreshed too many times. Try again in {RETRY_SECONDS} seconds."
         );
-        return Err(Problem::with(Code::TooManyRequests, detail).retry_after(RETRY_SECONDS));
+        return Err(Problem::with(ProblemCode::TooManyRequests, detail).retry_after(RETRY_SECONDS));
     }
     // A first use takes one away before it adds one.
     if judged == Renewal::Again && counts.live >= MOST_LIVE_REFRESH_TOKENS {

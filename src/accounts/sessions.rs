@@ -69,7 +69,7 @@ pub(super) fn token_answer(body: &impl Serialize) -> HttpResponse {
     tag = "auth",
     request_body = Login,
     responses(
-        (status = 200, description = "Logged in", body = Tokens),
+        (status = 200, description = "Logged in", body = TokenCache),
         (status = 401, description = "Incorrect username, password or code; or a code is required", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failed attempts; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),

@@ -100,7 +100,7 @@ impl Check for SsoAnswer {
     tag = "auth",
     request_body = SsoAnswer,
     responses(
-        (status = 200, description = "Logged in", body = Tokens),
+        (status = 200, description = "Logged in", body = TokenCache),
         (status = 401, description = "Invalid login, identity not linked to a user, or no second factor", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Single sign-on is not configured", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")

@@ -35,7 +35,7 @@ pub(super) async fn create(
             "Tên đăng nhập `{name}` đã được sử dụng; đề nghị chọn tên khác.",
             "Username `{name}` is already taken."
         );
-        return Err(Problem::at(Code::AlreadyExists, "/username", detail));
+        return Err(Problem::at(ProblemCode::AlreadyExists, "/username", detail));
     }
     model::find_user(conn, &new.username).await?.ok_or_else(Problem::not_found)
 }
@@ -109,7 +109,7 @@ async fn agency_id(conn: &mut Conn, code: Option<&str>) -> Result<Option<AgencyI
                 "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
                 "Agency `{code}` does not exist."
             );
-            Err(Problem::at(Code::UnknownReference, "/agency", detail))
+            Err(Problem::at(ProblemCode::UnknownReference, "/agency", detail))
         }
     }
 }

@@ -124,7 +124,7 @@ fn check_agency_of_role(faults: &mut Violations, role: Role, agency: Option<&str
                 "Tài khoản cán bộ phải gắn với một cơ quan (trường `agency`).",
                 "The role `officer` requires `agency`.",
             );
-            faults.add(Code::Required, "/agency", detail);
+            faults.add(ProblemCode::Required, "/agency", detail);
         }
         (Role::Officer, Some(_)) | (_, None) => {}
         (_, Some(_)) => {

@@ -143,14 +143,14 @@ async fn resolve(
             "Cơ quan cấp trên không được là chính cơ quan này hoặc một cơ quan trực thuộc của nó.",
             "The parent must not be the agency itself or one of its subordinates.",
         );
-        faults.add(Code::CyclicReference, "/parent", detail);
+        faults.add(ProblemCode::CyclicReference, "/parent", detail);
     }
     if new.successors.contains(&new.code) {
         let detail = Msg::fixed(
             "Cơ quan kế thừa không được là chính cơ quan này.",
             "An agency cannot be its own successor.",
         );
-        faults.add(Code::CyclicReference, "/successors", detail);
+        faults.add(ProblemCode::CyclicReference, "/successors", detail);
     }
     let trimmed = |text: Option<String>| text.map(|t| t.trim().to_owned());
     let write = AgencyWrite {

@@ -21,7 +21,7 @@ use super::{not_an_operation, response_cache};
 use crate::auth::{Principal, authenticate, leave};
 use crate::http::chunked_body::in_pieces;
 use crate::http::request::RequestId;
-use crate::http::{Code, Locale, Msg, Problem, connection, methods, target};
+use crate::http::{Locale, Msg, Problem, ProblemCode, connection, methods, target};
 use crate::state::State;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -99,12 +99,12 @@ pub async fn metrics_edge(
 
 /// Whether the request has one end, one path, a method that HTTP defines, and no more of anything than is ever meant.
 fn admissible(request: &ServiceRequest, state: &State) -> Result<(), Problem> {
-    if !connection::begins(request.request()) {
+    if !connection::request_started(request.request()) {
         let detail = Msg::fixed(
             "Không xác định được độ dài nội dung yêu cầu (Content-Length, Transfer-Encoding).",
             "The length of the request body is ambiguous (Content-Length, Transfer-Encoding).",
         );
-        return Err(Problem::with(Code::MalformedBody, detail));
+        return Err(Problem::with(ProblemCode::MalformedBody, detail));
     }
     target::check(request.request().head())?;
     if methods::is_defined(request.method()) {

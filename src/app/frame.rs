@@ -64,7 +64,7 @@ pub fn base() -> Document {
 fn codes_table() -> String {
     let mut table =
         String::from("\n## Problem codes\n\n| code | status | title | tiêu đề |\n|---|---|---|---|\n");
-    for code in Code::ALL {
+    for code in ProblemCode::ALL {
         let title = code.title();
         table.push_str(&format!(
             "| `{}` | {} | {} | {} |\n",

@@ -53,7 +53,7 @@ pub async fn readyz(_: Public, state: web::Data<State>) -> Result<HttpResponse, 
         }
         Err(problem) => {
             log::error!(target: "health", cause = problem.internal_cause(); "database unreachable");
-            Err(Problem::new(Code::Unavailable).retry_after(1))
+            Err(Problem::new(ProblemCode::Unavailable).retry_after(1))
         }
     }
 }

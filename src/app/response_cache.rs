@@ -40,7 +40,7 @@ pub async fn try_hit(
     if !may_read_cached(request, state, Some(principal)) {
         return None;
     }
-    let generation = state.db().changes().figures()?;
+    let generation = state.db().generations().figures()?;
     let wish = CacheLookup::of(request)?;
     let answer = state.answers().find(&wish.key, generation)?;
     let response = answer.respond(&wish.conditions, wish.coding).await;
@@ -69,7 +69,7 @@ pub async fn serve(
     // The whole answer is made, whatever its first caller holds already.
     request.headers_mut().remove(IF_NONE_MATCH);
     loop {
-        let generation = state.db().changes().figures().filter(|_| state.answers().is_on());
+        let generation = state.db().generations().figures().filter(|_| state.answers().is_on());
         let Some(generation) = generation else {
             return Ok(render(next.call(request).await?, &wish.conditions, wish.coding).await.0);
         };

@@ -34,7 +34,7 @@ pub struct Access<P> {
 
 struct Gate {
     db: Db,
-    /// Whose work it is, for the database's wall.
+    /// Tells row-level security who asks.
     ctx: RlsContext,
     now: DateTime<Utc>,
     request_id: RequestId,
@@ -325,7 +325,7 @@ fn forbidden(principal: &Principal, permission: Permission) -> Problem {
     }
     let name = permission.as_str();
     Problem::with(
-        Code::Forbidden,
+        ProblemCode::Forbidden,
         msg!(
             "Tài khoản không có quyền `{name}` để thực hiện thao tác này; đề nghị liên hệ quản trị viên.",
             "This operation requires the permission `{name}`."

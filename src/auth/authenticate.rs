@@ -35,7 +35,7 @@ pub async fn authenticate(request: &HttpRequest, state: &State) -> Result<Arc<Pr
     let invalid = || Problem::unauthenticated(ProblemCode::InvalidToken);
     let now = state.clock().now();
     // Read before looking, so that what changes meanwhile is not kept.
-    let callers = state.db().changes().callers();
+    let callers = state.db().generations().callers();
     let generations = callers.map(|callers| Generations { callers, keys: state.keys().generation() });
     if let Some(generations) = generations
         && let Some(principal) = state.tokens().find(token, generations, now)

@@ -155,10 +155,10 @@ fn serve_metrics(state: &State, address: &str) -> Result<(), Ended> {
 
 /// Whether the database was there to be examined; what is wrong with it ends the start.
 async fn refuse_unfit(db: &Db, unsafe_allowed: bool) -> Result<bool, Ended> {
-    match refusals::examine(db, unsafe_allowed).await {
-        Verdict::Fit => Ok(true),
-        Verdict::Refused(refusal) => Err(Ended::Refused(refusal.all())),
-        Verdict::Silent(cause) => {
+    match preflight::examine(db, unsafe_allowed).await {
+        Preflight::Ready => Ok(true),
+        Preflight::Rejected(refusal) => Err(Ended::Refused(refusal.all())),
+        Preflight::Unreachable(cause) => {
             log::warn!(target: "serve", cause = cause.as_str(); "database unreachable; waiting");
             Ok(false)
         }
@@ -181,8 +181,8 @@ async fn examine_later(state: State, unsafe_allowed: bool, refused: Refused, ser
     let mut before = Refusal::default();
     loop {
         actix_web::rt::time::sleep(EXAMINE).await;
-        let refusal = match refusals::examine(state.db(), unsafe_allowed).await {
-            Verdict::Fit => {
+        let refusal = match preflight::examine(state.db(), unsafe_allowed).await {
+            Preflight::Ready => {
                 log::info!(target: "serve", "database ready");
                 return state.admit_requests();
             }

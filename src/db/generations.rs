@@ -1,8 +1,8 @@
-//! What this instance knows of changes to what it keeps in memory.
+//! Cache invalidation: generations of what this instance keeps in memory.
 //!
 //! A commit that changes what answers or principals are made of counts a generation up: of another process by
 //! notification, of this process before the commit is answered. What was made under an older generation is not used.
-//! See `docs/adr/0011-caches-that-do-not-lie.md`.
+//! See `docs/adr/0011-cache-invalidation-by-generation.md`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -106,7 +106,7 @@ impl Generations {
     }
 
     /// Whether a question that was sent after this instant has been answered: what was committed before it is known.
-    pub fn has_heard(&self, instant: Instant) -> bool {
+    pub fn has_observed(&self, instant: Instant) -> bool {
         self.inner.trusted_until.load(Ordering::SeqCst) > self.since_began(instant + self.inner.trusted)
     }
 
@@ -116,7 +116,7 @@ impl Generations {
     }
 
     /// Generation of the figures, trusted or not: whether a change was heard of between two moments.
-    pub(super) fn figures_heard_of(&self) -> u64 {
+    pub(super) fn observed_figures(&self) -> u64 {
         self.counter(Kind::Figures).load(Ordering::SeqCst)
     }
 
@@ -147,10 +147,11 @@ impl Generations {
         self.inner.trusted_until.store(0, Ordering::SeqCst);
     }
 
-    fn hear(&self, message: &AsyncMessage) {
-        if let AsyncMessage::Notification(told) = message {
+    fn receive(&self, message: &AsyncMessage) {
+        if let AsyncMessage::Notification(notification) = message {
             // A payload of a newer version's is better taken for everything than for nothing.
-            Kind::parse(told.payload()).map_or_else(|| self.bump_all(u8::MAX), |kind| self.bump(kind));
+            Kind::parse(notification.payload())
+                .map_or_else(|| self.bump_all(u8::MAX), |kind| self.bump(kind));
         }
     }
 
@@ -161,15 +162,15 @@ impl Generations {
 
     /// Listens as long as the runtime lives.
     pub(super) async fn listen(self, primary: Target) {
-        let mut told = false;
+        let mut logged = false;
         loop {
             let was_up = self.is_trusted();
             let Err(fault) = self.session(&primary).await;
             let lost = was_up || self.is_trusted();
             self.distrust();
-            if lost || !told {
+            if lost || !logged {
                 log::warn!(target: "changes", fault:? = fault; "lost the change notification connection: response cache disabled");
-                told = true;
+                logged = true;
             }
             tokio::time::sleep(HEARTBEAT).await;
         }
@@ -177,13 +178,14 @@ impl Generations {
 
     async fn session(&self, primary: &Target) -> Result<std::convert::Infallible, Fault> {
         let passing = |error: tokio_postgres::Error| Fault::Unavailable(describe(&error));
-        let heard = self.clone();
+        let receiver = self.clone();
         // Writes nothing, so it may check whether the server takes writes: see [`connect::Opened::takes_writes`].
         let setup = Setup::application().with(&format!(
             "reset default_transaction_read_only; set application_name = 'ict-index changes'; listen {CHANNEL}"
         ));
         let opened =
-            connect::open(primary, &setup, CONNECTING, None, move |message| heard.hear(&message)).await?;
+            connect::open(primary, &setup, CONNECTING, None, move |message| receiver.receive(&message))
+                .await?;
         // Who did not listen knows nothing of the time before.
         self.bump_all(u8::MAX);
         loop {
@@ -202,12 +204,12 @@ impl Generations {
     }
 }
 
-/// What the statements of one connection have changed and not committed yet: triggers tell it in notices.
+/// What the statements of one connection have changed and not committed yet: triggers report them in notices.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PendingChanges(Arc<AtomicU8>);
 
 impl PendingChanges {
-    pub(super) fn hear(&self, message: &AsyncMessage) {
+    pub(super) fn receive(&self, message: &AsyncMessage) {
         if let AsyncMessage::Notice(notice) = message
             && notice.message() == CHANNEL
         {
@@ -224,8 +226,8 @@ impl PendingChanges {
 /// Sees every statement of a connection: counts them, and counts generations up when changes are committed.
 pub(super) struct ChangeTracker {
     pub statements: Arc<AtomicU64>,
-    pub told: PendingChanges,
-    pub changes: Generations,
+    pub pending: PendingChanges,
+    pub generations: Generations,
     pub state: TransactionState,
     pub lifetime: Lifetime,
 }
@@ -245,8 +247,8 @@ impl ChangeTracker {
     pub(super) fn of_reads(statements: Arc<AtomicU64>, lifetime: Lifetime) -> Self {
         Self {
             statements,
-            told: PendingChanges::default(),
-            changes: Generations::default(),
+            pending: PendingChanges::default(),
+            generations: Generations::default(),
             state: TransactionState::Outside,
             lifetime,
         }
@@ -256,9 +258,9 @@ impl ChangeTracker {
     fn finished(&mut self) {
         match self.state {
             TransactionState::Inside => return,
-            TransactionState::RollingBack => drop(self.told.take()),
+            TransactionState::RollingBack => drop(self.pending.take()),
             TransactionState::Outside | TransactionState::Committing => {
-                self.changes.bump_all(self.told.take())
+                self.generations.bump_all(self.pending.take())
             }
         }
         self.state = TransactionState::Outside;
@@ -267,7 +269,7 @@ impl ChangeTracker {
 
 impl Instrumentation for ChangeTracker {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        // BEGIN, COMMIT and ROLLBACK are told both as what they are and as queries, and not counted.
+        // BEGIN, COMMIT and ROLLBACK arrive both as themselves and as queries; they are not counted.
         let (uncounted, place) = match event {
             InstrumentationEvent::StartQuery { .. } => {
                 self.statements.fetch_add(1, Ordering::Relaxed);

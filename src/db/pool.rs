@@ -63,7 +63,7 @@ pub(super) struct Inner {
     anonymous: AdmissionControl,
     pub(super) primary: SharedPool,
     pub(super) replica: Option<Replica>,
-    pub(super) changes: Generations,
+    pub(super) generations: Generations,
     target: Target,
     setup: Setup,
     statements: Arc<AtomicU64>,
@@ -90,7 +90,7 @@ impl Db {
             .build()
             .map_err(|error| format!("cannot start the database runtime: {error}"))?;
         let statements = Arc::new(AtomicU64::new(0));
-        let changes = Generations::new(Duration::from_millis(settings.changes_trusted_ms));
+        let generations = Generations::new(Duration::from_millis(settings.changes_trusted_ms));
         let (setup, target) = (Setup::of(settings), Target::new(&settings.url));
         let waiting = Duration::from_millis(settings.checkout_timeout_ms);
         let connecting = waiting.max(LEAST_CONNECTING);
@@ -100,7 +100,7 @@ impl Db {
             connecting,
             max_age: settings.max_connection_age,
             statements: statements.clone(),
-            changes: changes.clone(),
+            generations: generations.clone(),
         };
         let pool = Pool::builder(manager)
             .max_size(settings.max_connections)
@@ -120,7 +120,7 @@ impl Db {
             anonymous: AdmissionControl::new(ANONYMOUS),
             primary: server(&target),
             replica: settings.replica_url.as_deref().map(|url| Replica::new(server(&Target::new(url)))),
-            changes,
+            generations,
             setup: setup.clone(),
             staging: Staging::new(
                 settings,
@@ -140,12 +140,12 @@ impl Db {
     /// and whenever the listener is cut off, nothing is answered from memory.
     pub fn listen(&self) {
         let Some(runtime) = &self.inner.runtime else { return };
-        if !self.inner.changes.claim() {
+        if !self.inner.generations.claim() {
             return;
         }
-        runtime.spawn(self.inner.changes.clone().listen(self.inner.target.clone()));
+        runtime.spawn(self.inner.generations.clone().listen(self.inner.target.clone()));
         if let Some(replica) = &self.inner.replica {
-            runtime.spawn(replica.follow(self.inner.target.clone(), self.inner.changes.clone()));
+            runtime.spawn(replica.follow(self.inner.target.clone(), self.inner.generations.clone()));
         }
     }
 
@@ -156,8 +156,8 @@ impl Db {
     }
 
     /// Generations of what is kept in memory.
-    pub fn changes(&self) -> &Generations {
-        &self.inner.changes
+    pub fn generations(&self) -> &Generations {
+        &self.inner.generations
     }
 
     /// The standby, if there is one.
@@ -248,7 +248,7 @@ impl Db {
         let pool = self.inner.pool.clone();
         self.spawn(async move {
             let mut session = pool.checkout().await?;
-            session.say(&ctx).await?;
+            session.set_context(&ctx).await?;
             work(&mut session.conn).await
         })
         .await

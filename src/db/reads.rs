@@ -6,8 +6,8 @@ use super::admission::Caller;
 use super::shared::{Lease, Reader};
 use super::{Db, Fault};
 
-/// How often figures are asked for at most while changes come in between.
-const MOST_ASKED: u32 = 3;
+/// Attempts at one statistic at the most while changes are committed in between.
+const MOST_ATTEMPTS: u32 = 3;
 
 impl Db {
     /// Reads over a connection that others read from at the same time. Stays on this thread and borrows what it likes;
@@ -59,11 +59,11 @@ impl Db {
         E: From<Fault>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        let changes = &self.inner.changes;
-        for _ in 1..MOST_ASKED {
-            let generation = changes.figures_heard_of();
+        let generations = &self.inner.generations;
+        for _ in 1..MOST_ATTEMPTS {
+            let generation = generations.observed_figures();
             let answer = self.read_statistics_once(caller, &work).await?;
-            if changes.figures_heard_of() == generation {
+            if generations.observed_figures() == generation {
                 return Ok(answer);
             }
         }
@@ -80,7 +80,7 @@ impl Db {
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         if let Some(replica) = &self.inner.replica
-            && let Some(lag) = replica.lag(&self.inner.changes)
+            && let Some(lag) = replica.lag(&self.inner.generations)
             && let Ok(line) = replica.server().try_acquire(caller).await
             && let Ok(answer) = work(&mut line.reader()).await
         {

@@ -32,18 +32,18 @@ const REPLAYED: &str = "select to_hex(timeline_id) || ':' || pg_last_wal_replay_
 /// A standby, and how far it was seen to be.
 pub struct Replica {
     server: SharedPool,
-    seen: Arc<Seen>,
+    progress: Arc<Progress>,
 }
 
 impl std::fmt::Debug for Replica {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Replica").field("seen", &self.seen).finish_non_exhaustive()
+        f.debug_struct("Replica").field("progress", &self.progress).finish_non_exhaustive()
     }
 }
 
 /// Shared between the task that follows the standby and those who read from it.
 #[derive(Debug, Default)]
-struct Seen {
+struct Progress {
     at: Mutex<Option<Mark>>,
     in_use: AtomicBool,
 }
@@ -65,7 +65,7 @@ impl Mark {
 
 impl Replica {
     pub(super) fn new(server: SharedPool) -> Self {
-        Self { server, seen: Arc::default() }
+        Self { server, progress: Arc::default() }
     }
 
     pub(super) fn server(&self) -> &SharedPool {
@@ -73,11 +73,11 @@ impl Replica {
     }
 
     /// How far behind it is at the most; `None` when the primary is to be asked instead.
-    pub fn lag(&self, changes: &Generations) -> Option<Duration> {
-        let mark = *self.seen.at.lock().unwrap_or_else(PoisonError::into_inner);
+    pub fn lag(&self, generations: &Generations) -> Option<Duration> {
+        let mark = *self.progress.at.lock().unwrap_or_else(PoisonError::into_inner);
         // Who does not hear of changes cannot know that the standby has them.
-        let lag = mark.and_then(|mark| mark.lag(changes.figures(), Instant::now()));
-        self.seen.in_use.store(lag.is_some(), Ordering::Relaxed);
+        let lag = mark.and_then(|mark| mark.lag(generations.figures(), Instant::now()));
+        self.progress.in_use.store(lag.is_some(), Ordering::Relaxed);
         lag
     }
 
@@ -85,17 +85,17 @@ impl Replica {
     pub(super) fn follow(
         &self,
         primary: Target,
-        changes: Generations,
+        generations: Generations,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let (standby, seen) = (self.server.target().clone(), self.seen.clone());
+        let (standby, progress) = (self.server.target().clone(), self.progress.clone());
         async move {
-            let mut told = false;
+            let mut logged = false;
             loop {
-                let Err(fault) = seen.session(&primary, &standby, &changes).await;
-                let was_up = seen.at.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
-                if was_up || !told {
+                let Err(fault) = progress.session(&primary, &standby, &generations).await;
+                let was_up = progress.at.lock().unwrap_or_else(PoisonError::into_inner).take().is_some();
+                if was_up || !logged {
                     log::warn!(target: "replica", fault:? = fault; "standby not in use");
-                    told = true;
+                    logged = true;
                 }
                 tokio::time::sleep(AGAIN).await;
             }
@@ -103,18 +103,18 @@ impl Replica {
     }
 }
 
-impl Seen {
+impl Progress {
     async fn session(
         &self,
         primary: &Target,
         standby: &Target,
-        changes: &Generations,
+        generations: &Generations,
     ) -> Result<std::convert::Infallible, Fault> {
         let setup = Setup::application();
         let primary = connect::open(primary, &setup, CONNECTING, None, |_| ()).await?.client;
         let standby = connect::open(standby, &setup, CONNECTING, None, |_| ()).await?.client;
         loop {
-            let (generation, at) = (changes.figures(), Instant::now());
+            let (generation, at) = (generations.figures(), Instant::now());
             // What is in the log now: at least every commit that this instance has been told of.
             let written = position(&primary, WRITTEN).await?;
             while !position(&standby, REPLAYED).await?.has(written)? {
@@ -125,7 +125,7 @@ impl Seen {
             }
             // A change makes the mark void at once; until the standby has it the primary is asked.
             let mut waited = Duration::ZERO;
-            while waited < IDLE && changes.figures() == generation {
+            while waited < IDLE && generations.figures() == generation {
                 tokio::time::sleep(CATCHING_UP).await;
                 waited += CATCHING_UP;
             }

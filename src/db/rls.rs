@@ -1,4 +1,4 @@
-//! Whose work it is: the settings that the database's own wall reads. See `docs/adr/0012-a-second-wall.md`.
+//! The RLS context: the settings that row-level security reads. See `docs/adr/0012-row-level-security.md`.
 
 use super::copy::literal;
 

@@ -21,28 +21,28 @@ use super::{Conn, Fault, RlsContext, connect};
 pub(super) struct Session {
     pub conn: Conn,
     /// What its settings say outside transactions; `None`: not known.
-    said: Option<RlsContext>,
+    context: Option<RlsContext>,
     statements: Arc<AtomicU64>,
     lifetime: Lifetime,
 }
 
 impl Session {
-    /// What follows is work of this ctx.
-    pub async fn say(&mut self, ctx: &RlsContext) -> QueryResult<()> {
-        if self.said.as_ref() == Some(ctx) {
+    /// Sets the RLS context of what follows.
+    pub async fn set_context(&mut self, ctx: &RlsContext) -> QueryResult<()> {
+        if self.context.as_ref() == Some(ctx) {
             return Ok(());
         }
-        self.said = None;
+        self.context = None;
         self.conn.batch_execute(&ctx.set_sql("set")).await?;
         // Part of the way in, as BEGIN is: not counted among the statements of the work.
         self.statements.fetch_sub(1, Ordering::Relaxed);
-        self.said = Some(ctx.clone());
+        self.context = Some(ctx.clone());
         Ok(())
     }
 
-    /// Begins a transaction of this ctx, in one round trip.
+    /// Begins a transaction in this RLS context, in one round trip.
     pub async fn begin(&mut self, ctx: &RlsContext) -> QueryResult<()> {
-        if self.said.as_ref() == Some(ctx) {
+        if self.context.as_ref() == Some(ctx) {
             return AnsiTransactionManager::begin_transaction(&mut self.conn).await;
         }
         // Said inside, it ends with the transaction, however that ends.
@@ -67,14 +67,14 @@ impl Session {
     }
 }
 
-/// Opens them, heard and watched.
+/// Opens sessions whose notices and statements are observed.
 pub(super) struct Sessions {
     pub target: Target,
     pub setup: Setup,
     pub connecting: Duration,
     pub max_age: Duration,
     pub statements: Arc<AtomicU64>,
-    pub changes: Generations,
+    pub generations: Generations,
 }
 
 impl Manager for Sessions {
@@ -82,21 +82,26 @@ impl Manager for Sessions {
     type Error = Cause;
 
     async fn create(&self) -> Result<Session, Cause> {
-        let told = PendingChanges::default();
+        let pending = PendingChanges::default();
         let lifetime = Lifetime::within(self.max_age);
         let watch = ChangeTracker {
             statements: self.statements.clone(),
-            told: told.clone(),
-            changes: self.changes.clone(),
+            pending: pending.clone(),
+            generations: self.generations.clone(),
             state: TransactionState::Outside,
             lifetime: lifetime.clone(),
         };
-        let hear = move |message| told.hear(&message);
+        let hear = move |message| pending.receive(&message);
         let opened = connect::open(&self.target, &self.setup, self.connecting, None, hear).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| Cause(e.to_string()))?;
         conn.set_instrumentation(watch);
         // The setup has set an empty RLS context: no caller's work.
-        Ok(Session { conn, said: Some(RlsContext::default()), statements: self.statements.clone(), lifetime })
+        Ok(Session {
+            conn,
+            context: Some(RlsContext::default()),
+            statements: self.statements.clone(),
+            lifetime,
+        })
     }
 
     /// Sends the server nothing: a dead connection shows at its first use anyway and is answered 503.

@@ -173,7 +173,7 @@ impl Body {
                     "Nội dung gửi vượt quá {most} byte cho phép.",
                     "The request body exceeds {most} bytes."
                 );
-                return Err(Problem::with(Code::PayloadTooLarge, detail));
+                return Err(Problem::with(ProblemCode::PayloadTooLarge, detail));
             }
             body.claim.grow_to(length)?;
             body.append(&chunk);

@@ -109,7 +109,7 @@ pub(super) fn media_type(request: &HttpRequest) -> Result<(), Problem> {
         return Ok(());
     }
     Err(Problem::with(
-        Code::UnsupportedMediaType,
+        ProblemCode::UnsupportedMediaType,
         Msg::fixed(
             "Header Content-Type phải là application/json.",
             "`Content-Type` must be `application/json`.",
@@ -123,7 +123,7 @@ pub(super) fn no_encoding(request: &HttpRequest) -> Result<(), Problem> {
         None => Ok(()),
         Some(value) if value.as_bytes().eq_ignore_ascii_case(b"identity") => Ok(()),
         Some(_) => Err(Problem::with(
-            Code::UnsupportedMediaType,
+            ProblemCode::UnsupportedMediaType,
             Msg::fixed(
                 "Không hỗ trợ nội dung nén (Content-Encoding).",
                 "Compressed request bodies are not supported.",
@@ -141,7 +141,7 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
     let limit = std::time::Duration::from_secs(BODY_SECONDS);
     tokio::time::timeout(limit, Body::collect(payload, most, claim)).await.unwrap_or_else(|_| {
         Err(Problem::with(
-            Code::RequestTimeout,
+            ProblemCode::RequestTimeout,
             msg!(
                 "Không nhận đủ nội dung trong {BODY_SECONDS} giây; đề nghị kiểm tra đường truyền và gửi lại.",
                 "The request body did not arrive within {BODY_SECONDS} seconds."
@@ -154,7 +154,7 @@ pub async fn read_body(payload: Payload, most: usize, claim: Claim) -> Result<Bo
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let text = std::str::from_utf8(bytes).map_err(|_| {
         Problem::with(
-            Code::MalformedBody,
+            ProblemCode::MalformedBody,
             Msg::fixed(
                 "Nội dung không đúng bảng mã UTF-8; đề nghị lưu lại bằng UTF-8.",
                 "The request body is not valid UTF-8.",

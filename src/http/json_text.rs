@@ -7,7 +7,7 @@ use crate::values::nfc;
 pub(super) fn normalised(text: &str) -> Result<String, Problem> {
     if text.contains('\0') || holds_escaped_nul(text) {
         return Err(Problem::with(
-            Code::InvalidText,
+            ProblemCode::InvalidText,
             Msg::fixed("Nội dung không được chứa ký tự NUL.", "NUL characters are not allowed."),
         ));
     }
@@ -24,7 +24,7 @@ pub(super) fn refuse_private_keys(text: &str) -> Result<(), Problem> {
     if text.contains(PRIVATE_KEYS) || escaped() {
         let detail =
             msg!("Không được dùng tên `{PRIVATE_KEYS}`.", "The name `{PRIVATE_KEYS}` is not allowed.");
-        return Err(Problem::at(Code::UnknownField, "", detail));
+        return Err(Problem::at(ProblemCode::UnknownField, "", detail));
     }
     Ok(())
 }

@@ -242,7 +242,7 @@ fn parse_sort(text: Option<&str>) -> Vec<(String, bool)> {
 pub fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(query).map_err(|_| {
         Problem::with(
-            Code::InvalidParameter,
+            ProblemCode::InvalidParameter,
             Msg::fixed("Tham số truy vấn sai cú pháp.", "Malformed query string."),
         )
     })?;
@@ -290,7 +290,7 @@ fn parameter_problem(path: &str, text: &str) -> Problem {
         );
     }
     let name = if path == "." { named } else { path };
-    match Code::parse(text) {
+    match ProblemCode::parse(text) {
         _ if text == TOO_MANY_VALUES => invalid(
             name,
             msg!(

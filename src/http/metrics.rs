@@ -142,8 +142,8 @@ impl Gauges {
         self.pool_waiting.set(gauge(waiting));
         self.statements.set(long(db.statements()));
         self.answer_bytes.set(long(answers.2));
-        self.listening.set(db.changes().is_trusted().into());
-        self.replica.set(db.replica().is_some_and(|replica| replica.lag(db.changes()).is_some()).into());
+        self.listening.set(db.generations().is_trusted().into());
+        self.replica.set(db.replica().is_some_and(|replica| replica.lag(db.generations()).is_some()).into());
         let (reads, transactions, _) = db.refused();
         read_off(&self.refused_reads, reads);
         read_off(&self.refused_transactions, transactions);

@@ -1,6 +1,6 @@
 //! What every endpoint shares on the wire: problems, bodies, lists, entity tags, repeated requests, the description of the API.
 //!
-//! Domains use [`Problem`], [`Code`], [`Violations`], [`ValidJson`], [`ListQuery`], [`Reply`] and [`PathOf`].
+//! Domains use [`Problem`], [`ProblemCode`], [`Violations`], [`ValidJson`], [`ListQuery`], [`Reply`] and [`PathOf`].
 
 pub mod bodies;
 pub mod chunked_body;
@@ -11,7 +11,6 @@ pub mod csv;
 pub mod dates;
 pub mod encoding;
 pub mod etag;
-mod extended;
 mod fields;
 pub mod file;
 pub mod idempotency;
@@ -28,7 +27,6 @@ pub mod optional_json;
 pub mod patch;
 pub mod path;
 mod path_parameters;
-pub mod pieces;
 pub mod problem;
 pub mod problem_code;
 pub mod reply;

@@ -50,7 +50,7 @@ impl<T: CheckAt> Check for OneOrMany<T> {
         let all = self.with_pointers();
         if all.len() > MOST {
             let detail = msg!("Mỗi lần chỉ được gửi tối đa {MOST} mục.", "At most {MOST} items per request.");
-            return faults.add(Code::InvalidLength, "/items", detail);
+            return faults.add(ProblemCode::InvalidLength, "/items", detail);
         }
         let mut keys = HashSet::new();
         for (pointer, one) in all {

@@ -51,7 +51,7 @@ impl Description {
     pub fn of(document: &Document) -> Result<Self, String> {
         let mut value = serde_json::to_value(document).map_err(|e| e.to_string())?;
         super::fields::describe(&mut value)?;
-        super::extended::open(&mut value);
+        super::vendor_extensions::open(&mut value);
         let mut operations: HashMap<String, HashMap<String, Operation>> = HashMap::new();
         let response_cached = response_cached(&value)?;
         each_operation(&mut value, |path, method, operation| {

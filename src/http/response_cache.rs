@@ -1,7 +1,7 @@
 //! Answers kept as bytes, with their entity tag and their compressed forms, as long as nothing they are made of changes.
 //!
 //! An answer belongs to the generation that was current before its making began, and is used under no other. One request
-//! makes it, however many wait for it. See `docs/adr/0011-caches-that-do-not-lie.md`.
+//! makes it, however many wait for it. See `docs/adr/0011-cache-invalidation-by-generation.md`.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};

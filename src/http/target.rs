@@ -20,7 +20,7 @@ pub fn check(head: &RequestHead) -> Result<(), Problem> {
             "Đường dẫn và tham số không được quá {MOST_TARGET} byte.",
             "Path and query must not exceed {MOST_TARGET} bytes."
         );
-        return Err(Problem::with(Code::UriTooLong, detail));
+        return Err(Problem::with(ProblemCode::UriTooLong, detail));
     }
     if !is_canonical(path) {
         return Err(Problem::with(
@@ -36,7 +36,7 @@ pub fn check(head: &RequestHead) -> Result<(), Problem> {
             "Mỗi yêu cầu chỉ được có tối đa {MOST_PARAMETERS} tham số.",
             "At most {MOST_PARAMETERS} parameters are allowed."
         );
-        return Err(Problem::with(Code::TooManyParameters, detail));
+        return Err(Problem::with(ProblemCode::TooManyParameters, detail));
     }
     let headers: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if headers > MOST_HEADERS {
@@ -44,7 +44,7 @@ pub fn check(head: &RequestHead) -> Result<(), Problem> {
             "Các header không được quá {MOST_HEADERS} byte.",
             "Headers must not exceed {MOST_HEADERS} bytes."
         );
-        return Err(Problem::with(Code::HeadersTooLarge, detail));
+        return Err(Problem::with(ProblemCode::HeadersTooLarge, detail));
     }
     Ok(())
 }

@@ -95,7 +95,7 @@ impl Violations {
                 "Ngày phải trong khoảng từ năm 1900 đến năm 2199.",
                 "The year must be between 1900 and 2199.",
             );
-            self.add(Code::InvalidRange, pointer, detail);
+            self.add(ProblemCode::InvalidRange, pointer, detail);
         }
     }
 

@@ -92,7 +92,7 @@ fn years(any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Problem> {
     let Some(any) = any else { return Ok(None) };
     let parsed: Option<Vec<i32>> = any.0.iter().map(|text| text.parse().ok()).collect();
     let detail = Msg::fixed("Năm phải gồm 4 chữ số, ví dụ 2017.", "Expected years such as 2017.");
-    parsed.map(Some).ok_or_else(|| crate::http::listing::invalid("index_year", detail))
+    parsed.map(Some).ok_or_else(|| crate::http::list_query::invalid("index_year", detail))
 }
 
 /// List published national results
@@ -176,7 +176,7 @@ impl CheckAt for NewNationalResult {
         faults.name(&format!("{pointer}/source"), self.source.trim(), 1, 300);
         if !(2000..=2199).contains(&self.index_year) {
             let detail = Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
-            faults.add(Code::InvalidRange, format!("{pointer}/index_year"), detail);
+            faults.add(ProblemCode::InvalidRange, format!("{pointer}/index_year"), detail);
         }
         let possible = self.rank.is_none_or(|rank| rank >= 1 && self.units.is_none_or(|units| rank <= units))
             && self.units.is_none_or(|units| units >= 1);
@@ -185,12 +185,12 @@ impl CheckAt for NewNationalResult {
                 "Thứ hạng phải từ 1 đến tổng số tỉnh, thành phố được xếp hạng.",
                 "The rank must be between 1 and `units`.",
             );
-            faults.add(Code::InvalidRange, format!("{pointer}/rank"), detail);
+            faults.add(ProblemCode::InvalidRange, format!("{pointer}/rank"), detail);
         }
         if self.score.is_none() && self.rank.is_none() {
             let detail =
                 Msg::fixed("Phải có điểm (score) hoặc thứ hạng (rank).", "Provide `score` or `rank`.");
-            faults.add(Code::Required, format!("{pointer}/score"), detail);
+            faults.add(ProblemCode::Required, format!("{pointer}/score"), detail);
         }
     }
 }

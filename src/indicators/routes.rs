@@ -111,7 +111,7 @@ async fn create_indicator(
             if !model::insert(conn, new.into_write(), &actor).await? {
                 let detail =
                     msg!("Mã chỉ tiêu `{code}` đã được sử dụng.", "Indicator `{code}` already exists.");
-                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("indicator", &code, &row)).await?;

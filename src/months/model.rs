@@ -110,7 +110,7 @@ pub async fn list(
 }
 
 /// Returns any month. A month without data is `open` and empty.
-pub async fn find(conn: &mut Conn, scope: &Scope, month: Month) -> QueryResult<MonthRow> {
+pub async fn find(conn: &mut Conn, scope: &AgencyScope, month: Month) -> QueryResult<MonthRow> {
     sql(format!(
         "with scope(ids) as (select $2::int[]) select {COLUMNS} from {}",
         months_from!("(select $1::date as month) m")

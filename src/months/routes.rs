@@ -262,7 +262,7 @@ async fn take(
         let month_vi = vietnamese::month(month);
         let detail =
             msg!("Chưa đến tháng {month_vi}, chưa thực hiện được.", "Month {month} has not started yet.");
-        return Err(Problem::at(Code::DateInFuture, "/action", detail));
+        return Err(Problem::at(ProblemCode::DateInFuture, "/action", detail));
     }
     Ok(model::close(conn, month, row.version + 1, step.reason(), actor).await?)
 }

@@ -24,7 +24,7 @@ use crate::statistics::metrics::{Metric, Tally};
 use crate::statistics::progress::model::AgencyRow;
 use crate::statistics::progress::rules::{Exact, Status};
 use crate::statistics::progress::wire::{Counts, Progress, TargetProgress, Wanted};
-use crate::statistics::progress::{Picture, Question, ask};
+use crate::statistics::progress::{Query, Snapshot, load};
 use crate::statistics::rate_counts::{self, RateQuery};
 use crate::statistics::rules::Bound;
 use crate::statistics::targets::{Aim, Aims};
@@ -36,28 +36,28 @@ const RATES: [&str; 3] = ["dossiers_level_3_resolved", "dossiers_level_4_resolve
 
 /// What was read.
 pub struct Read {
-    picture: Picture,
+    snapshot: Snapshot,
     indicators: Vec<IndicatorRow>,
     month: Tally,
     results: Vec<NamedResultRow>,
 }
 
 /// What a report of the month is about, seen today.
-pub fn question(month: Month, today: NaiveDate) -> Question {
+pub fn query(month: Month, today: NaiveDate) -> Query {
     let on = month.last_day().min(today);
-    Question { year: Some(Period::Month(month).year()), on, today, month: Some(month), all_figures: true }
+    Query { year: Some(Period::Month(month).year()), on, today, month: Some(month), all_figures: true }
 }
 
-pub async fn read(conn: &mut Reader<'_>, month: Month, question: &Question) -> Result<Read, Problem> {
+pub async fn read(conn: &mut Reader<'_>, month: Month, query: &Query) -> Result<Read, Problem> {
     let (mut first, mut second, mut third, mut fourth) = (*conn, *conn, *conn, *conn);
     let year = Period::Month(month).year();
-    let (picture, indicators, month, results) = try_join!(
-        ask(&mut first, question),
+    let (snapshot, indicators, month, results) = try_join!(
+        load(&mut first, query),
         async { Ok(model::indicators(&mut second).await?) },
         async { Ok(tally(&mut third, month).await?) },
         async { Ok(national::latest(&mut fourth, year).await?) },
     )?;
-    Ok(Read { picture, indicators, month, results })
+    Ok(Read { snapshot, indicators, month, results })
 }
 
 async fn tally(conn: &mut Reader<'_>, month: Month) -> QueryResult<Tally> {
@@ -75,24 +75,24 @@ async fn tally(conn: &mut Reader<'_>, month: Month) -> QueryResult<Tally> {
 
 /// The report, as everyone who may read it sees it.
 pub fn compose(read: Read, month: Month, today: NaiveDate) -> MonthlyReport {
-    let Read { picture, indicators, month: tally, results } = read;
-    let aims = aims(&picture);
-    let progress = Progress::of(&picture, &AgencyScope::All, &Wanted::default());
+    let Read { snapshot, indicators, month: tally, results } = read;
+    let aims = aims(&snapshot);
+    let progress = Progress::of(&snapshot, &AgencyScope::All, &Wanted::default());
     let mut report = MonthlyReport {
         month,
-        on: picture.on,
-        year: picture.frame.year,
-        recipient: picture.frame.agencies.iter().find(|a| a.province).map(|a| a.name.clone()),
-        submissions: submissions(&picture.frame.agencies, month, today),
-        indicators: figures(&picture, indicators),
-        service_levels: picture.level.as_ref().map(|row| LevelItem::of(Group::province(), row, &aims)),
-        dossiers: dossiers(&picture, &tally, month, &aims),
+        on: snapshot.on,
+        year: snapshot.frame.year,
+        recipient: snapshot.frame.agencies.iter().find(|a| a.province).map(|a| a.name.clone()),
+        submissions: submissions(&snapshot.frame.agencies, month, today),
+        indicators: figures(&snapshot, indicators),
+        service_levels: snapshot.level.as_ref().map(|row| LevelItem::of(Group::province(), row, &aims)),
+        dossiers: dossiers(&snapshot, &tally, month, &aims),
         progress: reported(&progress),
         tasks: progress.tasks,
         national_results: results.into_iter().map(result).collect(),
         notes: Vec::new(),
-        issuer: issuer(&picture.frame.agencies),
-        names: picture.frame.agencies.iter().map(|a| (a.code.clone(), a.name.clone())).collect(),
+        issuer: issuer(&snapshot.frame.agencies),
+        names: snapshot.frame.agencies.iter().map(|a| (a.code.clone(), a.name.clone())).collect(),
     };
     report.notes = labels::notes(&report);
     report
@@ -133,8 +133,8 @@ fn submissions(agencies: &[AgencyRow], month: Month, today: NaiveDate) -> Submis
     }
 }
 
-fn figures(picture: &Picture, indicators: Vec<IndicatorRow>) -> Vec<IndicatorFigure> {
-    let figures = picture.figures();
+fn figures(snapshot: &Snapshot, indicators: Vec<IndicatorRow>) -> Vec<IndicatorFigure> {
+    let figures = snapshot.figures();
     let of = |indicator: IndicatorRow| {
         let found = figures.of_indicator(&indicator.code, &indicator.unit, None);
         IndicatorFigure {
@@ -154,8 +154,8 @@ fn figures(picture: &Picture, indicators: Vec<IndicatorRow>) -> Vec<IndicatorFig
 }
 
 /// The province's targets of rates and of indicators of services.
-fn aims(picture: &Picture) -> Aims {
-    let province = picture.frame.targets.iter().filter(|target| target.scope == "province");
+fn aims(snapshot: &Snapshot) -> Aims {
+    let province = snapshot.frame.targets.iter().filter(|target| target.scope == "province");
     Aims::of_province(province.map(|target| {
         let bound = Bound {
             comparator: target.comparator,
@@ -166,9 +166,9 @@ fn aims(picture: &Picture) -> Aims {
     }))
 }
 
-fn dossiers(picture: &Picture, of_month: &Tally, month: Month, aims: &Aims) -> Vec<ReportedRate> {
-    let of_year = picture.figures().tally(None).unwrap_or_default();
-    let periods = [(Period::Month(month), of_month), (Period::Year(picture.frame.year), &of_year)];
+fn dossiers(snapshot: &Snapshot, of_month: &Tally, month: Month, aims: &Aims) -> Vec<ReportedRate> {
+    let of_year = snapshot.figures().tally(None).unwrap_or_default();
+    let periods = [(Period::Month(month), of_month), (Period::Year(snapshot.frame.year), &of_year)];
     let group = Group::province();
     periods
         .into_iter()

@@ -3,7 +3,7 @@
 use actix_web::{get, web};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::compose::{compose, question, read};
+use super::compose::{compose, query, read};
 use super::sheets::workbook;
 use super::wire::MonthlyReport;
 use crate::auth::Access;
@@ -49,11 +49,11 @@ async fn monthly_report(
         let month_vi = vietnamese::month(month);
         let detail =
             msg!("Chưa đến tháng {month_vi}, chưa có báo cáo.", "Month {month} has not started yet.");
-        return Err(Problem::with(Code::NotFound, detail));
+        return Err(Problem::with(ProblemCode::NotFound, detail));
     }
-    let question = question(month, today);
+    let query = query(month, today);
     // Long where earlier months are counted: others must not wait behind it on a shared connection.
-    let read = access.read(async move |conn| read(&mut &*conn, month, &question).await).await?;
+    let read = access.read(async move |conn| read(&mut &*conn, month, &query).await).await?;
     let conditions = access.conditions.clone();
     let work = move || reply(&compose(read, month, today), month, format, &conditions);
     state.offload().run(access.caller(), work).await?

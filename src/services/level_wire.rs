@@ -52,7 +52,7 @@ impl NewLevel {
                 "Mức độ phải từ 1 đến 4; hiện là {level}.",
                 "`level` must be between 1 and 4, got {level}."
             );
-            faults.add(Code::NumberOutOfRange, format!("{at}/level"), detail);
+            faults.add(ProblemCode::NumberOutOfRange, format!("{at}/level"), detail);
         }
         faults.day(&format!("{at}/effective_from"), self.effective_from);
         faults.name(&format!("{at}/decision"), self.decision.trim(), 1, 200);

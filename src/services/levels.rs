@@ -68,7 +68,7 @@ pub(super) async fn add_service_level(
                     "Thủ tục này đã có mức độ có hiệu lực từ ngày {day_vi}.",
                     "A level already takes effect on {day}."
                 );
-                return Err(Problem::at(Code::AlreadyExists, "/effective_from", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/effective_from", detail));
             }
             audit::record(conn, &actor, Event::create("service_level", &code.0, &level)).await?;
             let tag = EntityTag::of_version(service.version + 1);

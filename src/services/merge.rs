@@ -200,7 +200,7 @@ fn check_together(
         if !seen.insert(service.code.as_str()) {
             let code = &service.code;
             let detail = msg!("Mã thủ tục `{code}` được khai báo nhiều lần.", "Duplicate code `{code}`.");
-            faults.add(Code::DuplicateEntry, format!("/rows/{i}/code"), detail);
+            faults.add(ProblemCode::DuplicateEntry, format!("/rows/{i}/code"), detail);
         }
         let held = existing.get(&service.code).map(|row| row.agencies.as_slice()).unwrap_or_default();
         for (j, agency) in service.agencies.iter().enumerate() {

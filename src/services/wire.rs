@@ -210,14 +210,14 @@ impl NewService {
                 "Chỉ được khai báo tối đa {MOST_AGENCIES} cơ quan.",
                 "At most {MOST_AGENCIES} agencies are allowed."
             );
-            faults.add(Code::InvalidLength, format!("{at}/agencies"), detail);
+            faults.add(ProblemCode::InvalidLength, format!("{at}/agencies"), detail);
         }
         let mut seen = HashSet::new();
         for (i, agency) in self.agencies.iter().enumerate().take(MOST_AGENCIES) {
             if !seen.insert(agency) {
                 let detail =
                     msg!("Cơ quan `{agency}` được khai báo nhiều lần.", "Duplicate agency `{agency}`.");
-                faults.add(Code::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
+                faults.add(ProblemCode::DuplicateEntry, format!("{at}/agencies/{i}"), detail);
             }
         }
         self.check_original(format!("{at}/duplicate_of"), faults);
@@ -237,14 +237,14 @@ impl NewService {
                     "Mã thủ tục gốc không được là mã của chính thủ tục này.",
                     "A procedure cannot be a duplicate of itself.",
                 );
-                faults.add(Code::CyclicReference, pointer, detail);
+                faults.add(ProblemCode::CyclicReference, pointer, detail);
             }
             (ServiceStatus::InForce | ServiceStatus::Abolished, Some(_)) => {
                 let detail = Msg::fixed(
                     "Chỉ khai báo duplicate_of khi trạng thái là trùng (`duplicate`).",
                     "Allowed only with status `duplicate`.",
                 );
-                faults.add(Code::InvalidValue, pointer, detail);
+                faults.add(ProblemCode::InvalidValue, pointer, detail);
             }
             _ => {}
         }

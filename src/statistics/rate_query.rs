@@ -23,7 +23,7 @@ const FRAME: &str = "select 1::smallint as part, row_number() over () as place, 
     order by part, place";
 
 row! {
-    struct Told {
+    struct RateRow {
         part: i16,
         code: String,
         name: Option<String>,
@@ -51,10 +51,10 @@ pub struct Found {
 }
 
 /// `ids`: the rates whose targets are wanted.
-pub async fn ask(conn: &mut Reader<'_>, query: &RateQuery, ids: Vec<String>) -> QueryResult<Found> {
+pub async fn load(conn: &mut Reader<'_>, query: &RateQuery, ids: Vec<String>) -> QueryResult<Found> {
     let aims = targets::statement(query.period.year(), ids);
     let parts = [rate_counts::expected(query), aims, rate_counts::counted(query)];
-    let rows: Vec<Told> = Sql::compose(FRAME, parts).rows(conn).await?;
+    let rows: Vec<RateRow> = Sql::compose(FRAME, parts).rows(conn).await?;
     let (mut expected, mut aims, mut tallies) = (Vec::new(), Vec::new(), Vec::new());
     for row in rows {
         match row.part {
@@ -66,7 +66,7 @@ pub async fn ask(conn: &mut Reader<'_>, query: &RateQuery, ids: Vec<String>) -> 
     Ok(Found { expected, groups: rate_counts::groups(query, tallies), aims: aims.into_iter().collect() })
 }
 
-impl Told {
+impl RateRow {
     fn expected(self) -> Expected {
         Expected {
             code: self.code,

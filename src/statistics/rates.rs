@@ -180,9 +180,9 @@ impl Counted {
         let (period, at, asked) = (query.period, query.as_of.unwrap_or(access.now()), query.agencies.clone());
         let found = if query.reads_facts() {
             // Long: others must not wait behind it on a shared connection.
-            access.read(async move |conn| Ok(rate_query::ask(&mut &*conn, &query, ids).await?)).await?
+            access.read(async move |conn| Ok(rate_query::load(&mut &*conn, &query, ids).await?)).await?
         } else {
-            let work = async |conn: &mut Reader<'_>| Ok(rate_query::ask(conn, &query, ids.clone()).await?);
+            let work = async |conn: &mut Reader<'_>| Ok(rate_query::load(conn, &query, ids.clone()).await?);
             access.read_statistics(work).await?
         };
         let coverage = Coverage::of(found.expected, asked.as_deref())?;

@@ -101,7 +101,7 @@ fn check_month(agency: &AgencyRow, month: Month, today: NaiveDate) -> Result<(),
     if month.first_day() > today {
         let detail =
             msg!("Chưa đến tháng {month_vi}, chưa thực hiện được.", "Month {month} has not started yet.");
-        faults.add(Code::DateInFuture, "/period", detail);
+        faults.add(ProblemCode::DateInFuture, "/period", detail);
     }
     faults.into_result()
 }

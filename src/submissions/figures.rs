@@ -103,7 +103,7 @@ pub fn check(
         let code = &entry.indicator;
         if !seen.insert(entry.indicator.clone()) {
             let detail = msg!("Chỉ tiêu `{code}` được khai báo nhiều lần.", "Duplicate indicator `{code}`.");
-            place.fault(Code::DuplicateEntry, "indicator", detail);
+            place.fault(ProblemCode::DuplicateEntry, "indicator", detail);
         }
         place.length_of_note(entry.note.as_deref());
         match definitions.get(code) {
@@ -111,7 +111,7 @@ pub fn check(
             None => {
                 let detail =
                     msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist.");
-                place.fault(Code::UnknownReference, "indicator", detail);
+                place.fault(ProblemCode::UnknownReference, "indicator", detail);
             }
         }
     }
@@ -131,17 +131,17 @@ impl Place<'_> {
     }
 
     /// The indicator by its code, and the kind of fault.
-    fn plain(&mut self, code: Code, field: &str) {
+    fn plain(&mut self, code: ProblemCode, field: &str) {
         self.of_indicator(code, field, &code.title());
     }
 
-    fn of_indicator(&mut self, code: Code, field: &str, fault: &Msg) {
+    fn of_indicator(&mut self, code: ProblemCode, field: &str, fault: &Msg) {
         let (indicator, vi, en) = (&self.indicator, &fault.vi, &fault.en);
         let detail = msg!("{indicator}: {vi}", "{indicator}: {en}");
         self.fault(code, field, detail);
     }
 
-    fn whole_number(&mut self, code: Code, field: &str) {
+    fn whole_number(&mut self, code: ProblemCode, field: &str) {
         self.of_indicator(code, field, &code.of_whole_number());
     }
 
@@ -194,7 +194,7 @@ impl Place<'_> {
                 "tử số {n} lớn hơn mẫu số {d}; đề nghị kiểm tra lại số liệu.",
                 "the numerator {n} exceeds the denominator {d}."
             );
-            self.of_indicator(Code::NumeratorExceedsDenominator, "numerator", &detail);
+            self.of_indicator(ProblemCode::NumeratorExceedsDenominator, "numerator", &detail);
             return None;
         }
         Some((Some(numerator), Some(denominator)))
@@ -221,9 +221,9 @@ impl Place<'_> {
         match number_of(sent) {
             Err(fault) if whole => self.whole_number(code_of(fault), field),
             Err(fault) => self.plain(code_of(fault), field),
-            Ok(Decimal(number)) if number < BigDecimal::zero() => self.plain(Code::Negative, field),
+            Ok(Decimal(number)) if number < BigDecimal::zero() => self.plain(ProblemCode::Negative, field),
             Ok(Decimal(number)) if whole && !number.is_integer() => {
-                self.whole_number(Code::NotAnInteger, field)
+                self.whole_number(ProblemCode::NotAnInteger, field)
             }
             Ok(Decimal(number)) => return Some(number),
         }

@@ -144,8 +144,8 @@ pub fn caller_of<P>(access: &Access<P>) -> Caller {
 /// Why the working copy may not be touched.
 pub fn not_editable(refusal: Refusal, standing: &Standing) -> Problem {
     match refusal {
-        Refusal::PeriodLocked => Problem::new(Code::PeriodLocked),
-        _ => Problem::with(Code::NotEditable, texts::not_editable(standing.state)),
+        Refusal::PeriodLocked => Problem::new(ProblemCode::PeriodLocked),
+        _ => Problem::with(ProblemCode::NotEditable, texts::not_editable(standing.state)),
     }
 }
 

@@ -209,7 +209,7 @@ fn refused(refusal: Refusal, action: Action, standing: &Standing, caller: &Calle
         Refusal::ReviewerIsSubmitter => Problem::new(ProblemCode::ReviewerIsSubmitter),
         Refusal::PeriodLocked => Problem::new(ProblemCode::PeriodLocked),
         Refusal::Forbidden if action == Action::Withdraw => Problem::with(
-            Code::Forbidden,
+            ProblemCode::Forbidden,
             Msg::fixed(
                 "Chỉ cơ quan đã gửi báo cáo mới được rút lại.",
                 "Only the agency that submitted can withdraw.",
@@ -230,7 +230,7 @@ fn refused(refusal: Refusal, action: Action, standing: &Standing, caller: &Calle
 fn not_allowed(action: Action, standing: &Standing, caller: &Caller) -> Problem {
     let (state, allowed) = (standing.state.as_str(), standing.allowed(caller));
     let detail = texts::not_allowed(action, standing.state, &allowed);
-    let mut problem = Problem::at(Code::TransitionNotAllowed, "/action", detail);
+    let mut problem = Problem::at(ProblemCode::TransitionNotAllowed, "/action", detail);
     if let Some(error) = problem.errors.first_mut() {
         let extra = json!({"state": state, "allowed_actions": allowed});
         error.extra = extra.as_object().cloned().unwrap_or_default();

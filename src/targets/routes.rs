@@ -90,13 +90,13 @@ async fn resolve(conn: &mut Conn, body: OneOrMany<NewTarget>) -> Result<Vec<Targ
                 "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
                 "Agency `{code}` does not exist."
             );
-            faults.add(Code::UnknownReference, format!("{pointer}/agency"), detail);
+            faults.add(ProblemCode::UnknownReference, format!("{pointer}/agency"), detail);
         }
         let code = indicator_of(&target.code);
         if target.subject == Subject::Indicator && !indicators.iter().any(|known| known == code) {
             let detail =
                 msg!("Không tìm thấy chỉ tiêu có mã `{code}`.", "Indicator `{code}` does not exist.");
-            faults.add(Code::UnknownReference, format!("{pointer}/code"), detail);
+            faults.add(ProblemCode::UnknownReference, format!("{pointer}/code"), detail);
         }
     }
     faults.into_result()?;

@@ -177,7 +177,7 @@ impl CheckAt for NewTarget {
         }
         if !(2000..=2199).contains(&self.year) {
             let detail = Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
-            faults.add(Code::InvalidRange, format!("{pointer}/year"), detail);
+            faults.add(ProblemCode::InvalidRange, format!("{pointer}/year"), detail);
         }
         faults.day(&format!("{pointer}/due"), self.due);
         match self.subject {
@@ -202,7 +202,7 @@ impl NewTarget {
                 "Chỉ khai báo agency khi phạm vi (scope) là agency.",
                 "Allowed only with scope `agency`.",
             );
-            faults.add(Code::InvalidValue, format!("{pointer}/agency"), detail);
+            faults.add(ProblemCode::InvalidValue, format!("{pointer}/agency"), detail);
         }
         let possible = match (self.comparator, &self.value_to) {
             (Comparator::Between, Some(to)) => self.value <= *to,

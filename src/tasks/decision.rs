@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::model::TaskRow;
 use super::model::progress::{self, LeadChange, LeadRow, TaskChange, TransitionRow};
-use super::rules::{self, Lead, Reach, TransitionAction};
+use super::rules::{self, Affected, Lead, TransitionAction};
 use super::transitions::NewTaskTransition;
 use super::updates::not_a_lead;
 use super::wire::{overdue, terms};
@@ -20,7 +20,7 @@ pub(super) struct Decision {
     action: TransitionAction,
     pub(super) row: TransitionRow,
     agency: Option<AgencyId>,
-    reach: Reach,
+    affected: Affected,
 }
 
 impl Decision {
@@ -39,7 +39,8 @@ impl Decision {
                 Some(place.ok_or_else(|| not_a_lead(agency))?)
             }
         };
-        let reach = rules::reach(new.action, &terms, &leads, only).ok_or_else(|| not_allowed(new.action))?;
+        let affected =
+            rules::affected(new.action, &terms, &leads, only).ok_or_else(|| not_allowed(new.action))?;
         let present =
             only.and_then(|place| leads.get(place)).map_or(terms.deadline, |lead| lead.deadline(&terms));
         if new.due_date.is_some_and(|day| day <= present) {
@@ -48,7 +49,7 @@ impl Decision {
                 "Thời hạn mới phải sau thời hạn hiện tại ({present_vi}).",
                 "The new deadline must be after the current one ({present})."
             );
-            return Err(Problem::at(Code::InvalidRange, "/due_date", detail));
+            return Err(Problem::at(ProblemCode::InvalidRange, "/due_date", detail));
         }
         let row = TransitionRow {
             id: Uuid::now_v7(),
@@ -60,7 +61,7 @@ impl Decision {
             at: actor.now,
         };
         let agency = only.and_then(|place| rows.get(place)).map(|row| row.agency_id);
-        Ok(Self { action: new.action, row, agency, reach })
+        Ok(Self { action: new.action, row, agency, affected })
     }
 
     /// Answers the task as it is now.
@@ -71,9 +72,9 @@ impl Decision {
         leads: &[LeadRow],
         actor: &Actor,
     ) -> Result<TaskRow, Problem> {
-        let change = match &self.reach {
-            Reach::Task => self.of_task(),
-            Reach::Leads(places) => {
+        let change = match &self.affected {
+            Affected::Task => self.of_task(),
+            Affected::Leads(places) => {
                 self.change_leads(conn, task, leads, places, actor).await?;
                 TaskChange::default()
             }

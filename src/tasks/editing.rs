@@ -74,7 +74,7 @@ impl Check for NewTask {
         if self.leads.is_empty() {
             let detail =
                 Msg::fixed("Nhiệm vụ phải có ít nhất một cơ quan chủ trì.", "Specify at least one lead.");
-            faults.add(Code::Required, "/leads", detail);
+            faults.add(ProblemCode::Required, "/leads", detail);
         }
         distinct(faults, "/leads", &self.leads);
         distinct(faults, "/coordinators", &self.coordinators);
@@ -141,7 +141,7 @@ impl NewTask {
                 let (kind_vi, kind_en) = kind_names(kind);
                 let detail =
                     msg!("Không tìm thấy {kind_vi} có mã `{code}`.", "{kind_en} `{code}` does not exist.");
-                faults.add(Code::UnknownReference, pointer, detail);
+                faults.add(ProblemCode::UnknownReference, pointer, detail);
             }
         };
         look("plan", &self.plan, "/plan".into());
@@ -188,7 +188,7 @@ fn distinct<T: Eq + std::hash::Hash>(faults: &mut Violations, pointer: &str, ent
     if entries.len() > MOST_ENTRIES {
         let most = MOST_ENTRIES;
         faults.add(
-            Code::InvalidLength,
+            ProblemCode::InvalidLength,
             pointer,
             msg!("Chỉ được khai báo tối đa {most} mục.", "At most {most} entries are allowed."),
         );
@@ -221,7 +221,7 @@ pub async fn create_task(access: Access<WriteTasks>, body: ValidJson<NewTask>) -
             let write = new.resolve(conn).await?;
             if !model::insert(conn, write, &actor).await? {
                 let detail = msg!("Mã nhiệm vụ `{code}` đã được sử dụng.", "Task `{code}` already exists.");
-                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("task", &code, &row)).await?;

@@ -157,7 +157,7 @@ impl Check for NewPlan {
         faults.name("/title", self.title.trim(), 1, 1000);
         if !(1900..=2199).contains(&self.year) {
             let detail = Msg::fixed("Năm phải từ 1900 đến 2199.", "The year must be between 1900 and 2199.");
-            faults.add(Code::InvalidValue, "/year", detail);
+            faults.add(ProblemCode::InvalidValue, "/year", detail);
         }
         faults.day("/issued_on", self.issued_on);
         if let Some(framework) = &self.framework {
@@ -175,7 +175,7 @@ impl NewPlan {
                 "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
                 "Agency `{code}` does not exist."
             );
-            Problem::at(Code::UnknownReference, "/issuer", detail)
+            Problem::at(ProblemCode::UnknownReference, "/issuer", detail)
         })?;
         Ok(PlanWrite {
             code: self.code,
@@ -205,7 +205,7 @@ pub async fn create_plan(access: Access<WritePlans>, body: ValidJson<NewPlan>) -
             let write = new.resolve(conn).await?;
             if !model::insert(conn, write, &actor).await? {
                 let detail = msg!("Mã kế hoạch `{code}` đã được sử dụng.", "Plan `{code}` already exists.");
-                return Err(Problem::at(Code::AlreadyExists, "/code", detail));
+                return Err(Problem::at(ProblemCode::AlreadyExists, "/code", detail));
             }
             let row = model::find(conn, &code).await?.ok_or_else(Problem::not_found)?;
             audit::record(conn, &actor, Event::create("plan", &code, &row)).await?;

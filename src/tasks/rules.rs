@@ -230,13 +230,18 @@ fn mean_percent(standings: &[&Standing]) -> Decimal {
 
 /// What a transition changes: the task itself, or these of its leads (by their place in the list).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reach {
+pub enum Affected {
     Task,
     Leads(Vec<usize>),
 }
 
 /// What `action` would change now, for one lead or for the whole task; `None` when it is not allowed in this state.
-pub fn reach(action: TransitionAction, terms: &Terms, leads: &[Lead], only: Option<usize>) -> Option<Reach> {
+pub fn affected(
+    action: TransitionAction,
+    terms: &Terms,
+    leads: &[Lead],
+    only: Option<usize>,
+) -> Option<Affected> {
     let undoable = |lead: &Lead| !terms.cancelled && (lead.cancelled || lead.is_confirmed());
     let takes = |lead: &Lead| match action {
         TransitionAction::Confirm => lead.is_open(terms) && lead.percent == COMPLETE,
@@ -245,10 +250,10 @@ pub fn reach(action: TransitionAction, terms: &Terms, leads: &[Lead], only: Opti
     };
     if only.is_none() {
         match action {
-            TransitionAction::Reopen if terms.cancelled => return Some(Reach::Task),
+            TransitionAction::Reopen if terms.cancelled => return Some(Affected::Task),
             TransitionAction::Cancel | TransitionAction::Extend => {
                 let open = !terms.cancelled && (leads.is_empty() || leads.iter().any(takes));
-                return open.then_some(Reach::Task);
+                return open.then_some(Affected::Task);
             }
             _ => {}
         }
@@ -259,7 +264,7 @@ pub fn reach(action: TransitionAction, terms: &Terms, leads: &[Lead], only: Opti
         .filter(|(place, lead)| only.is_none_or(|only| only == *place) && takes(lead))
         .map(|(place, _)| place)
         .collect();
-    (!reached.is_empty()).then_some(Reach::Leads(reached))
+    (!reached.is_empty()).then_some(Affected::Leads(reached))
 }
 
 #[cfg(test)]

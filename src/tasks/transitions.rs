@@ -134,7 +134,7 @@ impl Check for NewTaskTransition {
                     "Gia hạn phải có thời hạn mới (due_date).",
                     "`extend` requires a new `due_date`.",
                 );
-                faults.add(Code::Required, "/due_date", detail);
+                faults.add(ProblemCode::Required, "/due_date", detail);
             }
             (TransitionAction::Extend, Some(_)) | (_, None) => {}
             (_, Some(_)) => {
@@ -142,7 +142,7 @@ impl Check for NewTaskTransition {
                     "Chỉ khai báo thời hạn mới (due_date) khi gia hạn.",
                     "`due_date` is allowed with `extend` only.",
                 );
-                faults.add(Code::InvalidValue, "/due_date", detail);
+                faults.add(ProblemCode::InvalidValue, "/due_date", detail);
             }
         }
     }

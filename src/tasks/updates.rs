@@ -149,10 +149,10 @@ impl Check for NewTaskUpdate {
                     "Tỷ lệ hoàn thành phải là số nguyên từ 0 đến 100.",
                     "`percent` must be between 0 and 100.",
                 );
-                faults.add(Code::NumberOutOfRange, "/percent", detail);
+                faults.add(ProblemCode::NumberOutOfRange, "/percent", detail);
             }
             Err(fault) => {
-                let code = Code::parse(fault.code()).unwrap_or(Code::NotANumber);
+                let code = ProblemCode::parse(fault.code()).unwrap_or(ProblemCode::NotANumber);
                 faults.add(code, "/percent", code.of_whole_number());
             }
         }
@@ -177,7 +177,7 @@ impl Check for NewTaskUpdate {
                 "Chỉ khai báo ngày hoàn thành khi tỷ lệ hoàn thành là 100%.",
                 "`completed_on` is allowed only when `percent` is 100.",
             );
-            faults.add(Code::InvalidValue, "/completed_on", detail);
+            faults.add(ProblemCode::InvalidValue, "/completed_on", detail);
         }
     }
 }
@@ -197,7 +197,7 @@ fn check_url(faults: &mut Violations, pointer: &str, url: &str) {
             "Đường dẫn minh chứng phải bắt đầu bằng http:// hoặc https://.",
             "Expected an `http` or `https` URL.",
         );
-        faults.add(Code::InvalidValue, pointer, detail);
+        faults.add(ProblemCode::InvalidValue, pointer, detail);
     }
 }
 
@@ -269,7 +269,7 @@ pub(super) fn not_a_lead(agency: &str) -> Problem {
         "Cơ quan `{agency}` không phải là cơ quan chủ trì nhiệm vụ này.",
         "Agency `{agency}` does not lead this task."
     );
-    Problem::at(Code::NotALead, "/agency", detail)
+    Problem::at(ProblemCode::NotALead, "/agency", detail)
 }
 
 fn may_report(task: &TaskRow, row: &LeadRow, actor: &Actor) -> Result<(), Problem> {
@@ -286,7 +286,7 @@ fn may_report(task: &TaskRow, row: &LeadRow, actor: &Actor) -> Result<(), Proble
             "Cơ quan chưa thành lập (chưa đến ngày bắt đầu hiệu lực).",
             "The agency does not exist yet.",
         );
-        return Err(Problem::at(Code::AgencyNotActive, "/agency", detail));
+        return Err(Problem::at(ProblemCode::AgencyNotActive, "/agency", detail));
     }
     Ok(())
 }
@@ -300,7 +300,7 @@ fn update_of(new: NewTaskUpdate, actor: &Actor) -> Result<UpdateRow, Problem> {
             "Ngày hoàn thành không được sau ngày hiện tại ({today_vi}).",
             "`completed_on` must not be after today ({today})."
         );
-        return Err(Problem::at(Code::DateInFuture, "/completed_on", detail));
+        return Err(Problem::at(ProblemCode::DateInFuture, "/completed_on", detail));
     }
     Ok(UpdateRow {
         id: Uuid::now_v7(),

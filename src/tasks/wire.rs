@@ -268,7 +268,7 @@ fn allowed(terms: &Terms, rows: &[LeadRow], leads: &[Lead], viewer: &Viewer) -> 
             .any(|(row, lead)| viewer.scope.contains(row.agency_id) && lead.may_report(terms));
     let reviews = TransitionAction::ALL
         .into_iter()
-        .filter(|action| viewer.reviews && rules::reach(*action, terms, leads, None).is_some())
+        .filter(|action| viewer.reviews && rules::affected(*action, terms, leads, None).is_some())
         .map(TaskAction::from);
     reports.then_some(TaskAction::Update).into_iter().chain(reviews).collect()
 }

@@ -88,14 +88,14 @@ async fn every_change_is_in_the_very_next_answer() {
 async fn a_write_that_changes_no_figure_and_a_dry_run_leave_answers_alone() {
     let (service, coordinator, portal) = start().await;
     get(&service, MONTH, &portal).await;
-    let before = service.state.db().changes().figures();
+    let before = service.state.db().generations().figures();
     let rows = [row("SO-YT", "L3", "online", 40, 30)];
     let dry = "dossier-batches/vnpt/2018-02?dry_run=true";
     service.put(dry, batch(&rows)).as_(&coordinator).send().await.expect(200);
     let submission = json!({"agency": "SO-KHCN", "period": "2018-01"});
     service.post("submissions", submission).as_(&coordinator).send().await.expect(201);
     service.settled().await;
-    assert_eq!(service.state.db().changes().figures(), before);
+    assert_eq!(service.state.db().generations().figures(), before);
 }
 
 #[actix_web::test]

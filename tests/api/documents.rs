@@ -129,7 +129,7 @@ fn the_readme_names_every_command_of_make_and_of_the_binary() {
     assert_eq!(missing, [] as [String; 0]);
 }
 
-/// As `src/db/list.rs` or, within `src`, `db/list.rs`.
+/// As `src/db/keyset.rs` or, within `src`, `db/keyset.rs`.
 #[test]
 fn sources_that_documents_name_are_there() {
     let paths = Regex::new(r"`((?:[a-z0-9_]+/)+[a-z0-9_]+\.rs)\b").unwrap();

@@ -113,7 +113,7 @@ async fn every_connection_takes_the_role_on_or_is_none() {
     let before = ended().await;
     db.listen();
     until("the listening connection is refused again and again", async || ended().await > before + 10).await;
-    assert!(!db.changes().is_trusted(), "it listens without the role");
+    assert!(!db.generations().is_trusted(), "it listens without the role");
     other.get("/readyz").send().await.expect(503);
     drop(other);
     admin(&format!("drop role {login}")).await;

@@ -229,7 +229,7 @@ async fn what_waits_on_the_old_leader_ends_when_another_leads_and_the_old_one_is
     })
     .await;
     // The listener sees within a heartbeat that its connection is gone; what was cached until then is no answer of the old leader's.
-    until("nothing is answered from memory", async || !service.state.db().changes().is_trusted()).await;
+    until("nothing is answered from memory", async || !service.state.db().generations().is_trusted()).await;
     until("the old leader was tried", async || {
         let refused = service.get("statistics/service-levels?period=2018").as_(&token).send().await;
         assert_eq!(refused.status, 503, "it was read from");

@@ -1,7 +1,7 @@
 //! Every operation × every caller × whose thing it is × the state it is in: the answer's status, in a file that people read.
 //!
 //! The rows are those of `matrix/cases.rs`: who adds an operation without deciding on its rows fails here. The same rows are
-//! asked of the service alone, with the database's wall down: each of the two must do by itself.
+//! asked of the service alone, without row-level security: each of the two must suffice.
 
 mod bodies;
 pub mod callers;
@@ -111,7 +111,7 @@ async fn the_reviewed_matrix_is_what_the_service_answers() {
     );
 }
 
-/// With the wall down the service's own filters and checks answer the same wherever it matters whose a thing is.
+/// Without row-level security the service's own filters and checks answer the same wherever it matters whose a thing is.
 #[actix_web::test]
 async fn the_first_wall_alone_answers_the_same() {
     let world = World::of(TestService::start_without_wall().await).await;
@@ -121,7 +121,7 @@ async fn the_first_wall_alone_answers_the_same() {
     let reviewed: BTreeSet<String> = reviewed().into_iter().collect();
     let differing: Vec<&String> = lines.iter().filter(|line| !reviewed.contains(*line)).collect();
     assert!(lines.len() > 40, "the walk must see foreign things");
-    assert!(differing.is_empty(), "without the wall: {}\n{differing:#?}", header());
+    assert!(differing.is_empty(), "without row-level security: {}\n{differing:#?}", header());
 }
 
 /// What holds of the whole file, whatever is in it.

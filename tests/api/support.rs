@@ -241,7 +241,7 @@ impl TestService {
         Self::start_with(Clock::fixed(NOW.parse().unwrap()), None).await
     }
 
-    /// As [`TestService::start`], with the rights of the tables' owner, for whom the database's wall does not hold.
+    /// As [`TestService::start`], with the rights of the tables' owner, for whom row-level security does not hold.
     pub async fn start_without_wall() -> Self {
         let service = Self::start().await;
         service.beside_as(true, None).await.owning(service)
@@ -393,14 +393,15 @@ impl TestService {
     }
 
     pub async fn await_listening(&self) {
-        until("changes are heard of", async || self.state.db().changes().is_trusted()).await;
+        until("changes are heard of", async || self.state.db().generations().is_trusted()).await;
     }
 
     /// Waits until this instance has heard of everything that is committed by now: no notification that is still on its way drops
     /// what is cached in memory from now on.
     pub async fn settled(&self) {
         let now = Instant::now();
-        until("everything committed is heard of", async || self.state.db().changes().has_heard(now)).await;
+        until("everything committed is heard of", async || self.state.db().generations().has_observed(now))
+            .await;
     }
 
     pub fn url(&self) -> String {
@@ -490,7 +491,7 @@ impl TestService {
     /// meanwhile has statistics queried again.
     pub async fn statements_of(&self, work: impl Future<Output = Answer>) -> (u64, Answer) {
         self.settled().await;
-        [Kind::Callers, Kind::Figures].into_iter().for_each(|kind| self.state.db().changes().bump(kind));
+        [Kind::Callers, Kind::Figures].into_iter().for_each(|kind| self.state.db().generations().bump(kind));
         self.further_statements_of(work).await
     }
 

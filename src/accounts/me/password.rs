@@ -48,7 +48,7 @@ impl PasswordChange {
                 "Mật khẩu mới không được trùng với mật khẩu hiện tại.",
                 "The new password must differ from the current one.",
             );
-            faults.add(Code::WeakPassword, "/new_password", detail);
+            faults.add(ProblemCode::WeakPassword, "/new_password", detail);
         }
         faults.into_result()
     }
@@ -76,16 +76,16 @@ pub async fn change_password(
     body.value.check_new(&known)?;
     let PasswordChange { current_password, new_password } = body.value;
     require_current_password(&access, &state, &current_password, known.password_hash.clone()).await?;
-    refuse_given_out(&access, &state, &new_password, known.given_out_hash.clone()).await?;
+    refuse_temporary_password(&access, &state, &new_password, known.given_out_hash.clone()).await?;
     let account = (known.username.as_str(), known.display_name.as_str());
     let hash = hash_new(state.passwords(), access.caller(), "/new_password", &new_password, account).await?;
-    let (actor, was_given_out) = (access.actor(), access.principal().has_temporary_password());
+    let (actor, had_temporary_password) = (access.actor(), access.principal().has_temporary_password());
     access
         .transaction(async move |conn| {
             if !model::set_password(conn, known.id, known.epoch, hash, actor.now).await? {
                 return Err(Problem::unauthenticated(ProblemCode::InvalidToken));
             }
-            password_event(conn, &actor, &known.username, was_given_out).await?;
+            password_event(conn, &actor, &known.username, had_temporary_password).await?;
             Ok(Reply::no_content())
         })
         .await
@@ -121,7 +121,7 @@ pub(in crate::accounts) async fn require_current_password(
     let verified = state.passwords().verify(access.caller(), password, Some(stored)).await;
     if !attempt.decided(state.db(), verified).await? {
         let detail = Msg::fixed("Mật khẩu hiện tại không đúng.", "The current password is incorrect.");
-        return Err(Problem::at(Code::WrongPassword, "/current_password", detail));
+        return Err(Problem::at(ProblemCode::WrongPassword, "/current_password", detail));
     }
     access.read(async move |conn| Ok(attempt.succeeded(conn).await?)).await?;
     access.release_permit();
@@ -129,14 +129,14 @@ pub(in crate::accounts) async fn require_current_password(
 }
 
 /// What somebody else knows does not become the user's own.
-async fn refuse_given_out<P>(
+async fn refuse_temporary_password<P>(
     access: &Access<P>,
     state: &State,
     password: &str,
-    given_out: Option<String>,
+    temporary: Option<String>,
 ) -> Result<(), Problem> {
-    let Some(given_out) = given_out else { return Ok(()) };
-    if !state.passwords().verify(access.caller(), password, Some(given_out)).await? {
+    let Some(temporary) = temporary else { return Ok(()) };
+    if !state.passwords().verify(access.caller(), password, Some(temporary)).await? {
         return Ok(());
     }
     let detail = Msg::fixed(
@@ -150,13 +150,13 @@ async fn password_event(
     conn: &mut Conn,
     actor: &Actor,
     username: &str,
-    was_given_out: bool,
+    had_temporary_password: bool,
 ) -> Result<(), Problem> {
     let event = Event {
         action: "change_password",
         entity: "user",
         key: username.to_owned(),
-        before: Some(json!({"must_change_password": was_given_out})),
+        before: Some(json!({"must_change_password": had_temporary_password})),
         after: Some(json!({"must_change_password": false})),
     };
     Ok(audit::record(conn, actor, event).await?)

@@ -157,5 +157,5 @@ impl LoginFactor {
 fn refused(actor: &Actor) -> Problem {
     let (caller, request_id) = (actor.name.as_str(), actor.request_id.as_str());
     log::warn!(target: "security", caller, request_id; "correct password with an incorrect second factor");
-    Problem::unauthenticated(http::Code::InvalidSecondFactor)
+    Problem::unauthenticated(http::ProblemCode::InvalidSecondFactor)
 }

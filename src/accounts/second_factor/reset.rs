@@ -49,7 +49,7 @@ pub async fn reset(conn: &mut Conn, username: &str, actor: &Actor) -> Result<(),
     let user = users::lock_user(conn, username).await?.ok_or_else(Problem::not_found)?;
     if !model::remove(conn, user.id).await? {
         let detail = Msg::fixed("Tài khoản chưa đăng ký yếu tố thứ hai.", "The user has no second factor.");
-        return Err(Problem::with(Code::NotFound, detail));
+        return Err(Problem::with(ProblemCode::NotFound, detail));
     }
     model::end_sessions(conn, user.id, None, actor.now).await?;
     login_throttle::reopen(conn, Credential::SecondFactor, username).await?;

@@ -83,7 +83,7 @@ fn refuse_where_required(access: &Access<OwnAccount>, state: &State) -> Result<(
 
 fn not_enrolled() -> Problem {
     let detail = Msg::fixed("Chưa đăng ký yếu tố thứ hai.", "You have not enrolled a second factor.");
-    Problem::with(Code::Conflict, detail)
+    Problem::with(ProblemCode::Conflict, detail)
 }
 
 /// Create new recovery codes

@@ -83,7 +83,7 @@ impl Cells {
                 Ok(())
             }
             _ => Err(Problem::with(
-                Code::MalformedBody,
+                ProblemCode::MalformedBody,
                 Msg::fixed("Thiếu dấu ngoặc kép đóng.", "Unclosed quote."),
             )),
         }
@@ -103,7 +103,7 @@ impl Cells {
         let (width, n) = (columns.iter().flatten().count(), self.count);
         if n != width {
             let detail = msg!("Dòng phải có {width} ô, nhưng có {n} ô.", "Expected {width} cells, got {n}.");
-            return Err(Problem::at(Code::InvalidLength, "", detail));
+            return Err(Problem::at(ProblemCode::InvalidLength, "", detail));
         }
         let cells: Vec<Option<&str>> =
             columns.iter().map(|at| self.get((*at)?).filter(|cell| !cell.is_empty())).collect();
@@ -126,12 +126,12 @@ fn header<T: FlatRow>(text: &str, cells: &mut Cells) -> Result<Vec<Option<usize>
             faults.push(Problem::at(ProblemCode::UnknownField, pointer, detail));
         } else if names.iter().take(at).any(|earlier| earlier == name) {
             let detail = msg!("Cột `{name}` xuất hiện nhiều lần.", "Duplicate column `{name}`.");
-            faults.push(Problem::at(Code::DuplicateField, pointer, detail));
+            faults.push(Problem::at(ProblemCode::DuplicateField, pointer, detail));
         }
     }
     for name in T::COLUMNS.iter().take(T::REQUIRED).filter(|name| !names.contains(name)) {
         let detail = msg!("Thiếu cột bắt buộc `{name}`.", "Missing column `{name}`.");
-        faults.push(Problem::at(Code::MissingField, "/header", detail));
+        faults.push(Problem::at(ProblemCode::MissingField, "/header", detail));
     }
     let mut faults = faults.into_iter();
     if let Some(mut first) = faults.next() {

@@ -105,7 +105,7 @@ impl<T: FlatRow> RowReader<T> {
         }
         if self.format == RowFormat::Csv && self.columns.is_none() {
             let detail = Msg::fixed("Tệp CSV thiếu dòng tiêu đề cột.", "The CSV header line is missing.");
-            return Err(Problem::at(Code::MissingField, "/header", detail));
+            return Err(Problem::at(ProblemCode::MissingField, "/header", detail));
         }
         Ok(())
     }
@@ -212,7 +212,7 @@ fn refuse_utf16(start: &[u8]) -> Result<(), Problem> {
             "Tệp dùng bảng mã UTF-16; đề nghị lưu lại bằng UTF-8 rồi gửi lại.",
             "The file is UTF-16. Save it as UTF-8.",
         );
-        return Err(Problem::with(Code::MalformedBody, detail));
+        return Err(Problem::with(ProblemCode::MalformedBody, detail));
     }
     Ok(())
 }
@@ -236,7 +236,7 @@ fn object<T: FlatRow>(line: &[u8]) -> Result<T, Problem> {
 fn text_of(record: &[u8]) -> Result<Cow<'_, str>, Problem> {
     let text = std::str::from_utf8(record).map_err(|_| {
         Problem::with(
-            Code::MalformedBody,
+            ProblemCode::MalformedBody,
             Msg::fixed("Dòng không đúng bảng mã UTF-8.", "The line is not valid UTF-8."),
         )
     })?;

@@ -104,7 +104,7 @@ fn row_format(request: &HttpRequest) -> Result<Option<RowFormat>, Problem> {
         parts.find_map(|part| part.strip_prefix("charset=").map(|set| set.trim_matches('"').to_owned()));
     if charset.is_some_and(|set| set != "utf-8") {
         let detail = Msg::fixed("Chỉ hỗ trợ bảng mã UTF-8.", "Only UTF-8 is supported.");
-        return Err(Problem::with(Code::UnsupportedMediaType, detail));
+        return Err(Problem::with(ProblemCode::UnsupportedMediaType, detail));
     }
     Ok(Some(format))
 }
@@ -199,7 +199,7 @@ fn too_slow() -> Problem {
         "Việc gửi nội dung quá chậm, bị gián đoạn hoặc kéo dài quá 10 phút; đề nghị kiểm tra đường truyền và gửi lại.",
         "The request body arrived too slowly, was interrupted, or took longer than 10 minutes.",
     );
-    Problem::with(Code::RequestTimeout, detail)
+    Problem::with(ProblemCode::RequestTimeout, detail)
 }
 
 #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
@@ -228,7 +228,7 @@ pub fn read_all<T: FlatRow>(format: RowFormat, bytes: &[u8], most: usize) -> Res
     }
     if rows.len() > most {
         let detail = msg!("Mỗi lần chỉ được gửi tối đa {most} dòng.", "At most {most} rows are allowed.");
-        return Err(Problem::at(Code::InvalidLength, "/rows", detail));
+        return Err(Problem::at(ProblemCode::InvalidLength, "/rows", detail));
     }
     let n = rows.len();
     let mut faults = Violations::default();

@@ -52,7 +52,7 @@ impl Check for Framework {
                 "Bộ chỉ số chỉ được có tối đa {MOST_NODES} mục (nhóm và chỉ tiêu).",
                 "A framework has at most {MOST_NODES} nodes."
             );
-            faults.add(Code::InvalidLength, "/root", detail);
+            faults.add(ProblemCode::InvalidLength, "/root", detail);
         }
         // What is too large is not looked into: no caller could use the answer.
         if nodes > MOST_NODES || self.bands.len() > MOST_ITEMS {
@@ -78,7 +78,7 @@ fn at_most(pointer: &str, n: usize, faults: &mut Violations) {
             "Chỉ được khai báo tối đa {MOST_ITEMS} mục; hiện có {n} mục.",
             "At most {MOST_ITEMS} items are allowed, got {n}."
         );
-        faults.add(Code::InvalidLength, pointer, detail);
+        faults.add(ProblemCode::InvalidLength, pointer, detail);
     }
 }
 
@@ -120,6 +120,6 @@ pub fn check_label(pointer: &str, label: &str, faults: &mut Violations) {
             "Nhãn không được có dấu cách ở đầu hoặc cuối.",
             "Leading or trailing spaces are not allowed.",
         );
-        faults.add(Code::InvalidValue, pointer, detail);
+        faults.add(ProblemCode::InvalidValue, pointer, detail);
     }
 }

@@ -120,7 +120,7 @@ async fn create_framework(
 
 fn taken(code: &str) -> Problem {
     let detail = msg!("Mã bộ chỉ số `{code}` đã được sử dụng.", "Framework `{code}` already exists.");
-    Problem::at(Code::AlreadyExists, "/code", detail)
+    Problem::at(ProblemCode::AlreadyExists, "/code", detail)
 }
 
 /// Delete a framework

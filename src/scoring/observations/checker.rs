@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
                     "Trùng với dòng thứ {number} (/rows/{first}).",
                     "Same unit and indicator as row {number} (/rows/{first})."
                 );
-                self.faults.add(Code::DuplicateEntry, pointer, detail);
+                self.faults.add(ProblemCode::DuplicateEntry, pointer, detail);
             }
             valid.push(row);
         }
@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
                 "Bộ chỉ số không có chỉ tiêu mang mã `{code}`.",
                 "The framework has no indicator `{code}`."
             );
-            self.faults.add(Code::UnknownReference, format!("{pointer}/indicator"), detail);
+            self.faults.add(ProblemCode::UnknownReference, format!("{pointer}/indicator"), detail);
         }
         let note = new.note.as_deref().map(str::trim).filter(|note| !note.is_empty()).map(str::to_owned);
         if let Some(note) = &note {
@@ -195,7 +195,7 @@ impl<'a> Checker<'a> {
                 "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
                 "Agency `{code}` does not exist."
             );
-            self.faults.add(Code::UnknownReference, pointer, detail);
+            self.faults.add(ProblemCode::UnknownReference, pointer, detail);
         }
     }
 
@@ -208,7 +208,7 @@ impl<'a> Checker<'a> {
             let code = unit_code(&new.code).to_owned();
             if !seen.insert(code.clone()) {
                 let detail = msg!("Đơn vị `{code}` được khai báo nhiều lần.", "Duplicate unit `{code}`.");
-                self.faults.add(Code::DuplicateEntry, format!("{pointer}/code"), detail);
+                self.faults.add(ProblemCode::DuplicateEntry, format!("{pointer}/code"), detail);
             }
             self.labels(&new, &pointer);
             valid.push(Unit {
@@ -242,7 +242,11 @@ impl<'a> Checker<'a> {
                     "Bộ chỉ số không có chỉ tiêu mang mã `{code}`.",
                     "The framework has no indicator `{code}`."
                 );
-                self.faults.add(Code::UnknownReference, format!("{pointer}/not_applicable/{index}"), detail);
+                self.faults.add(
+                    ProblemCode::UnknownReference,
+                    format!("{pointer}/not_applicable/{index}"),
+                    detail,
+                );
             }
         }
     }

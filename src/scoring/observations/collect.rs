@@ -139,7 +139,7 @@ fn own_unit(unit_type: &str, as_unit: Option<&str>) -> Result<Option<String>, Pr
             faults.into_result().map(|()| Some(unit.to_owned()))
         }
         (PROVINCE, None) => at(
-            Code::Required,
+            ProblemCode::Required,
             Msg::fixed(
                 "Phải khai báo as_unit: tên đơn vị ứng với tỉnh này trong bộ chỉ số.",
                 "Set `as_unit` to the unit that represents this province.",
@@ -170,7 +170,7 @@ async fn origins(
         if !indicators.contains_key(from) {
             let detail =
                 msg!("Không tìm thấy chỉ tiêu có mã `{from}`.", "Indicator `{from}` does not exist.");
-            mapper.faults.add(Code::UnknownReference, format!("{pointer}/from"), detail);
+            mapper.faults.add(ProblemCode::UnknownReference, format!("{pointer}/from"), detail);
         }
         mapper.put(&mapping.indicator, Origin::Submissions(from.clone()), &pointer);
     }
@@ -222,7 +222,7 @@ impl Mapper<'_> {
         } else if self.origins.insert(indicator.to_owned(), origin).is_some() {
             let detail =
                 msg!("Chỉ tiêu `{indicator}` được khai báo nhiều lần.", "Duplicate indicator `{indicator}`.");
-            self.faults.add(Code::DuplicateEntry, pointer, detail);
+            self.faults.add(ProblemCode::DuplicateEntry, pointer, detail);
         }
     }
 }

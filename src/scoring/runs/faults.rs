@@ -39,13 +39,13 @@ fn add_input(faults: &mut Violations, fault: &InputFault) {
     let (unit, indicator) = (&fault.unit, fault.indicator.as_deref().unwrap_or_default());
     let (code, detail) = match fault.code {
         InputFaultCode::UnitDuplicate => (
-            Code::DuplicateEntry,
+            ProblemCode::DuplicateEntry,
             msg!("Đơn vị `{unit}` được khai báo nhiều lần.", "Duplicate unit `{unit}`."),
         ),
-        InputFaultCode::UnitUnknown => (Code::UnknownReference, unknown_unit(unit)),
-        InputFaultCode::IndicatorUnknown => (Code::UnknownReference, unknown_indicator(indicator)),
+        InputFaultCode::UnitUnknown => (ProblemCode::UnknownReference, unknown_unit(unit)),
+        InputFaultCode::IndicatorUnknown => (ProblemCode::UnknownReference, unknown_indicator(indicator)),
         InputFaultCode::ObservationDuplicate => (
-            Code::DuplicateEntry,
+            ProblemCode::DuplicateEntry,
             msg!(
                 "Đơn vị `{unit}` có hai số liệu cho chỉ tiêu `{indicator}`.",
                 "Unit `{unit}` has two figures for `{indicator}`."

@@ -87,7 +87,7 @@ async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32),
     let Some(framework) = frameworks::model::find(conn, &new.framework).await? else {
         let code = &new.framework;
         let detail = msg!("Không tìm thấy bộ chỉ số có mã `{code}`.", "Framework `{code}` does not exist.");
-        return Err(Problem::at(Code::UnknownReference, "/framework", detail));
+        return Err(Problem::at(ProblemCode::UnknownReference, "/framework", detail));
     };
     let set = observations::model::current(conn, &new.framework, new.data_year).await?;
     let is_empty = |value: &serde_json::Value| value.as_array().is_none_or(Vec::is_empty);

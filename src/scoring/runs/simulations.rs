@@ -101,18 +101,18 @@ impl NewSimulation {
         let Some(goal) = &self.goal else { return };
         if goal.indicators.is_empty() {
             let detail = Msg::fixed("Phải chọn ít nhất một chỉ tiêu.", "Specify at least one indicator.");
-            faults.add(Code::Required, "/goal/indicators", detail);
+            faults.add(ProblemCode::Required, "/goal/indicators", detail);
         }
         if goal.score.is_some() == goal.place.is_some() {
             let detail = Msg::fixed(
                 "Phải khai báo một trong hai: điểm (`score`) hoặc thứ hạng (`place`).",
                 "Specify either `score` or `place`.",
             );
-            faults.add(Code::InvalidValue, "/goal", detail);
+            faults.add(ProblemCode::InvalidValue, "/goal", detail);
         }
         if goal.place == Some(0) {
             let detail = Msg::fixed("Thứ hạng phải từ 1 trở lên.", "`place` must be 1 or greater.");
-            faults.add(Code::InvalidRange, "/goal/place", detail);
+            faults.add(ProblemCode::InvalidRange, "/goal/place", detail);
         }
     }
 }
@@ -200,7 +200,7 @@ fn check_names(row: &RunRow, run: &Run, request: &NewSimulation) -> Result<(), P
             "Bộ chỉ số không có nhóm hoặc chỉ tiêu mang mã `{node}`.",
             "The framework has no node `{node}`."
         );
-        faults.add(Code::UnknownReference, format!("/nodes/{at}"), detail);
+        faults.add(ProblemCode::UnknownReference, format!("/nodes/{at}"), detail);
     }
     if let Some(goal) = &request.goal {
         if !known(&goal.unit) {
@@ -227,19 +227,19 @@ fn repeated(request: &NewSimulation, faults: &mut Violations) {
                 "Số liệu này đã được khai báo thay đổi ở một mục trước.",
                 "This figure is already changed by an earlier item.",
             );
-            faults.add(Code::DuplicateEntry, format!("/changes/{at}"), detail);
+            faults.add(ProblemCode::DuplicateEntry, format!("/changes/{at}"), detail);
         }
     }
     let mut nodes = HashSet::new();
     for (at, node) in request.nodes.iter().enumerate().filter(|(_, node)| !nodes.insert(*node)) {
         let detail = msg!("Mã `{node}` được khai báo nhiều lần.", "Duplicate node `{node}`.");
-        faults.add(Code::DuplicateEntry, format!("/nodes/{at}"), detail);
+        faults.add(ProblemCode::DuplicateEntry, format!("/nodes/{at}"), detail);
     }
     let indicators = request.goal.iter().flat_map(|goal| &goal.indicators);
     let mut once = HashSet::new();
     for (at, code) in indicators.enumerate().filter(|(_, code)| !once.insert(*code)) {
         let detail = msg!("Chỉ tiêu `{code}` được khai báo nhiều lần.", "Duplicate indicator `{code}`.");
-        faults.add(Code::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
+        faults.add(ProblemCode::DuplicateEntry, format!("/goal/indicators/{at}"), detail);
     }
 }
 

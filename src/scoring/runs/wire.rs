@@ -67,7 +67,7 @@ impl Check for NewIndexRun {
             if !(2000..=2199).contains(&year) {
                 let detail =
                     Msg::fixed("Năm phải từ 2000 đến 2199.", "The year must be between 2000 and 2199.");
-                faults.add(Code::InvalidRange, pointer, detail);
+                faults.add(ProblemCode::InvalidRange, pointer, detail);
             }
         }
         faults.name("/label", self.label.trim(), 1, 200);

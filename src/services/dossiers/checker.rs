@@ -134,7 +134,7 @@ impl Checker {
                 "Trùng với dòng thứ {number} (/rows/{first}).",
                 "Same key as row {number} (/rows/{first})."
             );
-            self.add(spot, Code::DuplicateEntry, "", detail);
+            self.add(spot, ProblemCode::DuplicateEntry, "", detail);
         }
     }
 
@@ -151,7 +151,7 @@ impl Checker {
                     "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
                     "Agency `{code}` does not exist."
                 );
-                self.add(spot, Code::UnknownReference, FIELD, detail);
+                self.add(spot, ProblemCode::UnknownReference, FIELD, detail);
                 None
             }
             Some(agency) if !agency.in_scope => {
@@ -173,7 +173,7 @@ impl Checker {
                     "Không tìm thấy thủ tục hành chính có mã `{code}` trong danh mục.",
                     "Procedure `{code}` does not exist."
                 );
-                self.add(spot, Code::UnknownReference, FIELD, detail);
+                self.add(spot, ProblemCode::UnknownReference, FIELD, detail);
                 None
             }
         }

@@ -4,15 +4,15 @@ use serde_json::json;
 
 use super::checker::Checked;
 use super::intake_model::{self, State};
-use super::model::Reach;
+use super::model::FeedScope;
 use super::parked;
 use super::rules::{self, Frame};
-use super::store::{self, Break, Changes, Revision};
+use super::store::{self, CarryOverMismatch, Changes, Revision};
 use super::upload::Uploaded;
 use crate::audit::{self, Event};
 use crate::auth::Actor;
 use crate::db::Conn;
-use crate::http::{Code, Msg, Preconditions, Problem};
+use crate::http::{Msg, Preconditions, Problem, ProblemCode};
 use crate::values::{Month, vietnamese};
 
 /// A source's month whose rows have come in, and by whom.
@@ -23,7 +23,7 @@ pub struct Delivery {
     pub reason: Option<String>,
     /// Where the reason stands in the request.
     pub reason_at: &'static str,
-    pub reach: Reach,
+    pub feed_scope: FeedScope,
     /// May correct a closed month, saying why.
     pub may_correct: bool,
     pub actor: Actor,
@@ -39,7 +39,7 @@ pub struct Outcome {
     pub changes: Changes,
     /// Rows that wait for their procedure.
     pub parked: i32,
-    pub breaks: Vec<Break>,
+    pub mismatches: Vec<CarryOverMismatch>,
 }
 
 impl Delivery {
@@ -49,12 +49,12 @@ impl Delivery {
         let agencies: Vec<i32> = checked.agencies.keys().map(|id| id.0).collect();
         intake_model::lock(conn, &self.source, self.month, agencies.clone()).await?;
         uploaded.stage.hold(conn).await?;
-        let state = intake_model::state(conn, &self.source, self.month, &self.reach).await?;
+        let state = intake_model::state(conn, &self.source, self.month, &self.feed_scope).await?;
         self.check_state(&state)?;
         self.check(conn, agencies, checked).await?;
         let parked =
             if checked.parked > 0 { checked.parked - parked::resolve(conn, stage).await? } else { 0 };
-        let breaks = store::breaks(conn, stage, self.month).await?;
+        let mismatches = store::mismatches(conn, stage, self.month).await?;
         let parked_changed = match parked > 0 || state.parked.is_some_and(|before| before > 0) {
             true => parked::replace(conn, stage, &self.source, self.month).await?,
             false => false,
@@ -74,7 +74,7 @@ impl Delivery {
             audit::record(conn, &self.actor, event).await?;
         }
         let revision = if changes.stored { before + 1 } else { before };
-        Ok(Outcome { source: self.source, month: self.month, revision, changes, parked, breaks })
+        Ok(Outcome { source: self.source, month: self.month, revision, changes, parked, mismatches })
     }
 
     /// There is such a source, its month is the one the caller knows, and it may be written: a closed one is locked, and
@@ -109,7 +109,7 @@ impl Delivery {
     /// What is wrong with month and agencies is known only now, behind the locks; what is wrong with the rows is told with it.
     async fn check(&self, conn: &mut Conn, agencies: Vec<i32>, checked: &mut Checked) -> Result<(), Problem> {
         let reporters =
-            intake_model::reporters(conn, &self.source, self.month, agencies, &self.reach).await?;
+            intake_model::reporters(conn, &self.source, self.month, agencies, &self.feed_scope).await?;
         let mut named: Vec<_> = reporters
             .into_iter()
             .filter_map(|reporter| Some((*checked.agencies.get(&reporter.id)?, reporter)))

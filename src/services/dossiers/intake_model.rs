@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::model::{HAS_SOURCE, Reach};
+use super::model::{FeedScope, HAS_SOURCE};
 use super::rules::{Known, NamedAgency, Reporter};
 use crate::agencies::rules::Validity;
 use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
@@ -24,15 +24,15 @@ row! {
 }
 
 /// All codes there are; `None` when there is no such source for this caller.
-pub async fn known(conn: &mut Conn, source: &str, reach: &Reach) -> QueryResult<Option<Known>> {
+pub async fn known(conn: &mut Conn, source: &str, feed_scope: &FeedScope) -> QueryResult<Option<Known>> {
     let found: Vec<Named> = sql(format!(
         "{OF_SOURCE} select named.* from (select true as is_agency, code, id, \
            not exists (select 1 from own) or id in (select id from own) as of_source from agencies \
            union all select false, code, id, true from services) as named where (select {HAS_SOURCE})"
     ))
     .bind(source.to_owned())
-    .bind(reach.feed.clone())
-    .bind(reach.scope.ids())
+    .bind(feed_scope.feed.clone())
+    .bind(feed_scope.scope.ids())
     .rows(conn)
     .await?;
     if found.is_empty() {
@@ -42,7 +42,7 @@ pub async fn known(conn: &mut Conn, source: &str, reach: &Reach) -> QueryResult<
     for Named { is_agency, code, id, of_source } in found {
         if is_agency {
             let id = AgencyId(id);
-            let agency = NamedAgency { id, in_scope: of_source && reach.scope.contains(id) };
+            let agency = NamedAgency { id, in_scope: of_source && feed_scope.scope.contains(id) };
             known.agencies.insert(code, agency);
         } else {
             known.services.insert(code, ServiceId(id));
@@ -89,7 +89,12 @@ row! {
     }
 }
 
-pub async fn state(conn: &mut Conn, source: &str, month: Month, reach: &Reach) -> QueryResult<State> {
+pub async fn state(
+    conn: &mut Conn,
+    source: &str,
+    month: Month,
+    feed_scope: &FeedScope,
+) -> QueryResult<State> {
     sql(format!(
         "select {HAS_SOURCE} as there, exists (select 1 from closed_months where month = $4) as closed, \
          b.revision is null and not exists (select 1 from dossier_counts where month = $4 and source = $1) as untouched, \
@@ -98,8 +103,8 @@ pub async fn state(conn: &mut Conn, source: &str, month: Month, reach: &Reach) -
            order by revision desc limit 1) as b on true"
     ))
     .bind(source.to_owned())
-    .bind(reach.feed.clone())
-    .bind(reach.scope.ids())
+    .bind(feed_scope.feed.clone())
+    .bind(feed_scope.scope.ids())
     .bind(month.first_day())
     .row(conn)
     .await
@@ -111,7 +116,7 @@ pub async fn reporters(
     source: &str,
     month: Month,
     agencies: Vec<i32>,
-    reach: &Reach,
+    feed_scope: &FeedScope,
 ) -> QueryResult<Vec<Reporter>> {
     row! {
         struct Found {
@@ -143,7 +148,7 @@ pub async fn reporters(
         validity: Validity { from: one.valid_from, until: one.valid_to },
         decided_source: one.dossier_source,
         other_source: one.other_source,
-        in_scope: one.of_source && reach.scope.contains(one.id),
+        in_scope: one.of_source && feed_scope.scope.contains(one.id),
     };
     Ok(found.into_iter().map(reporter).collect())
 }

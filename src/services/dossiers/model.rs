@@ -10,22 +10,22 @@ use crate::values::Period;
 
 /// Whose counts a caller may see and write: a machine its own feed's, a person those of the agencies in scope.
 #[derive(Clone, Debug)]
-pub struct Reach {
+pub struct FeedScope {
     pub feed: Option<String>,
     pub scope: AgencyScope,
 }
 
-/// `$1` the source, `$2` and `$3` the caller's [`Reach`].
+/// `$1` the source, `$2` and `$3` the caller's [`FeedScope`].
 pub(super) const HAS_SOURCE: &str = "(coalesce($2 = $1, exists (select 1 from agencies where code = $1 and ($3::int[] is null or id = any($3))) \
     or $3::int[] is null and (exists (select 1 from clients where client_id = $1) \
     or exists (select 1 from dossier_batches where source = $1))))";
 
 /// Whether there is such a source for this caller: a machine client, an agency in scope, or a source that delivered once.
-pub async fn has_source(conn: &mut Conn, source: &str, reach: &Reach) -> QueryResult<bool> {
+pub async fn has_source(conn: &mut Conn, source: &str, feed_scope: &FeedScope) -> QueryResult<bool> {
     sql(format!("select {HAS_SOURCE} as value"))
         .bind(source.to_owned())
-        .bind(reach.feed.clone())
-        .bind(reach.scope.ids())
+        .bind(feed_scope.feed.clone())
+        .bind(feed_scope.scope.ids())
         .value(conn)
         .await
 }
@@ -149,7 +149,7 @@ pub fn key_order(descending: bool) -> [Order; 4] {
     .map(|key| Order { key, descending })
 }
 
-/// The counts as the wall shows them, with what they refer to …
+/// The counts as row-level security shows them, with what they refer to …
 pub const WALLED: &str =
     "dossier_counts c join agencies a on a.id = c.agency_id join services s on s.id = c.service_id";
 /// … and past it, for those who see every agency.
@@ -161,7 +161,7 @@ pub async fn list(
     conn: &mut Reader<'_>,
     from: &'static str,
     query: &CountQuery,
-    reach: &Reach,
+    feed_scope: &FeedScope,
     order: &[Order],
     window: PageRequest,
 ) -> QueryResult<PageRows<CountsRow>> {
@@ -172,8 +172,8 @@ pub async fn list(
          c.in_progress_on_time, c.in_progress_overdue, c.source, c.revision",
         from,
     );
-    list.filter_some("c.source = {}", reach.feed.clone());
-    list.filter_some("c.agency_id = any({})", reach.scope.ids());
+    list.filter_some("c.source = {}", feed_scope.feed.clone());
+    list.filter_some("c.agency_id = any({})", feed_scope.scope.ids());
     list.filter_some("c.agency_id in (select id from agencies where code = any({}))", query.agencies.clone());
     list.filter_some(
         "c.service_id in (select id from services where code = any({}))",
@@ -201,12 +201,12 @@ fn year_of(first: NaiveDate, last: NaiveDate) -> Option<String> {
 
 /// The statement that writes all counts of a query as CSV. COPY takes no parameters, so the values stand in its text: numbers and
 /// days as such, codes as quoted literals.
-pub fn export_statement(query: &CountQuery, reach: &Reach) -> String {
+pub fn export_statement(query: &CountQuery, feed_scope: &FeedScope) -> String {
     let mut conditions = vec!["true".to_owned()];
     let mut filter = |condition: Option<String>| conditions.extend(condition);
     let codes = |codes: &[String]| codes.iter().map(|code| literal(code)).collect::<Vec<_>>().join(", ");
-    filter(reach.feed.as_deref().map(|feed| format!("c.source = {}", literal(feed))));
-    filter(reach.scope.ids().map(|ids| format!("c.agency_id = any('{{{}}}'::int[])", joined(&ids))));
+    filter(feed_scope.feed.as_deref().map(|feed| format!("c.source = {}", literal(feed))));
+    filter(feed_scope.scope.ids().map(|ids| format!("c.agency_id = any('{{{}}}'::int[])", joined(&ids))));
     filter(query.agencies.as_deref().map(|of| format!("a.code in ({})", codes(of))));
     filter(query.services.as_deref().map(|of| format!("s.code in ({})", codes(of))));
     filter(query.channels.as_deref().map(|of| format!("c.channel = any('{{{}}}'::smallint[])", joined(of))));
@@ -236,8 +236,8 @@ mod tests {
             agencies: Some(vec!["SO-YT".into(), "x') or ('1'='1".into()]),
             ..CountQuery::default()
         };
-        let reach = Reach { feed: Some("vnpt".into()), scope: AgencyScope::Agencies(vec![]) };
-        let text = export_statement(&query, &reach);
+        let feed_scope = FeedScope { feed: Some("vnpt".into()), scope: AgencyScope::Agencies(vec![]) };
+        let text = export_statement(&query, &feed_scope);
         assert!(text.contains("a.code in ('SO-YT', 'x'') or (''1''=''1')"), "{text}");
         assert!(text.contains("c.source = 'vnpt'") && text.contains("any('{}'::int[])"), "nobody's: nothing");
     }

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::intake;
 use super::intake_model;
-use super::model::Reach;
+use super::model::FeedScope;
 use super::rollups;
 use super::store::{self, Revision};
 use super::upload::STAGES;
@@ -122,7 +122,7 @@ async fn replay_each(conn: &mut Conn, actor: &Actor, ready: Vec<Ready>) -> Query
 async fn replay_one(conn: &mut Conn, actor: &Actor, stage: &'static str, ready: Ready) -> QueryResult<()> {
     let (source, month) = (&ready.source, Month::of(ready.month));
     intake_model::lock(conn, source, month, Vec::new()).await?;
-    let everywhere = Reach { feed: None, scope: AgencyScope::All };
+    let everywhere = FeedScope { feed: None, scope: AgencyScope::All };
     let state = intake_model::state(conn, source, month, &everywhere).await?;
     if state.closed {
         return Ok(());

@@ -6,7 +6,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::checker::{Checker, ControlPlace};
 use super::counts_wire::{CountFilter, DossierCounts};
 use super::intake::{Delivery, Outcome};
-use super::model::{self, Reach};
+use super::model::{self, FeedScope};
 use super::upload::{Totals, Uploaded};
 use super::wire::{BatchParams, DossierBatch, DossierBatchResult, DossierBatchState, DossierFeed};
 use super::{intake_model, parked, upload};
@@ -28,12 +28,12 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(get_feed);
 }
 
-pub(super) fn reach<P>(access: &Access<P>) -> Reach {
+pub(super) fn feed_scope<P>(access: &Access<P>) -> FeedScope {
     let feed = match access.identity() {
         Identity::Client { client_id, .. } => Some(client_id.clone()),
         Identity::User { .. } => None,
     };
-    Reach { feed, scope: access.scope() }
+    FeedScope { feed, scope: access.scope() }
 }
 
 /// A malformed month is a period misspelt, not a thing that is not there.
@@ -57,11 +57,11 @@ async fn get_batch(
     access: Access<ReadDossiers>,
     path: PathOf<(SourceCode, String)>,
 ) -> Result<Reply, Problem> {
-    let ((source, month), reach) = (source_and_month(path.0)?, reach(&access));
+    let ((source, month), feed_scope) = (source_and_month(path.0)?, feed_scope(&access));
     let code = source.clone();
     let revisions = access
         .read(async move |conn| {
-            if !model::has_source(conn, &code, &reach).await? {
+            if !model::has_source(conn, &code, &feed_scope).await? {
                 return Err(Problem::not_found());
             }
             Ok(model::revisions(conn, &code, month.first_day()).await?)
@@ -106,7 +106,7 @@ async fn put_batch(
     query: ListQuery<BatchParams>,
     body: Upload<DossierBatch>,
 ) -> Result<Reply, Problem> {
-    // A month is its source's, whole: also rows of agencies that have left the caller's scope since. `Reach` decides.
+    // A month is its source's, whole: also rows of agencies that have left the caller's scope since. `FeedScope` decides.
     let access = access.bypass_rls();
     let ((source, month), params) = (source_and_month(path.0)?, query.filter);
     let (mut uploaded, reason) = upload(&access, &source, &params, body).await?;
@@ -132,7 +132,7 @@ fn delivery(
         month,
         reason,
         reason_at,
-        reach: reach(access),
+        feed_scope: feed_scope(access),
         // Who closes months may correct a closed one.
         may_correct: access.may(Permission::CloseMonths),
         actor: access.actor(),
@@ -151,8 +151,8 @@ async fn upload(
     body: Upload<DossierBatch>,
 ) -> Result<(Uploaded, Reason), Problem> {
     let (staging, unknown) = (access.staging().delivering_for(source), params.unknown_services);
-    let (source, reach) = (source.to_owned(), reach(access));
-    let lookup = async move |conn: &mut Conn| Ok(intake_model::known(conn, &source, &reach).await?);
+    let (source, feed_scope) = (source.to_owned(), feed_scope(access));
+    let lookup = async move |conn: &mut Conn| Ok(intake_model::known(conn, &source, &feed_scope).await?);
     match body {
         Upload::Whole(ValidJson { value: DossierBatch { control, rows, reason }, .. }) => {
             params.of_json()?;
@@ -189,16 +189,16 @@ async fn list_counts(access: Access<ReadDossiers>, list: ListQuery<CountFilter>)
     let by_month = Order { key: model::MONTH, descending: false };
     let asked = list.order(&[model::MONTH], &[by_month], by_month)?;
     let order = model::key_order(asked.iter().any(|order| order.descending));
-    let (query, reach, window) = (list.filter.query(), reach(&access), list.window(&order)?);
-    let slice = if window.count || query.is_selective() || reach.scope != AgencyScope::All {
+    let (query, feed_scope, window) = (list.filter.query(), feed_scope(&access), list.window(&order)?);
+    let slice = if window.count || query.is_selective() || feed_scope.scope != AgencyScope::All {
         // May take its time: others must not wait behind it on a shared connection. And a shared one is nobody's.
         let work = async move |conn: &mut Conn| {
-            Ok(model::list(&mut &*conn, model::WALLED, &query, &reach, &order, window).await?)
+            Ok(model::list(&mut &*conn, model::WALLED, &query, &feed_scope, &order, window).await?)
         };
         access.read(work).await?
     } else {
         let work = async |conn: &mut Reader<'_>| {
-            Ok(model::list(conn, model::ALL, &query, &reach, &order, window.clone()).await?)
+            Ok(model::list(conn, model::ALL, &query, &feed_scope, &order, window.clone()).await?)
         };
         access.read_shared(work).await?
     };
@@ -216,11 +216,11 @@ async fn list_counts(access: Access<ReadDossiers>, list: ListQuery<CountFilter>)
 )]
 #[get("/dossier-feeds/{source}")]
 async fn get_feed(access: Access<ReadDossiers>, source: PathOf<SourceCode>) -> Result<Reply, Problem> {
-    let (source, reach) = (source.0.0, reach(&access));
+    let (source, feed_scope) = (source.0.0, feed_scope(&access));
     let code = source.clone();
     let (delivered, waiting) = access
         .read(async move |conn| {
-            if !model::has_source(conn, &code, &reach).await? {
+            if !model::has_source(conn, &code, &feed_scope).await? {
                 return Err(Problem::not_found());
             }
             Ok((model::delivered(conn, &code).await?, parked::waiting(conn, &code).await?))

@@ -135,7 +135,7 @@ pub fn check_frame(frame: Frame<'_>, agencies: &[(Spot, Reporter)]) -> Violation
     if month.first_day() > frame.today {
         let detail =
             msg!("Chưa đến tháng {month_vi}, chưa thực hiện được.", "Month {month} has not started yet.");
-        faults.add(Code::DateInFuture, "", detail);
+        faults.add(ProblemCode::DateInFuture, "", detail);
     }
     for (spot, agency) in agencies {
         let code = &agency.code;

@@ -15,7 +15,7 @@ row! {
     /// A break between the months: a row whose `carried_in` is not what the month before left in progress, or (`row` is null)
     /// something left in progress of which the batch has no row.
     #[derive(Clone, Debug)]
-    pub struct Break {
+    pub struct CarryOverMismatch {
         pub row: Option<i64>,
         pub agency: String,
         pub service: String,
@@ -26,8 +26,12 @@ row! {
     }
 }
 
-/// The first hundred breaks between the month before and the rows in `stage`; an agency that one of the two does not have has none.
-pub async fn breaks(conn: &mut Conn, stage: &'static str, month: Month) -> QueryResult<Vec<Break>> {
+/// The first hundred mismatches between the month before and the rows in `stage`; an agency that one of the two does not have has none.
+pub async fn mismatches(
+    conn: &mut Conn,
+    stage: &'static str,
+    month: Month,
+) -> QueryResult<Vec<CarryOverMismatch>> {
     // A full join is always hashed or merged, which no misjudged size turns into nested loops. The lists of agencies are made when a
     // first break is found, which there mostly is not: made beforehand they were half of the time.
     let text = format!(

@@ -132,7 +132,7 @@ async fn take_row(row: Row<RawRow>, checker: &mut Checker, copied: &mut CopiedRo
     if checker.rows() == MOST_ROWS {
         let detail =
             msg!("Mỗi lần chỉ được gửi tối đa {MOST_ROWS} dòng.", "At most {MOST_ROWS} rows are allowed.");
-        return Err(Problem::at(Code::InvalidLength, "/rows", detail));
+        return Err(Problem::at(ProblemCode::InvalidLength, "/rows", detail));
     }
     match row.value {
         Err(faults) => checker.unreadable(faults),

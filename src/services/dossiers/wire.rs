@@ -9,7 +9,7 @@ use super::model::BatchRow;
 use super::parked::Waiting;
 use super::raw::{Control, Figure, RawRow};
 use super::rules::{Channel, MOST_ROWS, UnknownServices};
-use super::store::{Break, Changes};
+use super::store::{CarryOverMismatch, Changes};
 use crate::http::{Check, Problem, ProblemCode, Violations};
 use crate::values::Month;
 
@@ -169,19 +169,19 @@ pub struct MissingRow {
     pub channel: &'static str,
 }
 
-impl From<&Break> for Warning {
-    fn from(found: &Break) -> Self {
+impl From<&CarryOverMismatch> for Warning {
+    fn from(found: &CarryOverMismatch) -> Self {
         let (code, pointer, missing) = match found.row {
             Some(row) => (WarningCode::CarriedInMismatch, format!("/rows/{row}/carried_in"), None),
             None => (WarningCode::CarriedInMissing, "/rows".to_owned(), Some(MissingRow::of(found))),
         };
-        let Break { carried_in, in_progress_before, .. } = *found;
+        let CarryOverMismatch { carried_in, in_progress_before, .. } = *found;
         Self { code, pointer, carried_in, in_progress_before, missing }
     }
 }
 
 impl MissingRow {
-    fn of(found: &Break) -> Self {
+    fn of(found: &CarryOverMismatch) -> Self {
         let channel = Channel::ALL.into_iter().find(|channel| channel.number() == found.channel);
         Self {
             agency: found.agency.clone(),
@@ -218,8 +218,8 @@ impl DossierBatchResult {
             revision: outcome.revision,
             dry_run,
             counts: ChangeCounts::of(outcome.changes, outcome.parked),
-            warning_count: outcome.breaks.first().map_or(0, |found| found.total),
-            warnings: outcome.breaks.iter().map(Warning::from).collect(),
+            warning_count: outcome.mismatches.first().map_or(0, |found| found.total),
+            warnings: outcome.mismatches.iter().map(Warning::from).collect(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Targets and where they stand on a day, with the tasks beside them: what is presented at the committee's meetings.
 //!
-//! The monthly report asks the same question by [`ask`]. Which figure a target is compared with is decided in `figures`, how
+//! The monthly report runs the same query by [`load`]. Which figure a target is compared with is decided in `figures`, how
 //! it stands in `rules`.
 
 pub mod figures;
@@ -11,4 +11,4 @@ pub mod snapshot;
 pub mod tasks;
 pub mod wire;
 
-pub use snapshot::{Picture, Question, ask};
+pub use snapshot::{Query, Snapshot, load};

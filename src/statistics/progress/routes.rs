@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::rules::Status;
-use super::snapshot::{Question, ask};
+use super::snapshot::{Query, load};
 use super::wire::{Progress, ProgressLine, Wanted};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
@@ -39,7 +39,7 @@ pub struct ProgressParams {
 }
 
 impl ProgressParams {
-    fn question(&self, today: NaiveDate) -> Result<Question, Problem> {
+    fn query(&self, today: NaiveDate) -> Result<Query, Problem> {
         if self.year.is_some_and(|year| !(2000..=2199).contains(&year)) {
             return Err(invalid(
                 "year",
@@ -50,7 +50,7 @@ impl ProgressParams {
         if on > today {
             return Err(invalid("on", Msg::fixed("Ngày này chưa đến.", "The date is in the future.")));
         }
-        Ok(Question { year: self.year, on, today, month: None, all_figures: false })
+        Ok(Query { year: self.year, on, today, month: None, all_figures: false })
     }
 }
 
@@ -85,17 +85,17 @@ pub async fn progress(
     access: Access<ReadStatistics>,
     params: ListQuery<ProgressParams>,
 ) -> Result<Reply, Problem> {
-    let question = params.filter.question(access.today())?;
-    let picture = if question.looks_back() {
+    let query = params.filter.query(access.today())?;
+    let snapshot = if query.looks_back() {
         // Long: others must not wait behind it on a shared connection.
-        access.read(async move |conn| ask(&mut &*conn, &question).await).await?
+        access.read(async move |conn| load(&mut &*conn, &query).await).await?
     } else {
         // Not of the standby: nobody counts generations of submissions and tasks.
-        access.read_shared(async |conn| ask(conn, &question).await).await?
+        access.read_shared(async |conn| load(conn, &query).await).await?
     };
     let ProgressParams { scope, agency, status, .. } = params.filter;
     let wanted = Wanted { scope, agencies: agency.map(|any| any.0), statuses: status.map(|any| any.0) };
-    let known = |code: &String| picture.frame.agencies.iter().any(|agency| agency.code == *code);
+    let known = |code: &String| snapshot.frame.agencies.iter().any(|agency| agency.code == *code);
     if let Some(code) = wanted.agencies.iter().flatten().find(|code| !known(code)) {
         let detail = msg!(
             "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
@@ -103,7 +103,7 @@ pub async fn progress(
         );
         return Err(invalid("agency", detail));
     }
-    let whole = Progress::of(&picture, &access.scope(), &wanted);
+    let whole = Progress::of(&snapshot, &access.scope(), &wanted);
     let (year, on) = (whole.year, whole.on);
     let lines: Vec<_> = whole.items.iter().map(|item| ProgressLine { year, on, item }).collect();
     Reply::collection(&access.conditions, params.format, &whole, &lines)

@@ -20,7 +20,7 @@ use crate::values::{Bound, Month, Period};
 
 /// What is asked.
 #[derive(Clone, Copy, Debug)]
-pub struct Question {
+pub struct Query {
     /// Without it: the last year, up to that of the day, that has targets.
     pub year: Option<i32>,
     /// The day that is looked at …
@@ -33,7 +33,7 @@ pub struct Question {
     pub all_figures: bool,
 }
 
-impl Question {
+impl Query {
     pub fn reporting_month(&self) -> Month {
         if let Some(month) = self.month {
             return month;
@@ -50,7 +50,7 @@ impl Question {
 
 /// All that is known on the day.
 #[derive(Debug)]
-pub struct Picture {
+pub struct Snapshot {
     pub on: NaiveDate,
     pub reporting_month: Month,
     pub frame: Frame,
@@ -77,9 +77,9 @@ pub struct Standing<'p> {
 }
 
 /// Reads all of it.
-pub async fn ask(conn: &mut Reader<'_>, question: &Question) -> Result<Picture, Problem> {
-    let reporting_month = question.reporting_month();
-    let Question { year, on, all_figures, .. } = *question;
+pub async fn load(conn: &mut Reader<'_>, query: &Query) -> Result<Snapshot, Problem> {
+    let reporting_month = query.reporting_month();
+    let Query { year, on, all_figures, .. } = *query;
     let frame = model::frame(conn, FrameQuery { year, on, reporting_month, all_figures }).await?;
     let period = Period::Year(frame.year);
     let (first, december) = (Month::of(period.first_day()), Month::of(period.last_day()));
@@ -93,7 +93,7 @@ pub async fn ask(conn: &mut Reader<'_>, question: &Question) -> Result<Picture, 
         as_of: None,
         // This year's sums have all there is of a year that goes on, by the levels of its last day: those of the month, unless
         // some begin after it.
-        until: until.filter(|_| question.looks_back() || frame.levels_to_come),
+        until: until.filter(|_| query.looks_back() || frame.levels_to_come),
     };
     let services = LevelQuery { period, group_by: None, agencies: None, fields: None, until };
     let by_agency = frame.targets.iter().any(|target| target.scope == "agency" && is_of_services(target));
@@ -105,14 +105,14 @@ pub async fn ask(conn: &mut Reader<'_>, question: &Question) -> Result<Picture, 
     )?;
     let tallies = tallies.into_iter().map(|(group, tally)| (group.code, tally)).collect();
     let months = (first.min(last), last);
-    Ok(Picture { on, reporting_month, frame, months, tallies, level, levels, tasks })
+    Ok(Snapshot { on, reporting_month, frame, months, tallies, level, levels, tasks })
 }
 
 fn is_of_services(target: &TargetRow) -> bool {
     target.code.starts_with("services_") || levels::metric_of(&target.code).is_some()
 }
 
-impl Picture {
+impl Snapshot {
     pub fn figures(&self) -> Figures<'_> {
         Figures::new(&self.frame, &self.tallies, (self.level.as_ref(), &self.levels), self.months)
     }

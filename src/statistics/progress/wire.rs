@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::figures::Source;
 use super::model::AgencyRow;
 use super::rules::{Reason, Start, Status};
-use super::snapshot::{Picture, Standing};
+use super::snapshot::{Snapshot, Standing};
 use super::tasks::Tasks;
 use crate::auth::AgencyScope;
 use crate::http::csv::CsvRow;
@@ -242,11 +242,11 @@ impl Wanted {
 }
 
 impl Progress {
-    /// What a caller with this scope sees of the picture: of agencies, the own ones alone.
-    pub fn of(picture: &Picture, scope: &AgencyScope, wanted: &Wanted) -> Self {
-        let standings = picture.standings();
+    /// What a caller with this scope sees of the snapshot: of agencies, the own ones alone.
+    pub fn of(snapshot: &Snapshot, scope: &AgencyScope, wanted: &Wanted) -> Self {
+        let standings = snapshot.standings();
         let by_code: BTreeMap<&str, &AgencyRow> =
-            picture.frame.agencies.iter().map(|agency| (agency.code.as_str(), agency)).collect();
+            snapshot.frame.agencies.iter().map(|agency| (agency.code.as_str(), agency)).collect();
         let seen: Vec<&Standing<'_>> = standings
             .iter()
             .filter(|standing| standing.agency.is_none_or(|agency| scope.contains(agency.id())))
@@ -256,13 +256,13 @@ impl Progress {
         let all: Vec<TargetProgress> =
             seen.iter().map(|standing| TargetProgress::of(standing, scope, &by_code)).collect();
         Self {
-            year: picture.frame.year,
-            on: picture.on,
+            year: snapshot.frame.year,
+            on: snapshot.on,
             counts: Counts::of(all.iter().map(|item| item.status)),
             items: all.into_iter().filter(|item| of_status(item.status)).collect(),
-            tasks: Tasks::on(picture.on, &picture.tasks, scope),
-            reporting_month: picture.reporting_month,
-            not_reported: not_reported(&picture.frame.agencies, scope),
+            tasks: Tasks::on(snapshot.on, &snapshot.tasks, scope),
+            reporting_month: snapshot.reporting_month,
+            not_reported: not_reported(&snapshot.frame.agencies, scope),
         }
     }
 }

@@ -87,8 +87,8 @@ pub async fn of_year(conn: &mut Reader<'_>, year: i32) -> QueryResult<Vec<TaskLe
 }
 
 /// The leads of these tasks, by task and in Vietnamese order of the name. All of them, whoever asks: how a task stands
-/// depends on every lead. What a caller is shown of them is cut where it is shown; when a foreign one reported or was confirmed,
-/// the wall does not even tell.
+/// depends on every lead. The caller's view is cut where it is written; row-level security hides when a foreign lead reported or
+/// was confirmed.
 pub async fn leads(conn: &mut Conn, tasks: Vec<String>) -> QueryResult<Vec<LeadRow>> {
     sql("select x.task_code, a.id as agency_id, a.code as agency, a.name, a.valid_from, a.valid_to, \
            array(select s.code from agency_successors l join agencies s on s.id = l.successor_id where l.agency_id = a.id) as successors, \

@@ -135,22 +135,22 @@ fn what_may_be_decided() {
     use TransitionAction::{Cancel, Confirm, Extend, Reopen};
     let open = terms("2018-03-15");
     let leads = [lead("A"), complete("B", "2018-03-01"), confirmed("C", "2018-03-01")];
-    let reach = |action, only| reach(action, &open, &leads, only);
-    assert_eq!(reach(Confirm, None), Some(Reach::Leads(vec![1])));
-    assert_eq!(reach(Confirm, Some(0)), None, "it has not reported 100 %");
-    assert_eq!(reach(Confirm, Some(2)), None, "it is confirmed already");
-    assert_eq!(reach(Reopen, None), Some(Reach::Leads(vec![2])));
-    assert_eq!(reach(Reopen, Some(0)), None);
-    assert_eq!(reach(Cancel, None), Some(Reach::Task));
-    assert_eq!(reach(Cancel, Some(2)), None, "reopen it first");
-    assert_eq!(reach(Extend, Some(0)), Some(Reach::Leads(vec![0])));
+    let affected = |action, only| affected(action, &open, &leads, only);
+    assert_eq!(affected(Confirm, None), Some(Affected::Leads(vec![1])));
+    assert_eq!(affected(Confirm, Some(0)), None, "it has not reported 100 %");
+    assert_eq!(affected(Confirm, Some(2)), None, "it is confirmed already");
+    assert_eq!(affected(Reopen, None), Some(Affected::Leads(vec![2])));
+    assert_eq!(affected(Reopen, Some(0)), None);
+    assert_eq!(affected(Cancel, None), Some(Affected::Task));
+    assert_eq!(affected(Cancel, Some(2)), None, "reopen it first");
+    assert_eq!(affected(Extend, Some(0)), Some(Affected::Leads(vec![0])));
     let cancelled = Terms { cancelled: true, ..open };
-    assert_eq!(super::reach(Reopen, &cancelled, &leads, None), Some(Reach::Task));
+    assert_eq!(super::affected(Reopen, &cancelled, &leads, None), Some(Affected::Task));
     for action in [Confirm, Cancel, Extend] {
-        assert_eq!(super::reach(action, &cancelled, &leads, None), None);
+        assert_eq!(super::affected(action, &cancelled, &leads, None), None);
     }
     for action in TransitionAction::ALL {
-        assert_eq!(super::reach(action, &cancelled, &leads, Some(1)), None);
+        assert_eq!(super::affected(action, &cancelled, &leads, Some(1)), None);
     }
 }
 
@@ -189,7 +189,7 @@ proptest! {
         let of = |leads: &[Lead]| overall(&today, &standings(&today, leads));
         prop_assert_eq!(of(&leads), of(&shuffled));
         for action in TransitionAction::ALL {
-            let some = |leads: &[Lead]| reach(action, &today, leads, None).is_some();
+            let some = |leads: &[Lead]| affected(action, &today, leads, None).is_some();
             prop_assert_eq!(some(&leads), some(&shuffled));
         }
     }

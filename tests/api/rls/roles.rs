@@ -12,7 +12,7 @@ use crate::support::{TestService, admin, url_as, url_of};
 
 const PRIVILEGES: &str = "tests/fixtures/table_privileges.csv";
 
-/// As docs/operations.md has it: a login that is a member of the role and nothing else serves; one that sees past the wall does not.
+/// As docs/operations.md has it: a login that is a member of the role and nothing else serves; one that bypasses row-level security does not.
 #[actix_web::test]
 async fn a_login_of_its_own_is_enough_to_serve_and_one_past_the_wall_is_refused() {
     let service = TestService::start_on_system_time().await;

@@ -1,4 +1,4 @@
-//! Handlers that forget every filter, planted beside the service's own: what they show is what the wall lets through.
+//! Handlers that forget every filter, planted beside the service's own: what they show is what row-level security lets through.
 
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use actix_web::{HttpResponse, web};

@@ -1,4 +1,4 @@
-//! The database's own wall: with the filters of the service taken away, nothing foreign shows and nothing foreign is changed.
+//! Row-level security: with the filters of the service taken away, no foreign row is shown or changed.
 
 mod forgetful;
 mod roles;
@@ -93,10 +93,11 @@ async fn without_the_services_filters_nothing_foreign_shows() {
             "{:?}",
             progress::transitions(conn, &AgencyScope::All, "T05".into(), &order, window).await?
         ));
-        let reach = dossiers::Reach { feed: None, scope: AgencyScope::All };
+        let feed_scope = dossiers::FeedScope { feed: None, scope: AgencyScope::All };
         let (order, query) = (dossiers::key_order(false), dossiers::CountQuery::default());
         let (_, window) = by(dossiers::MONTH);
-        let counts = dossiers::list(&mut &*conn, dossiers::WALLED, &query, &reach, &order, window).await?;
+        let counts =
+            dossiers::list(&mut &*conn, dossiers::WALLED, &query, &feed_scope, &order, window).await?;
         assert!(counts.rows.iter().all(|row| row.agency == "SO-YT") && !counts.rows.is_empty());
         Ok::<_, Problem>(shown)
     };
@@ -105,7 +106,7 @@ async fn without_the_services_filters_nothing_foreign_shows() {
     assert!(!shown.contains(&format!("CANARY-{FOREIGN}")), "{shown}");
 }
 
-/// Every table behind the wall, read whole.
+/// Every table under row-level security, read whole.
 #[actix_web::test]
 async fn the_tables_themselves_show_their_own_alone() {
     let (world, _, own) = world().await;
@@ -236,10 +237,10 @@ async fn the_service_knows_whether_the_wall_holds_for_it() {
     assert!(!walled(&TestService::start_without_wall().await).await);
 }
 
-/// What holds for every handler: work beyond the wall is named here, with its reason there.
+/// What holds for every handler: work that bypasses row-level security is named here, with its reason there.
 #[test]
 fn few_go_beyond_the_wall() {
-    const WAYS: [&str; 3] = ["beyond_the_wall()", "RlsContext::all()", "RlsContext::system()"];
+    const WAYS: [&str; 3] = ["bypass_rls()", "RlsContext::all()", "RlsContext::system()"];
     let count = |text: &str| WAYS.iter().map(|way| text.matches(way).count()).sum::<usize>();
     let all = sources().into_iter().map(|(path, text)| (path.display().to_string(), count(&text)));
     let mut found: Vec<(String, usize)> = all.filter(|(_, ways)| *ways > 0).collect();
