@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::rules::is_username;
-use crate::db::{Conn, Db, Fault, QueryResult, sql};
+use crate::db::{Conn, Db, DbError, QueryResult, sql};
 use crate::http::client_address::ClientAddress;
 use crate::http::{Problem, ProblemCode};
 use crate::ids::is_code;
@@ -197,7 +197,7 @@ impl Attempt {
     }
 
     /// What the decision came to; an attempt that could not be decided is given back.
-    pub async fn decided<T>(&self, db: &Db, outcome: Result<T, Fault>) -> Result<T, Problem> {
+    pub async fn decided<T>(&self, db: &Db, outcome: Result<T, DbError>) -> Result<T, Problem> {
         if outcome.is_err() {
             let attempt = self.clone();
             db.read(async move |conn: &mut Conn| Ok::<_, Problem>(attempt.give_back(conn).await?)).await?;

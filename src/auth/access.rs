@@ -188,7 +188,7 @@ impl<P> Access<P> {
         self.gate.db.read_shared(&self.gate.caller, work).await
     }
 
-    /// As [`Access::fetch`], for statistics: from the standby, where there is one and it has every known change.
+    /// As [`Access::read_shared`], for statistics: from the standby, where there is one and it has every known change.
     pub async fn read_statistics<T, F>(&self, work: F) -> Result<T, Problem>
     where
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
@@ -291,8 +291,8 @@ enum Undone<T> {
     Problem(Problem),
 }
 
-impl<T> From<crate::db::Fault> for Undone<T> {
-    fn from(fault: crate::db::Fault) -> Self {
+impl<T> From<crate::db::DbError> for Undone<T> {
+    fn from(fault: crate::db::DbError) -> Self {
         Self::Problem(fault.into())
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::password_policy::{is_guessable, normalised};
-use crate::db::{AdmissionControl, Caller, Fault, Limits};
+use crate::db::{AdmissionControl, Caller, DbError, Limits};
 use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 
@@ -52,10 +52,10 @@ impl Passwords {
     }
 
     /// PHC string of a new password.
-    pub async fn hash(&self, caller: &Caller, password: &str) -> Result<String, Fault> {
+    pub async fn hash(&self, caller: &Caller, password: &str) -> Result<String, DbError> {
         let (cost, password) = (self.cost, password.to_owned());
         let hashed = self.work(caller, move || hash_with(cost, acceptable(&password)?.as_bytes()));
-        hashed.await?.map_err(Fault::Internal)
+        hashed.await?.map_err(DbError::Internal)
     }
 
     /// As [`Passwords::hash`], of a password that a user chose; `None` when it is guessable. The estimate takes as long as a hash does, and
@@ -66,7 +66,7 @@ impl Passwords {
         password: &str,
         username: &str,
         name: &str,
-    ) -> Result<Option<String>, Fault> {
+    ) -> Result<Option<String>, DbError> {
         let (cost, password) = (self.cost, password.to_owned());
         let (username, name) = (username.to_owned(), name.to_owned());
         let hashed = self.work(caller, move || {
@@ -76,7 +76,7 @@ impl Passwords {
                 false => hash_with(cost, password.as_bytes()).map(Some),
             }
         });
-        hashed.await?.map_err(Fault::Internal)
+        hashed.await?.map_err(DbError::Internal)
     }
 
     /// Whether the password is the one hashed; takes as long when there is no hash, and when the password is longer than any.
@@ -85,7 +85,7 @@ impl Passwords {
         caller: &Caller,
         password: &str,
         stored: Option<String>,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, DbError> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.dummy.to_string());
         let password = password.to_owned();
@@ -105,7 +105,7 @@ impl Passwords {
         &self,
         caller: &Caller,
         work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, DbError> {
         let permit = self.running.admit(caller).await?;
         self.computed.fetch_add(1, Ordering::Relaxed);
         tokio::task::spawn_blocking(move || {
@@ -114,7 +114,7 @@ impl Passwords {
             answer
         })
         .await
-        .map_err(|error| Fault::Internal(format!("password hashing was interrupted: {error}")))
+        .map_err(|error| DbError::Internal(format!("password hashing was interrupted: {error}")))
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
         let mut waiting: Vec<_> = (0..200).map(|_| Box::pin(passwords.verify(&hog, "x", None))).collect();
         waiting.retain_mut(|queued| match queued.now_or_never() {
             Some(refused) => {
-                assert!(matches!(refused, Err(Fault::ShareUsedUp)));
+                assert!(matches!(refused, Err(DbError::ShareUsedUp)));
                 false
             }
             None => true,

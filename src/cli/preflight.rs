@@ -2,7 +2,7 @@
 
 use crate::config::{Config, Environment, database_url};
 use crate::db::durability::{Inspection, Schema};
-use crate::db::{Db, DbSettings, Fault};
+use crate::db::{Db, DbError, DbSettings};
 
 /// What the database was found to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,11 +54,11 @@ pub async fn examine(db: &Db, unsafe_allowed: bool) -> Preflight {
 }
 
 /// Only a database that does not answer is waited for: what cannot be inspected is not served from.
-fn verdict(found: Result<Inspection, Fault>, unsafe_allowed: bool) -> Preflight {
+fn verdict(found: Result<Inspection, DbError>, unsafe_allowed: bool) -> Preflight {
     let fault = match found {
         Ok(found) => return judge(found, unsafe_allowed),
-        Err(Fault::Unavailable(cause)) => return Preflight::Unreachable(cause),
-        Err(Fault::Internal(cause)) => cause,
+        Err(DbError::Unavailable(cause)) => return Preflight::Unreachable(cause),
+        Err(DbError::Internal(cause)) => cause,
         Err(fault) => format!("{fault:?}"),
     };
     let lasting = vec![format!("the database cannot be inspected: {fault}")];
@@ -106,12 +106,12 @@ mod tests {
 
     #[test]
     fn only_a_database_that_does_not_answer_is_waited_for() {
-        let silent = verdict(Err(Fault::Unavailable("connection refused".into())), true);
+        let silent = verdict(Err(DbError::Unavailable("connection refused".into())), true);
         assert_eq!(silent, Preflight::Unreachable("connection refused".into()));
         for fault in [
-            Fault::Internal("42501: permission denied".into()),
-            Fault::BadValue("22021".into()),
-            Fault::NotFound,
+            DbError::Internal("42501: permission denied".into()),
+            DbError::BadValue("22021".into()),
+            DbError::NotFound,
         ] {
             match verdict(Err(fault), true) {
                 Preflight::Rejected(refusal) => assert_eq!(refusal.lasting.len(), 1),

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::Fault;
+use super::DbError;
 
 /// Who is charged for a permit: an account, a machine client, a source of batches, or a network address.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -82,7 +82,7 @@ pub enum Refused {
     Share,
 }
 
-impl From<Refused> for Fault {
+impl From<Refused> for DbError {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::All => Self::Overloaded,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use deadpool::Status;
 use deadpool::managed::{Object, Pool};
 
-use super::Fault;
+use super::DbError;
 use super::session::Sessions;
 
 /// Requests that may wait for each pooled connection. At the usual few milliseconds a piece of work they wait a fraction of the
@@ -32,13 +32,13 @@ impl CheckoutQueue {
         }
     }
 
-    /// A connection, waited for as long as the pool is told to. [`Fault::Overloaded`] when enough wait already.
-    pub async fn checkout(&self) -> Result<Object<Sessions>, Fault> {
+    /// A connection, waited for as long as the pool is told to. [`DbError::Overloaded`] when enough wait already.
+    pub async fn checkout(&self) -> Result<Object<Sessions>, DbError> {
         if self.pool.status().waiting >= self.most {
             self.refused.fetch_add(1, Ordering::Relaxed);
-            return Err(Fault::Overloaded);
+            return Err(DbError::Overloaded);
         }
-        self.pool.get().await.map_err(|error| Fault::Unavailable(error.to_string()))
+        self.pool.get().await.map_err(|error| DbError::Unavailable(error.to_string()))
     }
 
     pub fn status(&self) -> Status {

@@ -17,7 +17,7 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 
-use super::Fault;
+use super::DbError;
 use super::error::describe;
 use super::leader::{Leader, Target, Term};
 use super::settings::Setup;
@@ -93,11 +93,11 @@ pub(super) async fn open(
     within: Duration,
     until: Option<watch::Receiver<()>>,
     hear: impl FnMut(AsyncMessage) + Send + 'static,
-) -> Result<Opened, Fault> {
+) -> Result<Opened, DbError> {
     let opened = open_bare(target, within, until, hear).await?;
     tokio::select! {
         done = setup.apply(&opened.client) => done?,
-        () = tokio::time::sleep(within) => return Err(Fault::Unavailable("setting a connection up took too long".into())),
+        () = tokio::time::sleep(within) => return Err(DbError::Unavailable("setting a connection up took too long".into())),
     }
     Ok(opened)
 }
@@ -108,8 +108,9 @@ pub(super) async fn open_bare(
     within: Duration,
     until: Option<watch::Receiver<()>>,
     hear: impl FnMut(AsyncMessage) + Send + 'static,
-) -> Result<Opened, Fault> {
-    let Address { mut hosts, tls, leader_only } = Address::parse(&target.url).map_err(Fault::Unavailable)?;
+) -> Result<Opened, DbError> {
+    let Address { mut hosts, tls, leader_only } =
+        Address::parse(&target.url).map_err(DbError::Unavailable)?;
     for config in &mut hosts {
         // A server whose machine is gone says nothing, however long one waits for an answer to what it took.
         config.tcp_user_timeout(UNACKNOWLEDGED).keepalives_idle(UNACKNOWLEDGED).keepalives_interval(PROBING);
@@ -132,15 +133,15 @@ async fn open_by<T>(
     within: Duration,
     until: Option<watch::Receiver<()>>,
     hear: impl FnMut(AsyncMessage) + Send + 'static,
-) -> Result<Opened, Fault>
+) -> Result<Opened, DbError>
 where
     T: MakeTlsConnect<Socket, Stream: Send + 'static, TlsConnect: Send> + Clone,
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
     // Nothing is under way on a connection that is not open yet: giving up leaves nothing behind.
     let Connected { client, connection, term } = tokio::select! {
-        connected = connect_first(tls, &hosts, leader.as_deref()) => connected.map_err(Fault::Unavailable)?,
-        () = tokio::time::sleep(within) => return Err(Fault::Unavailable("connecting took too long".into())),
+        connected = connect_first(tls, &hosts, leader.as_deref()) => connected.map_err(DbError::Unavailable)?,
+        () = tokio::time::sleep(within) => return Err(DbError::Unavailable("connecting took too long".into())),
     };
     let ended = CancellationToken::new();
     let over = over(until, leader.zip(term).map(|(leader, term)| leader.superseded(term)));

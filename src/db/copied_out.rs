@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::time::Instant;
 use tokio_postgres::CopyOutStream;
 
-use super::Fault;
+use super::DbError;
 use super::minimum_rate::{IDLE_TIMEOUT, MinimumRate};
 
 /// Bytes of a piece, and pieces that wait to be taken.
@@ -23,7 +23,7 @@ pub struct CopiedOut {
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Piece(Bytes),
-    Failed(Fault),
+    Failed(DbError),
     End,
 }
 
@@ -34,12 +34,12 @@ impl CopiedOut {
     }
 
     /// The next piece; `None` once all are taken. A reader that was too slow finds the export cut off.
-    pub async fn next(&mut self) -> Option<Result<Bytes, Fault>> {
+    pub async fn next(&mut self) -> Option<Result<Bytes, DbError>> {
         match self.pieces.recv().await {
             Some(Outgoing::Piece(piece)) => Some(Ok(piece)),
             Some(Outgoing::Failed(fault)) => Some(Err(fault)),
             Some(Outgoing::End) => None,
-            None => Some(Err(Fault::Unavailable("the reader of an export was too slow".into()))),
+            None => Some(Err(DbError::Unavailable("the reader of an export was too slow".into()))),
         }
     }
 }

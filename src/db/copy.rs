@@ -28,7 +28,7 @@ use super::copied_out::hand_on;
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
-use super::{Conn, DbSettings, Fault, RlsContext};
+use super::{Conn, DbError, DbSettings, RlsContext};
 
 /// How long a delivery waits for a free table, and how often it asks.
 const CLAIM_WAIT: Duration = Duration::from_secs(3);
@@ -117,19 +117,19 @@ impl Staging {
     where
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
-        E: From<Fault> + Send + 'static,
+        E: From<DbError> + Send + 'static,
     {
         let running = self.inner.runtime.spawn(work);
         async move {
             running.await.unwrap_or_else(|error| {
-                Err(Fault::Unavailable(format!("staging ended early: {error}")).into())
+                Err(DbError::Unavailable(format!("staging ended early: {error}")).into())
             })
         }
     }
 
     /// The answer of a `copy … to stdout`, in pieces of some tens of kilobytes, as fast as they are taken. The statement is
     /// whole when this answers; what fails later ends the pieces with an error.
-    pub async fn copy_out(&self, text: String) -> Result<CopiedOut, Fault> {
+    pub async fn copy_out(&self, text: String) -> Result<CopiedOut, DbError> {
         let (home, ctx) = (self.inner.clone(), self.ctx.set_sql("set"));
         let permit = home.exports.try_admit(self.charged.clone())?;
         self.spawn(async move {
@@ -158,14 +158,14 @@ impl Staging {
     }
 
     #[allow(clippy::disallowed_methods, reason = "no database work is inside")]
-    async fn admitted(&self) -> Result<Permit, Fault> {
+    async fn admitted(&self) -> Result<Permit, DbError> {
         let deliveries = &self.inner.deliveries;
         let admitted = timeout(CLAIM_WAIT, deliveries.admit(self.charged.clone())).await;
         Ok(admitted.unwrap_or_else(|_| Err(deliveries.refusal(&self.charged)))?)
     }
 
     /// Claims a table for the caller alone; it is empty. All taken for a while: unavailable.
-    pub async fn claim(&self, layout: &'static Layout) -> Result<Stage, Fault> {
+    pub async fn claim(&self, layout: &'static Layout) -> Result<Stage, DbError> {
         let deadline = Instant::now() + CLAIM_WAIT;
         // Those who wait hold no connection.
         let permit = self.admitted().await?;
@@ -184,7 +184,7 @@ impl Staging {
                 Err(error) => return Err(error.into()),
             }
             if Instant::now() >= deadline {
-                return Err(Fault::Unavailable("every staging table is taken".into()));
+                return Err(DbError::Unavailable("every staging table is taken".into()));
             }
             sleep(CLAIM_PAUSE).await;
         }
@@ -192,7 +192,7 @@ impl Staging {
 }
 
 impl Inner {
-    async fn connection(&self) -> Result<Connection, Fault> {
+    async fn connection(&self) -> Result<Connection, DbError> {
         if let Some(connection) = self.take() {
             return Ok(connection);
         }
@@ -201,7 +201,7 @@ impl Inner {
             .runtime
             .spawn(async move { connect::open(&primary, &setup, connecting, None, |_| ()).await });
         let opened =
-            opening.await.map_err(|error| Fault::Internal(format!("connecting ended early: {error}")))?;
+            opening.await.map_err(|error| DbError::Internal(format!("connecting ended early: {error}")))?;
         let opened = opened?;
         let (canceller, lifetime) = (opened.canceller(), Lifetime::within(self.max_age));
         Ok(Connection { client: opened.client, canceller, lifetime })
@@ -273,18 +273,18 @@ impl Stage {
 
     /// Makes sure, for as long as the transaction of `conn` lasts, that it sees the rows that were copied in. An unlogged table is empty
     /// after a crash, and on a standby that was promoted; a claim that ended may be another's by now.
-    pub async fn hold(&self, conn: &mut Conn) -> Result<(), Fault> {
+    pub async fn hold(&self, conn: &mut Conn) -> Result<(), DbError> {
         if self.claim.holds(conn, self.layout).await? {
             Ok(())
         } else {
-            Err(Fault::Unavailable("rows that were copied in are not there any more".into()))
+            Err(DbError::Unavailable("rows that were copied in are not there any more".into()))
         }
     }
 
     /// Begins to copy rows in. They are there once [`CopiedRows::finish`] has answered.
-    pub async fn copy(&self) -> Result<CopiedRows, Fault> {
+    pub async fn copy(&self) -> Result<CopiedRows, DbError> {
         let Some(client) = &self.client else {
-            return Err(Fault::Internal("a stage without a connection".into()));
+            return Err(DbError::Internal("a stage without a connection".into()));
         };
         let names: Vec<&str> = self.layout.columns.iter().map(|(name, _)| *name).collect();
         let types: Vec<CellType> = self.layout.columns.iter().map(|(_, kind)| kind.clone()).collect();
@@ -332,11 +332,11 @@ impl std::fmt::Debug for CopiedRows {
 
 impl CopiedRows {
     /// One row, in the order of the layout's columns.
-    pub async fn write(&mut self, cells: &[&(dyn Cell + Sync)]) -> Result<(), Fault> {
+    pub async fn write(&mut self, cells: &[&(dyn Cell + Sync)]) -> Result<(), DbError> {
         Ok(self.writer.as_mut().write(cells).await?)
     }
 
-    pub async fn finish(mut self) -> Result<u64, Fault> {
+    pub async fn finish(mut self) -> Result<u64, DbError> {
         Ok(self.writer.as_mut().finish().await?)
     }
 }

@@ -8,7 +8,7 @@ use diesel_async::AsyncPgConnection;
 use super::leader::Target;
 use super::settings::RLS_HOLDS;
 use super::settings::Setup;
-use super::{APPLICATION, Connected, Fault, connect, migrations, sql};
+use super::{APPLICATION, Connected, DbError, connect, migrations, sql};
 
 const CONNECTING: Duration = Duration::from_secs(2);
 
@@ -74,7 +74,7 @@ pub enum Schema {
 }
 
 /// Looks by a connection of its own: first as the server made it, then set up as all others are.
-pub(super) async fn inspect(target: &Target, setup: &Setup) -> Result<Inspection, Fault> {
+pub(super) async fn inspect(target: &Target, setup: &Setup) -> Result<Inspection, DbError> {
     let opened = connect::open_bare(target, CONNECTING, None, |_| ()).await?;
     let meanings = opened
         .client
@@ -94,10 +94,10 @@ pub(super) async fn inspect(target: &Target, setup: &Setup) -> Result<Inspection
     let set_up = setup.apply(&opened.client).await;
     let mut conn = AsyncPgConnection::try_from(opened.client)
         .await
-        .map_err(|error| Fault::Unavailable(error.to_string()))?;
+        .map_err(|error| DbError::Unavailable(error.to_string()))?;
     let schema = match set_up {
         _ if !has_roles(&mut conn).await? => Schema::Empty,
-        Err(Fault::Unavailable(why)) => Schema::NotSetUp(why),
+        Err(DbError::Unavailable(why)) => Schema::NotSetUp(why),
         Err(fault) => return Err(fault),
         Ok(()) => schema(&mut conn).await?,
     };

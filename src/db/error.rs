@@ -6,7 +6,7 @@ use diesel::result::{DatabaseErrorKind, Error};
 
 /// A database failure as the rest of the service needs to know it.
 #[derive(Debug)]
-pub enum Fault {
+pub enum DbError {
     /// The row asked for is not there.
     NotFound,
     /// A named constraint refused the write.
@@ -36,7 +36,7 @@ pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     error.source().map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
-impl From<Error> for Fault {
+impl From<Error> for DbError {
     fn from(error: Error) -> Self {
         match &error {
             Error::NotFound => Self::NotFound,
@@ -61,7 +61,7 @@ impl From<Error> for Fault {
 }
 
 /// Of connections that are not diesel's (see [`super::copy`]).
-impl From<tokio_postgres::Error> for Fault {
+impl From<tokio_postgres::Error> for DbError {
     fn from(error: tokio_postgres::Error) -> Self {
         let text = error.to_string();
         match error.code().map(tokio_postgres::error::SqlState::code) {
@@ -75,14 +75,14 @@ impl From<tokio_postgres::Error> for Fault {
 }
 
 /// Diesel hides most SQLSTATEs behind `Unknown`; the cause underneath still carries the code.
-fn by_sqlstate(error: &Error) -> Fault {
+fn by_sqlstate(error: &Error) -> DbError {
     let text = error.to_string();
     match sqlstate(error) {
-        Some(state) if state.starts_with("22") => Fault::BadValue(state),
-        Some(state) if is_transient(&state) => Fault::Unavailable(format!("{state}: {text}")),
-        Some(state) => Fault::Internal(format!("{state}: {text}")),
-        None if is_connection_loss(&text) => Fault::Unavailable(text),
-        None => Fault::Internal(text),
+        Some(state) if state.starts_with("22") => DbError::BadValue(state),
+        Some(state) if is_transient(&state) => DbError::Unavailable(format!("{state}: {text}")),
+        Some(state) => DbError::Internal(format!("{state}: {text}")),
+        None if is_connection_loss(&text) => DbError::Unavailable(text),
+        None => DbError::Internal(text),
     }
 }
 

@@ -16,7 +16,7 @@ use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
 use super::settings::TRUSTED_MS;
-use super::{Fault, connect};
+use super::{DbError, connect};
 
 const CHANNEL: &str = "ict_index_changes";
 /// A round trip on the listening connection this often …
@@ -176,8 +176,8 @@ impl Generations {
         }
     }
 
-    async fn session(&self, primary: &Target) -> Result<std::convert::Infallible, Fault> {
-        let passing = |error: tokio_postgres::Error| Fault::Unavailable(describe(&error));
+    async fn session(&self, primary: &Target) -> Result<std::convert::Infallible, DbError> {
+        let passing = |error: tokio_postgres::Error| DbError::Unavailable(describe(&error));
         let receiver = self.clone();
         // Writes nothing, so it may check whether the server takes writes: see [`connect::Opened::takes_writes`].
         let setup = Setup::application().with(&format!(
@@ -194,9 +194,9 @@ impl Generations {
                 // The server tells what was committed before it answers.
                 takes_writes = opened.takes_writes() => if !takes_writes.map_err(passing)? {
                     primary.leader.steps_down(opened.term);
-                    return Err(Fault::Unavailable("the server takes no writes any longer".into()));
+                    return Err(DbError::Unavailable("the server takes no writes any longer".into()));
                 },
-                () = tokio::time::sleep(GIVEN_UP.max(self.inner.trusted)) => return Err(Fault::Unavailable("no heartbeat".into())),
+                () = tokio::time::sleep(GIVEN_UP.max(self.inner.trusted)) => return Err(DbError::Unavailable("no heartbeat".into())),
             }
             self.trust(asked);
             tokio::time::sleep(HEARTBEAT).await;

@@ -9,7 +9,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::leader::Target;
 use super::settings::Setup;
-use super::{Connected, Fault, connect, sql};
+use super::{Connected, DbError, connect, sql};
 
 /// Every migration, oldest first.
 pub const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
@@ -39,7 +39,7 @@ async fn with_harness<T: Send + 'static>(
 ) -> Result<T, BoxError> {
     let opened = connect::open(&Target::new(url), &Setup::owner(), CONNECTING, None, |_| ()).await.map_err(
         |fault| match fault {
-            Fault::Unavailable(why) => why,
+            DbError::Unavailable(why) => why,
             other => format!("{other:?}"),
         },
     )?;

@@ -1,7 +1,7 @@
 //! The way to PostgreSQL: one pool on a runtime of its own for work in transactions, shared connections for reads,
 //! statements that stay prepared, errors told apart by SQLSTATE, and what is known of others' changes.
 //!
-//! Others use [`Db`], [`RlsContext`], [`sql`], `row!`, [`list`] and [`Fault`].
+//! Others use [`Db`], [`RlsContext`], [`sql`], `row!`, [`keyset`] and [`DbError`].
 
 mod admission;
 mod checkout;
@@ -33,7 +33,7 @@ mod work;
 
 pub use admission::{AdmissionControl, Caller, Charged, Limits, Permit, Refused};
 pub use diesel::QueryResult;
-pub use error::{ConstraintViolation, Fault};
+pub use error::{ConstraintViolation, DbError};
 pub use lifetime::MOST_PREPARED;
 pub use natural_key::reserve_key;
 pub use pool::{Conn, Db, LONG_LOCK_TIMEOUT};

@@ -24,7 +24,7 @@ use super::session::Sessions;
 use super::settings::{DbSettings, Setup};
 use super::shared::SharedPool;
 use super::work::Work;
-use super::{Fault, RlsContext};
+use super::{DbError, RlsContext};
 
 /// Requests admitted for each pooled connection: one that is worked for, and five that wait before or behind it. At the usual few
 /// milliseconds a piece of work they wait a fraction of the time that they are ready to.
@@ -150,7 +150,7 @@ impl Db {
     }
 
     /// What a connection of its own finds the database and its login to be.
-    pub async fn inspect(&self) -> Result<Inspection, Fault> {
+    pub async fn inspect(&self) -> Result<Inspection, DbError> {
         let (target, setup) = (self.inner.target.clone(), self.inner.setup.clone());
         self.spawn(async move { durability::inspect(&target, &setup).await }).await
     }
@@ -174,18 +174,18 @@ impl Db {
     /// Admits a request to the pool; the permit is held until the request is answered and its work ([`Db::holding`]) has ended. The pool
     /// alone does not bound them: it gives its connection to the next one as soon as the rows are read, while what is read still waits to
     /// be written as an answer.
-    pub fn admit(&self, caller: &Caller) -> Result<Permit, Fault> {
+    pub fn admit(&self, caller: &Caller) -> Result<Permit, DbError> {
         Ok(self.inner.requests.try_admit(caller)?)
     }
 
     /// As [`Db::admit`], for a request before it is known whose it is: charged to its address, apart from the requests of known callers.
-    pub fn admit_anonymous(&self, address: &Caller) -> Result<Permit, Fault> {
+    pub fn admit_anonymous(&self, address: &Caller) -> Result<Permit, DbError> {
         Ok(self.inner.anonymous.try_admit(address)?)
     }
 
     /// As [`Db::admit_anonymous`], for a request that gave its permit back while it waited for something else: it waits its turn, because
     /// what it has done already is not to be thrown away.
-    pub async fn readmit_anonymous(&self, address: &Caller) -> Result<Permit, Fault> {
+    pub async fn readmit_anonymous(&self, address: &Caller) -> Result<Permit, DbError> {
         Ok(self.inner.anonymous.admit(address).await?)
     }
 
@@ -193,7 +193,7 @@ impl Db {
     pub async fn transaction<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Fault> + From<diesel::result::Error> + Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, E>
             + Work<&'c mut Conn, Result<T, E>, Fut: Send>
             + Send
@@ -206,7 +206,7 @@ impl Db {
     pub async fn transaction_as<T, E, F>(&self, ctx: RlsContext, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Fault> + From<diesel::result::Error> + Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, E>
             + Work<&'c mut Conn, Result<T, E>, Fut: Send>
             + Send
@@ -226,7 +226,7 @@ impl Db {
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Fault> + From<diesel::result::Error> + Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, E>
             + Work<&'c mut Conn, Result<T, E>, Fut: Send>
             + Send
@@ -239,7 +239,7 @@ impl Db {
     pub async fn read_as<T, E, F>(&self, ctx: RlsContext, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Fault> + From<diesel::result::Error> + Send + 'static,
+        E: From<DbError> + From<diesel::result::Error> + Send + 'static,
         for<'c> F: AsyncFnOnce(&'c mut Conn) -> Result<T, E>
             + Work<&'c mut Conn, Result<T, E>, Fut: Send>
             + Send
@@ -257,10 +257,10 @@ impl Db {
     async fn spawn<T, E>(&self, work: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Fault> + Send + 'static,
+        E: From<DbError> + Send + 'static,
     {
         let Some(runtime) = &self.inner.runtime else {
-            return Err(Fault::Unavailable("the database runtime is shut down".into()).into());
+            return Err(DbError::Unavailable("the database runtime is shut down".into()).into());
         };
         let permit = self.permit.clone();
         let spawned = runtime.spawn(async move {
@@ -269,7 +269,7 @@ impl Db {
         });
         match spawned.await {
             Ok(answer) => answer,
-            Err(error) => Err(Fault::Internal(format!("database work ended early: {error}")).into()),
+            Err(error) => Err(DbError::Internal(format!("database work ended early: {error}")).into()),
         }
     }
 

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use super::admission::Caller;
 use super::shared::{Lease, Reader};
-use super::{Db, Fault};
+use super::{Db, DbError};
 
 /// Attempts at one statistic at the most while changes are committed in between.
 const MOST_ATTEMPTS: u32 = 3;
 
 impl Db {
     /// Reads over a connection that others read from at the same time. Stays on this thread and borrows what it likes;
-    /// is asked again, once, when the connection had ended. [`Fault::Overloaded`] when too much is under way.
+    /// is asked again, once, when the connection had ended. [`DbError::Overloaded`] when too much is under way.
     pub async fn read_shared<T, E, F>(&self, caller: &Caller, work: F) -> Result<T, E>
     where
-        E: From<Fault>,
+        E: From<DbError>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         self.read_on(self.inner.primary.try_acquire(caller).await?, work).await
     }
 
-    /// As [`Db::fetch`], however much is under way: for what tells whether this instance can serve.
+    /// As [`Db::read_shared`], however much is under way: for what tells whether this instance can serve.
     pub async fn read_shared_always<T, E, F>(&self, work: F) -> Result<T, E>
     where
-        E: From<Fault>,
+        E: From<DbError>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         self.read_on(self.inner.primary.line_always().await?, work).await
@@ -31,7 +31,7 @@ impl Db {
 
     async fn read_on<T, E, F>(&self, line: Lease, work: F) -> Result<T, E>
     where
-        E: From<Fault>,
+        E: From<DbError>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         let answer = work(&mut line.reader()).await;
@@ -51,12 +51,12 @@ impl Db {
         answer
     }
 
-    /// As [`Db::fetch`], for several statements that belong together: asked again when a change was committed between them. From
+    /// As [`Db::read_shared`], for several statements that belong together: asked again when a change was committed between them. From
     /// the standby when that has everything this instance knows of; answers its lag then. What the standby cannot answer, the
     /// primary is asked.
     pub async fn read_statistics<T, E, F>(&self, caller: &Caller, work: F) -> Result<(T, Option<Duration>), E>
     where
-        E: From<Fault>,
+        E: From<DbError>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         let generations = &self.inner.generations;
@@ -76,7 +76,7 @@ impl Db {
         work: &F,
     ) -> Result<(T, Option<Duration>), E>
     where
-        E: From<Fault>,
+        E: From<DbError>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
         if let Some(replica) = &self.inner.replica

@@ -11,7 +11,7 @@ use super::generations::Generations;
 use super::leader::Target;
 use super::settings::Setup;
 use super::shared::SharedPool;
-use super::{Fault, connect};
+use super::{DbError, connect};
 
 const CONNECTING: Duration = Duration::from_millis(900);
 /// Between questions when nothing is behind, and while the standby has to catch up.
@@ -109,7 +109,7 @@ impl Progress {
         primary: &Target,
         standby: &Target,
         generations: &Generations,
-    ) -> Result<std::convert::Infallible, Fault> {
+    ) -> Result<std::convert::Infallible, DbError> {
         let setup = Setup::application();
         let primary = connect::open(primary, &setup, CONNECTING, None, |_| ()).await?.client;
         let standby = connect::open(standby, &setup, CONNECTING, None, |_| ()).await?.client;
@@ -149,17 +149,17 @@ impl Position {
         Some(Self { timeline: u32::from_str_radix(timeline, 16).ok()?, lsn })
     }
 
-    fn has(self, written: Self) -> Result<bool, Fault> {
+    fn has(self, written: Self) -> Result<bool, DbError> {
         if self.timeline == written.timeline {
             Ok(self.lsn >= written.lsn)
         } else {
-            Err(Fault::Unavailable("the standby is not known to follow the server that leads".into()))
+            Err(DbError::Unavailable("the standby is not known to follow the server that leads".into()))
         }
     }
 }
 
-async fn position(client: &Client, question: &str) -> Result<Position, Fault> {
-    let unavailable = |why: String| Fault::Unavailable(why);
+async fn position(client: &Client, question: &str) -> Result<Position, DbError> {
+    let unavailable = |why: String| DbError::Unavailable(why);
     let rows = tokio::select! {
         rows = client.simple_query(question) => rows.map_err(|error| unavailable(describe(&error)))?,
         () = tokio::time::sleep(ANSWERING) => return Err(unavailable("no answer".into())),

@@ -15,7 +15,7 @@ use super::generations::{ChangeTracker, Generations, PendingChanges, Transaction
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
-use super::{Conn, Fault, RlsContext, connect};
+use super::{Conn, DbError, RlsContext, connect};
 
 /// A pooled connection.
 pub(super) struct Session {
@@ -128,10 +128,10 @@ impl std::fmt::Display for Cause {
 
 impl std::error::Error for Cause {}
 
-impl From<Fault> for Cause {
-    fn from(fault: Fault) -> Self {
+impl From<DbError> for Cause {
+    fn from(fault: DbError) -> Self {
         match fault {
-            Fault::Unavailable(why) | Fault::Internal(why) => Self(why),
+            DbError::Unavailable(why) | DbError::Internal(why) => Self(why),
             other => Self(format!("{other:?}")),
         }
     }

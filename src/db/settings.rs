@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::Fault;
+use super::DbError;
 use super::error::describe;
 
 /// Nothing cached is used when the last heartbeat of the listening connection was sent longer ago (ms).
@@ -144,17 +144,17 @@ impl Setup {
     }
 
     /// Fails when a setting cannot be made, the role not be taken on, or row-level security does not hold.
-    pub async fn apply(&self, client: &Client) -> Result<(), Fault> {
+    pub async fn apply(&self, client: &Client) -> Result<(), DbError> {
         let text = if self.needs_rls { format!("{}; {RLS_HOLDS}", self.text) } else { self.text.clone() };
         let rows = client.simple_query(&text).await.map_err(|error| {
-            Fault::Unavailable(format!("a connection cannot be set up: {}", describe(&error)))
+            DbError::Unavailable(format!("a connection cannot be set up: {}", describe(&error)))
         })?;
         let rls_holds = rows.iter().rev().find_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row.get(0) == Some("t")),
             _ => None,
         });
         if self.needs_rls && rls_holds != Some(true) {
-            return Err(Fault::Unavailable(format!("row-level security does not hold for {APPLICATION}")));
+            return Err(DbError::Unavailable(format!("row-level security does not hold for {APPLICATION}")));
         }
         Ok(())
     }

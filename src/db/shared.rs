@@ -19,7 +19,7 @@ use super::generations::ChangeTracker;
 use super::leader::Target;
 use super::lifetime::Lifetime;
 use super::settings::Setup;
-use super::{Conn, Fault, connect};
+use super::{Conn, DbError, connect};
 
 /// A connection that others read from at the same time.
 pub type Reader<'c> = &'c Conn;
@@ -72,11 +72,11 @@ impl SharedPool {
     }
 
     /// A use of a connection of this thread, unless the thread, or the caller on it, has as much under way as is good.
-    pub async fn try_acquire(&self, caller: &Caller) -> Result<Lease, Fault> {
+    pub async fn try_acquire(&self, caller: &Caller) -> Result<Lease, DbError> {
         let permit = of_thread(self.id).admission.try_admit(caller).map_err(|refused| {
-            let fault = Fault::from(refused);
+            let fault = DbError::from(refused);
             let counter = match fault {
-                Fault::ShareUsedUp => &self.shares_refused,
+                DbError::ShareUsedUp => &self.shares_refused,
                 _ => &self.refused,
             };
             counter.fetch_add(1, Ordering::Relaxed);
@@ -91,16 +91,16 @@ impl SharedPool {
     }
 
     /// As [`SharedPool::line_if_free`], however much is under way.
-    pub async fn line_always(&self) -> Result<Lease, Fault> {
+    pub async fn line_always(&self) -> Result<Lease, DbError> {
         Ok(Lease::of(self.acquire().await?, None))
     }
 
     /// A connection of this thread, opened if need be.
-    async fn acquire(&self) -> Result<Arc<SharedConnection>, Fault> {
+    async fn acquire(&self) -> Result<Arc<SharedConnection>, DbError> {
         let own = of_thread(self.id);
         let slots = &own.slots;
         let Some(slot) = slots.iter().min_by_key(|slot| slot.in_use()) else {
-            return Err(Fault::Internal("no connection to choose".into()));
+            return Err(DbError::Internal("no connection to choose".into()));
         };
         if let Some(line) = slot.acquire() {
             let replaced = if line.lifetime.is_over() { self.replace_in(slot).await } else { None };
@@ -121,19 +121,19 @@ impl SharedPool {
     }
 
     /// Opens one connection, however many ask for it.
-    async fn open_in(&self, slot: &Slot) -> Result<Arc<SharedConnection>, Fault> {
+    async fn open_in(&self, slot: &Slot) -> Result<Arc<SharedConnection>, DbError> {
         let _one = slot.opening.lock().await;
         if let Some(line) = slot.acquire() {
             return Ok(line);
         }
         if slot.is_backing_off() {
-            return Err(Fault::Unavailable("the database cannot be reached".into()));
+            return Err(DbError::Unavailable("the database cannot be reached".into()));
         }
         self.open_locked(slot).await
     }
 
     /// Called with the slot's lock held.
-    async fn open_locked(&self, slot: &Slot) -> Result<Arc<SharedConnection>, Fault> {
+    async fn open_locked(&self, slot: &Slot) -> Result<Arc<SharedConnection>, DbError> {
         match self.open().await {
             Ok(line) => {
                 let line = Arc::new(line);
@@ -148,8 +148,8 @@ impl SharedPool {
         }
     }
 
-    async fn open(&self) -> Result<SharedConnection, Fault> {
-        let unavailable = |error: &dyn std::fmt::Display| Fault::Unavailable(error.to_string());
+    async fn open(&self) -> Result<SharedConnection, DbError> {
+        let unavailable = |error: &dyn std::fmt::Display| DbError::Unavailable(error.to_string());
         let until = Some(self.open.subscribe());
         let opened = connect::open(&self.target, &self.setup, self.connecting, until, |_| ()).await?;
         let mut conn = AsyncPgConnection::try_from(opened.client).await.map_err(|e| unavailable(&e))?;

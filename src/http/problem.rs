@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::{Locale, Msg, ProblemCode};
-use crate::db::{Fault, Refused};
+use crate::db::{DbError, Refused};
 
 /// Errors listed in one answer at the most; `error_count` says how many there are in all.
 pub(super) const MOST_ERRORS: usize = 100;
@@ -234,22 +234,22 @@ impl ResponseError for Problem {
 
 impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
-        Fault::from(refused).into()
+        DbError::from(refused).into()
     }
 }
 
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
+impl From<DbError> for Problem {
+    fn from(fault: DbError) -> Self {
         match fault {
-            Fault::NotFound => Self::not_found(),
-            Fault::Violated(violated) => violated_problem(&violated.constraint, violated.kind),
-            Fault::Unavailable(why) => {
+            DbError::NotFound => Self::not_found(),
+            DbError::Violated(violated) => violated_problem(&violated.constraint, violated.kind),
+            DbError::Unavailable(why) => {
                 Self { internal: Some(why), ..Self::new(ProblemCode::Unavailable) }.retry_after(1)
             }
-            Fault::Overloaded => Self::new(ProblemCode::Unavailable).retry_after(1),
-            Fault::ShareUsedUp => share_used_up(),
-            Fault::BadValue(why) => Self { internal: Some(why), ..Self::new(ProblemCode::ValueOutOfRange) },
-            Fault::Internal(why) => Self::internal(why),
+            DbError::Overloaded => Self::new(ProblemCode::Unavailable).retry_after(1),
+            DbError::ShareUsedUp => share_used_up(),
+            DbError::BadValue(why) => Self { internal: Some(why), ..Self::new(ProblemCode::ValueOutOfRange) },
+            DbError::Internal(why) => Self::internal(why),
         }
     }
 }
@@ -277,6 +277,6 @@ fn violated_problem(constraint: &str, kind: diesel::result::DatabaseErrorKind) -
 
 impl From<diesel::result::Error> for Problem {
     fn from(error: diesel::result::Error) -> Self {
-        Fault::from(error).into()
+        DbError::from(error).into()
     }
 }
