@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::rules::{MOST_LIVE_REFRESH_TOKENS, MOST_RENEWALS, Opaque, Renewal, hash_of, renewal};
 use super::session_model::{self, RefreshRow};
-use super::sessions::{TokenCache, token_answer, tokens};
+use super::sessions::{Tokens, token_answer, tokens};
 use crate::auth::{Public, Subject};
 use crate::db::Conn;
 use crate::http::request::RequestId;
@@ -40,7 +40,7 @@ impl Check for RefreshToken {
     tag = "auth",
     request_body = RefreshToken,
     responses(
-        (status = 200, description = "New tokens", body = TokenCache),
+        (status = 200, description = "New tokens", body = Tokens),
         (status = 401, description = "Refresh token invalid, already used or expired", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Refreshed too many times; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),

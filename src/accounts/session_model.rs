@@ -117,7 +117,7 @@ pub async fn mark_used(conn: &mut Conn, hash: Vec<u8>, now: DateTime<Utc>) -> Qu
 }
 
 row! {
-    /// TokenCache of a session.
+    /// Tokens of a session.
     pub struct TokenCounts {
         /// Refresh tokens that can still be used for the first time.
         pub live: i64,

@@ -37,9 +37,9 @@ impl Check for Login {
     fn check(&self, _: &mut Violations) {}
 }
 
-/// TokenCache of a session.
+/// Tokens of a session.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct TokenCache {
+pub struct Tokens {
     /// JWT for `Authorization: Bearer`.
     pub access_token: String,
     #[schema(value_type = String, example = "Bearer")]
@@ -69,7 +69,7 @@ pub(super) fn token_answer(body: &impl Serialize) -> HttpResponse {
     tag = "auth",
     request_body = Login,
     responses(
-        (status = 200, description = "Logged in", body = TokenCache),
+        (status = 200, description = "Logged in", body = Tokens),
         (status = 401, description = "Incorrect username, password or code; or a code is required", body = crate::http::problem::ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failed attempts; see `Retry-After`", body = crate::http::problem::ProblemBody, content_type = "application/problem+json")
     ),
@@ -142,10 +142,14 @@ pub(super) async fn open_session(
     let refresh_hash = first.hash.clone();
     let session = db
         .transaction(async move |conn: &mut Conn| {
-            let proved = factor.spend(conn).await?;
+            let (proved, attempt) = factor.spend(conn).await?;
             let session = session_model::open_session(conn, id, epoch, refresh_hash, proved, now).await?;
             if session.is_some() {
                 remember_address(conn, id, &address, now).await?;
+            }
+            // After the account, in the order in which a reset locks them.
+            if let Some(attempt) = attempt {
+                attempt.succeeded(conn).await?;
             }
             Ok::<_, Problem>(session)
         })
@@ -156,8 +160,8 @@ pub(super) async fn open_session(
     Ok(token_answer(&tokens(access_token, first)))
 }
 
-pub(super) fn tokens(access_token: String, opaque: Opaque) -> TokenCache {
-    TokenCache {
+pub(super) fn tokens(access_token: String, opaque: Opaque) -> Tokens {
+    Tokens {
         access_token,
         token_type: "Bearer",
         expires_in: ACCESS_TOKEN_SECONDS,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::login_throttle::{self, Attempt, Credential, Origin};
 use super::second_factor::LoginFactor;
-use super::sessions::{LoggedIn, TokenCache, open_session, request_id_of};
+use super::sessions::{LoggedIn, Tokens, open_session, request_id_of};
 use super::sso_model::{self, LinkedUser};
 use crate::auth::oidc::{Oidc, Refusal};
 use crate::auth::{Public, Role};
@@ -100,7 +100,7 @@ impl Check for SsoAnswer {
     tag = "auth",
     request_body = SsoAnswer,
     responses(
-        (status = 200, description = "Logged in", body = TokenCache),
+        (status = 200, description = "Logged in", body = Tokens),
         (status = 401, description = "Invalid login, identity not linked to a user, or no second factor", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "Single sign-on is not configured", body = ProblemBody, content_type = "application/problem+json"),
         (status = 429, description = "Too many failed attempts; see `Retry-After`", body = ProblemBody, content_type = "application/problem+json")

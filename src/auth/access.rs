@@ -254,7 +254,7 @@ impl<P> Access<P> {
         self.gate.admitted()?.read_as(ctx, work).await
     }
 
-    /// What a request with an `Idempotency-Key` is known by, and the ctx that shows its answer.
+    /// What a request with an `Idempotency-Key` is known by, and the RLS context that shows its answer.
     fn repeatable(&self, body_digest: &[u8]) -> Option<(IdempotentRequest, RlsContext)> {
         let repeat = self.gate.repeat.as_ref()?;
         let repeatable = repeat.with_body(&self.principal, body_digest, self.gate.now);

@@ -34,7 +34,7 @@ impl Role {
     }
 }
 
-/// AgencyScope of a machine client (RFC 6749).
+/// Scope of a machine client (RFC 6749).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 pub enum ClientScope {
     #[serde(rename = "statistics:read")]

@@ -185,7 +185,10 @@ mod tests {
             ([good, client, back, ("OIDC_SCOPE", "profile")], "OIDC_SCOPE"),
             ([good, client, back, ("OIDC_CLIENT_SECRET_FILE", "/no/such/file")], "OIDC_CLIENT_SECRET_FILE"),
             ([good, client, back, ("OIDC_CA_FILE", "/no/such/file")], "OIDC_CA_FILE: cannot read"),
-            ([good, client, back, ("OIDC_CA_FILE", "/dev/null")], "OIDC_CA_FILE: /dev/null holds no"),
+            (
+                [good, client, back, ("OIDC_CA_FILE", "/dev/null")],
+                "OIDC_CA_FILE: /dev/null has no certificate",
+            ),
         ] {
             let found = faults(pairs);
             assert!(found.contains(named), "{named} is not named: {found:?}");

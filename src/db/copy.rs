@@ -86,7 +86,7 @@ impl Staging {
         Self { inner: Arc::new(inner), ctx: RlsContext::default(), charged }
     }
 
-    /// The same, for work of this ctx.
+    /// The same, in this RLS context.
     pub fn seeing(self, ctx: RlsContext) -> Self {
         Self { ctx, ..self }
     }

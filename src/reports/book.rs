@@ -191,7 +191,7 @@ impl<'b> Sheet<'b> {
         Ok(())
     }
 
-    /// Headings that are printed again on each page, and stay in ctx.
+    /// Headings that are printed again on each page, and stay in sight.
     pub fn repeated_header(&mut self, headings: &[&str]) -> Result<(), XlsxError> {
         self.sheet.set_repeat_rows(self.row, self.row)?;
         self.sheet.set_freeze_panes(self.row + 1, 0)?;

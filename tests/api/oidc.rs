@@ -19,7 +19,7 @@ use crate::support::{Answer, TestService};
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 #[derive(Default)]
-struct ResponseCache {
+struct Answers {
     keys: Vec<Value>,
     id_token: String,
     /// Form and `Authorization` of the last exchange.
@@ -34,7 +34,7 @@ type HttpResponseMaker = fn() -> HttpResponse;
 #[derive(Clone)]
 struct Provider {
     url: String,
-    answers: Arc<Mutex<ResponseCache>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 /// One of its keys.
@@ -65,11 +65,7 @@ impl Key {
     }
 }
 
-async fn answer(
-    request: HttpRequest,
-    body: String,
-    answers: web::Data<Mutex<ResponseCache>>,
-) -> HttpResponse {
+async fn answer(request: HttpRequest, body: String, answers: web::Data<Mutex<Answers>>) -> HttpResponse {
     let url = format!("http://{}", request.app_config().local_addr());
     let mut answers = answers.lock().unwrap();
     *answers.reads.entry(request.path().to_owned()).or_default() += 1;
@@ -96,8 +92,7 @@ async fn answer(
 
 impl Provider {
     fn start(key: &Key) -> Self {
-        let answers =
-            web::Data::new(Mutex::new(ResponseCache { keys: vec![key.jwk()], ..ResponseCache::default() }));
+        let answers = web::Data::new(Mutex::new(Answers { keys: vec![key.jwk()], ..Answers::default() }));
         let shared = answers.clone();
         let server =
             HttpServer::new(move || App::new().app_data(shared.clone()).default_service(web::to(answer)))
@@ -131,7 +126,7 @@ impl Provider {
         self.answers.lock().unwrap().reads.get(path).copied().unwrap_or_default()
     }
 
-    fn set(&self, change: impl FnOnce(&mut ResponseCache)) {
+    fn set(&self, change: impl FnOnce(&mut Answers)) {
         change(&mut self.answers.lock().unwrap());
     }
 

@@ -18,7 +18,7 @@ use crate::support::TestService;
 
 const FOREIGN: &str = "SO-TTTT";
 
-/// A world with submissions, reports, decisions and counts of two agencies; answers a foreign submission and the ctx of SO-YT.
+/// A world with submissions, reports, decisions and counts of two agencies; answers a foreign submission and the RLS context of SO-YT.
 async fn world() -> (World, Uuid, RlsContext) {
     let world = World::of(TestService::start().await).await;
     let mut foreign = Uuid::nil();
@@ -248,7 +248,7 @@ fn few_go_beyond_the_wall() {
     let known = [
         ("src/auth/access.rs", 1),
         ("src/cli/serve.rs", 1),
-        ("src/db/ctx.rs", 1),
+        ("src/db/rls.rs", 1),
         ("src/seed/mod.rs", 4),
         ("src/services/dossiers/routes.rs", 1),
     ];

@@ -111,7 +111,9 @@ async fn put_into_force(conn: &mut Conn, state: &State, owner: &Owner, code: &st
     let since = pending.pending_since.filter(|since| rules::is_confirmable(*since, now));
     let (Some(stored), Some(_)) = (pending.pending_secret, since) else { return Err(not_begun()) };
     let secret = state.second_factor().decrypt(&stored, owner.id.as_bytes()).map_err(Problem::internal)?;
-    let rules::ProblemCode::Totp(code) = rules::ProblemCode::parse(code) else { return Err(wrong_code()) };
+    let rules::SubmittedCode::Totp(code) = rules::SubmittedCode::parse(code) else {
+        return Err(wrong_code());
+    };
     let step = rules::matching_step(&secret, &code, now).ok_or_else(wrong_code)?;
     if !model::confirm(conn, owner.id, stored, step, now).await? {
         return Err(not_begun());

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::model::{self, FactorRow};
-use super::rules::{self, ProblemCode};
+use super::rules::{self, SubmittedCode};
 use crate::accounts::login_throttle::{self, Attempt, Credential, Origin};
 use crate::accounts::model::Credentials;
 use crate::audit::{self, Event};
@@ -30,9 +30,9 @@ impl Proof {
         now: DateTime<Utc>,
     ) -> Result<Option<Self>, Problem> {
         let Some(stored) = &row.secret else { return Ok(None) };
-        match ProblemCode::parse(code) {
-            ProblemCode::Recovery(hash) => Ok(Some(Self::Recovery(hash))),
-            ProblemCode::Totp(code) => {
+        match SubmittedCode::parse(code) {
+            SubmittedCode::Recovery(hash) => Ok(Some(Self::Recovery(hash))),
+            SubmittedCode::Totp(code) => {
                 let secret = factor.decrypt(stored, user.as_bytes()).map_err(Problem::internal)?;
                 let step = rules::matching_step(&secret, &code, now);
                 Ok(step.map(|step| Self::Step { secret: stored.clone(), step }))
@@ -82,10 +82,11 @@ pub struct LoginFactor {
 
 #[derive(Debug)]
 enum Shown {
-    Nothing,
-    /// The identity provider has verified it.
-    Asserted(DateTime<Utc>),
-    ProblemCode {
+    /// Nothing is needed; the attempt at the password is still counted.
+    Nothing(Attempt),
+    /// The identity provider has verified it, or nothing is needed.
+    Asserted(Option<DateTime<Utc>>),
+    Code {
         proof: Proof,
         attempt: Attempt,
         user: Uuid,
@@ -105,17 +106,12 @@ pub async fn at_login(
 ) -> Result<LoginFactor, Problem> {
     let Claim { user, password, address } = claim;
     let (id, now) = (user.id, actor.now);
-    let row = db
-        .transaction(async move |conn: &mut Conn| {
-            password.succeeded(conn).await?;
-            Ok::<_, Problem>(model::find(conn, id).await?)
-        })
-        .await?;
-    let code = match (&row.secret, code) {
-        (None, _) => return Ok(LoginFactor { shown: Shown::Nothing }),
-        (Some(_), None) => return Err(Problem::unauthenticated(http::ProblemCode::SecondFactorRequired)),
-        (Some(_), Some(code)) => code,
-    };
+    let row = db.read(async move |conn: &mut Conn| Ok::<_, Problem>(model::find(conn, id).await?)).await?;
+    if row.secret.is_none() {
+        return Ok(LoginFactor { shown: Shown::Nothing(password) });
+    }
+    db.transaction(async move |conn: &mut Conn| Ok::<_, Problem>(password.succeeded(conn).await?)).await?;
+    let code = code.ok_or_else(|| Problem::unauthenticated(http::ProblemCode::SecondFactorRequired))?;
     let (name, origin) = (user.username.clone(), Origin::Address(address.clone()));
     let counted = async move |conn: &mut Conn| {
         login_throttle::attempt(conn, Credential::SecondFactor, &name, &origin, now).await
@@ -123,21 +119,22 @@ pub async fn at_login(
     let attempt = db.transaction(counted).await?;
     let proof = Proof::of(second_factor, &row, id, code, now)?.ok_or_else(|| refused(&actor))?;
     let (epoch, username) = (user.epoch, user.username.clone());
-    Ok(LoginFactor { shown: Shown::ProblemCode { proof, attempt, user: id, epoch, username, actor } })
+    Ok(LoginFactor { shown: Shown::Code { proof, attempt, user: id, epoch, username, actor } })
 }
 
 impl LoginFactor {
     /// What the identity provider asserts; `None`: no second factor.
     pub fn asserted(at: Option<DateTime<Utc>>) -> Self {
-        Self { shown: at.map_or(Shown::Nothing, Shown::Asserted) }
+        Self { shown: Shown::Asserted(at) }
     }
 
-    /// In the login's transaction, before the session is opened; answers since when the session has proved a factor.
-    pub async fn spend(self, conn: &mut Conn) -> Result<Option<DateTime<Utc>>, Problem> {
+    /// In the login's transaction, before the session is opened: since when the session has proved a factor, and the attempt that is still to be
+    /// given back.
+    pub async fn spend(self, conn: &mut Conn) -> Result<(Option<DateTime<Utc>>, Option<Attempt>), Problem> {
         let (proof, attempt, user, epoch, username, actor) = match self.shown {
-            Shown::Nothing => return Ok(None),
-            Shown::Asserted(at) => return Ok(Some(at)),
-            Shown::ProblemCode { proof, attempt, user, epoch, username, actor } => {
+            Shown::Nothing(attempt) => return Ok((None, Some(attempt))),
+            Shown::Asserted(at) => return Ok((at, None)),
+            Shown::Code { proof, attempt, user, epoch, username, actor } => {
                 (proof, attempt, user, epoch, username, actor)
             }
         };
@@ -148,8 +145,7 @@ impl LoginFactor {
         if !proof.spend(conn, user, &username, &actor).await? {
             return Err(refused(&actor));
         }
-        attempt.succeeded(conn).await?;
-        Ok(Some(actor.now))
+        Ok((Some(actor.now), Some(attempt)))
     }
 }
 

@@ -19,13 +19,13 @@ const PENDING_MINUTES: i64 = 30;
 
 /// What a person typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ProblemCode {
+pub enum SubmittedCode {
     Totp(String),
     /// Hash of a recovery code.
     Recovery(Vec<u8>),
 }
 
-impl ProblemCode {
+impl SubmittedCode {
     /// Six digits are a TOTP code, anything else can only be a recovery code. Spaces, hyphens, case and width do not matter. What is longer
     /// than any code is none: its hash is no code's.
     pub fn parse(text: &str) -> Self {
@@ -131,19 +131,23 @@ mod tests {
     #[test]
     fn codes_are_read_however_they_are_typed() {
         for typed in ["123456", " 123 456 ", "123-456", "１２３４５６", "123\u{a0}456"] {
-            assert_eq!(ProblemCode::parse(typed), ProblemCode::Totp("123456".into()), "{typed}");
+            assert_eq!(SubmittedCode::parse(typed), SubmittedCode::Totp("123456".into()), "{typed}");
         }
         for wrong in ["12345", "1234567", "12345a", "١٢٣٤٥٦", ""] {
-            assert!(matches!(ProblemCode::parse(wrong), ProblemCode::Recovery(_)), "{wrong}");
+            assert!(matches!(SubmittedCode::parse(wrong), SubmittedCode::Recovery(_)), "{wrong}");
         }
         let padded = format!("123456{}", " ".repeat(MOST_TYPED));
-        assert_eq!(ProblemCode::parse(&padded), ProblemCode::Recovery(Vec::new()), "longer than any code");
+        assert_eq!(
+            SubmittedCode::parse(&padded),
+            SubmittedCode::Recovery(Vec::new()),
+            "longer than any code"
+        );
         let (shown, hashes) = new_recovery_codes();
         assert_eq!((shown.len(), hashes.len()), (RECOVERY_CODES, RECOVERY_CODES));
         for (code, hash) in shown.iter().zip(&hashes) {
             assert_eq!(code.len(), 29, "{code}");
             for typed in [code.clone(), code.to_lowercase(), code.replace('-', ""), code.replace('-', " ")] {
-                assert_eq!(ProblemCode::parse(&typed), ProblemCode::Recovery(hash.clone()), "{typed}");
+                assert_eq!(SubmittedCode::parse(&typed), SubmittedCode::Recovery(hash.clone()), "{typed}");
             }
         }
     }

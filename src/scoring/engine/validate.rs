@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::faults::{FaultCode as ProblemCode, Report};
+use super::faults::{FaultCode as Code, Report};
 use super::fixed::Fixed;
 use super::framework::{Aggregate, Framework, Node, PointsKind};
 use super::validate_leaf::check_leaf;
@@ -20,7 +20,7 @@ pub fn validate(framework: &Framework, known: Option<&BTreeSet<String>>) -> Repo
     check.node(&framework.root, "/root", None);
     if check.leaves > MAX_LEAVES {
         let params = [("leaves", check.leaves.to_string()), ("limit", MAX_LEAVES.to_string())];
-        check.report.fault(ProblemCode::TooManyLeaves, "/root", &params);
+        check.report.fault(Code::TooManyLeaves, "/root", &params);
     }
     check.report
 }
@@ -37,24 +37,24 @@ pub struct Check<'a> {
 impl<'a> Check<'a> {
     fn head(&mut self, framework: &'a Framework) {
         if framework.code.trim().is_empty() || framework.code.chars().count() > MAX_CODE_LENGTH {
-            self.report.fault(ProblemCode::CodeInvalid, "/code", &[("code", framework.code.clone())]);
+            self.report.fault(Code::CodeInvalid, "/code", &[("code", framework.code.clone())]);
         }
         for (text, pointer) in [(&framework.name, "/name"), (&framework.unit_type, "/unit_type")] {
             if text.trim().is_empty() {
-                self.report.fault(ProblemCode::NameEmpty, pointer, &[]);
+                self.report.fault(Code::NameEmpty, pointer, &[]);
             }
         }
         if framework.rank.decimals > MAX_RANK_DECIMALS {
             let params =
                 [("decimals", framework.rank.decimals.to_string()), ("limit", MAX_RANK_DECIMALS.to_string())];
-            self.report.fault(ProblemCode::RankDecimals, "/rank/decimals", &params);
+            self.report.fault(Code::RankDecimals, "/rank/decimals", &params);
         }
         for (index, pair) in framework.bands.windows(2).enumerate() {
             if let [lower, upper] = pair
                 && lower.from >= upper.from
             {
                 let pointer = format!("/bands/{}/from", index + 1);
-                self.report.fault(ProblemCode::BandsUnordered, &pointer, &[("from", upper.from.to_string())]);
+                self.report.fault(Code::BandsUnordered, &pointer, &[("from", upper.from.to_string())]);
             }
         }
     }
@@ -62,17 +62,17 @@ impl<'a> Check<'a> {
     fn node(&mut self, node: &'a Node, pointer: &str, parent: Option<&'a Node>) {
         self.code(&node.code, pointer);
         if node.name.trim().is_empty() {
-            self.report.fault(ProblemCode::NameEmpty, &format!("{pointer}/name"), &[]);
+            self.report.fault(Code::NameEmpty, &format!("{pointer}/name"), &[]);
         }
         if let Some(weight) = node.weight.as_ref().filter(|weight| weight.is_negative()) {
             self.report.fault(
-                ProblemCode::WeightNegative,
+                Code::WeightNegative,
                 &format!("{pointer}/weight"),
                 &[("weight", weight.to_string())],
             );
         }
         if self.path.len() >= MAX_DEPTH {
-            self.report.fault(ProblemCode::TooDeep, pointer, &[("limit", MAX_DEPTH.to_string())]);
+            self.report.fault(Code::TooDeep, pointer, &[("limit", MAX_DEPTH.to_string())]);
             return;
         }
         self.path.push(&node.code);
@@ -80,7 +80,7 @@ impl<'a> Check<'a> {
             Some(children) => self.inner(node, children, pointer),
             None if node.aggregate.is_some() => {
                 self.report.fault(
-                    ProblemCode::NodeEmpty,
+                    Code::NodeEmpty,
                     &format!("{pointer}/children"),
                     &[("code", node.code.clone())],
                 );
@@ -99,11 +99,11 @@ impl<'a> Check<'a> {
         let pointer = format!("{pointer}/code");
         let params = [("code", code.to_owned())];
         if code.trim() != code || code.is_empty() || code.chars().count() > MAX_CODE_LENGTH {
-            self.report.fault(ProblemCode::CodeInvalid, &pointer, &params);
+            self.report.fault(Code::CodeInvalid, &pointer, &params);
         } else if self.path.contains(&code) {
-            self.report.fault(ProblemCode::CodeCycle, &pointer, &params);
+            self.report.fault(Code::CodeCycle, &pointer, &params);
         } else if !self.seen.insert(code) {
-            self.report.fault(ProblemCode::CodeDuplicate, &pointer, &params);
+            self.report.fault(Code::CodeDuplicate, &pointer, &params);
         }
     }
 
@@ -117,7 +117,7 @@ impl<'a> Check<'a> {
     pub fn indicator(&mut self, code: &str, pointer: &str) {
         if self.known.is_some_and(|known| !known.contains(code)) {
             self.report.fault(
-                ProblemCode::IndicatorUnknown,
+                Code::IndicatorUnknown,
                 &format!("{pointer}/code"),
                 &[("code", code.to_owned())],
             );
@@ -132,18 +132,18 @@ impl<'a> Check<'a> {
             || node.applies_to.is_some()
             || node.per.is_some();
         if leaf_fields {
-            self.report.fault(ProblemCode::NodeAndLeaf, pointer, &[("code", node.code.clone())]);
+            self.report.fault(Code::NodeAndLeaf, pointer, &[("code", node.code.clone())]);
         }
         if node.aggregate.is_none() {
             self.report.fault(
-                ProblemCode::AggregateMissing,
+                Code::AggregateMissing,
                 &format!("{pointer}/aggregate"),
                 &[("code", node.code.clone())],
             );
         }
         if children.is_empty() {
             self.report.fault(
-                ProblemCode::NodeEmpty,
+                Code::NodeEmpty,
                 &format!("{pointer}/children"),
                 &[("code", node.code.clone())],
             );
@@ -160,12 +160,12 @@ impl<'a> Check<'a> {
         let weights: Vec<Fixed> = children.iter().map(|child| weight_under(child, node.aggregate)).collect();
         let pointer = format!("{pointer}/children");
         if weights.iter().all(Fixed::is_zero) && !children.iter().all(is_information) {
-            self.report.fault(ProblemCode::WeightsAllZero, &pointer, &[("code", node.code.clone())]);
+            self.report.fault(Code::WeightsAllZero, &pointer, &[("code", node.code.clone())]);
         }
         let total: Fixed = weights.iter().sum();
         if let Some(wanted) = node.weight_total.as_ref().filter(|wanted| **wanted != total) {
             let params = [("expected", wanted.to_string()), ("found", total.to_string())];
-            self.report.fault(ProblemCode::WeightsTotal, &pointer, &params);
+            self.report.fault(Code::WeightsTotal, &pointer, &params);
         }
     }
 
@@ -178,7 +178,7 @@ impl<'a> Check<'a> {
         let total: Fixed = counted.filter_map(|child| child.max_points.as_ref()).sum();
         if *wanted != total {
             let params = [("expected", wanted.to_string()), ("found", total.to_string())];
-            self.report.fault(ProblemCode::MaxPointsTotal, &format!("{pointer}/max_points"), &params);
+            self.report.fault(Code::MaxPointsTotal, &format!("{pointer}/max_points"), &params);
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct NodeComparison {
     pub node: String,
     pub published: PublishedResult,
     pub computed: ComputedResult,
-    /// ComputeCache minus published.
+    /// Computed minus published.
     pub score_difference: Option<Decimal>,
     /// Ranks by which the published rank is better than the computed one; negative if it is worse. Null if the numbers of ranked
     /// units differ.
