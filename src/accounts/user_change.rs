@@ -105,10 +105,7 @@ async fn agency_id(conn: &mut Conn, code: Option<&str>) -> Result<Option<AgencyI
     match crate::agencies::model::find(conn, code).await? {
         Some(agency) => Ok(Some(agency.id)),
         None => {
-            let detail = msg!(
-                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-                "Agency `{code}` does not exist."
-            );
+            let detail = crate::agencies::unknown(&code);
             Err(Problem::at(ProblemCode::UnknownReference, "/agency", detail))
         }
     }

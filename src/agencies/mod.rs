@@ -8,3 +8,11 @@ pub mod rules;
 pub mod wire;
 
 pub use model::AgencyRow;
+
+/// No agency has this code.
+pub fn unknown(code: &impl std::fmt::Display) -> crate::http::Msg {
+    msg!(
+        "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
+        "Agency `{code}` does not exist."
+    )
+}

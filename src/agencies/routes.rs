@@ -118,14 +118,7 @@ async fn resolve(
     let mut look = |code: &String, pointer: String| {
         let id = ids.get(code).copied();
         if id.is_none() {
-            faults.add(
-                ProblemCode::UnknownReference,
-                pointer,
-                msg!(
-                    "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-                    "Agency `{code}` does not exist."
-                ),
-            );
+            faults.add(ProblemCode::UnknownReference, pointer, crate::agencies::unknown(&code));
         }
         id
     };

@@ -1,6 +1,7 @@
 //! Levels of a procedure over HTTP: each from a day on, by a decision.
 
 use actix_web::{get, post};
+use chrono::NaiveDate;
 
 use super::level_wire::{NewLevel, ServiceLevel};
 use super::model;
@@ -62,13 +63,7 @@ pub(super) async fn add_service_level(
             let service = model::lock(conn, &code.0, actor.today()).await?.ok_or_else(Problem::not_found)?;
             conditions.match_if_given(service.version)?;
             if !model::add_level(conn, service.id, level.clone(), &actor).await? {
-                let day = level.effective_from;
-                let day_vi = vietnamese::day(day);
-                let detail = msg!(
-                    "Thủ tục này đã có mức độ có hiệu lực từ ngày {day_vi}.",
-                    "A level already takes effect on {day}."
-                );
-                return Err(Problem::at(ProblemCode::AlreadyExists, "/effective_from", detail));
+                return Err(effective_already(level.effective_from));
             }
             audit::record(conn, &actor, Event::create("service_level", &code.0, &level)).await?;
             let tag = EntityTag::of_version(service.version + 1);
@@ -76,4 +71,13 @@ pub(super) async fn add_service_level(
             Ok(Reply::created(location, &ServiceLevel::from(level))?.tagged(&tag))
         })
         .await
+}
+
+fn effective_already(day: NaiveDate) -> Problem {
+    let day_vi = vietnamese::day(day);
+    let detail = msg!(
+        "Thủ tục này đã có mức độ có hiệu lực từ ngày {day_vi}.",
+        "A level already takes effect on {day}."
+    );
+    Problem::at(ProblemCode::AlreadyExists, "/effective_from", detail)
 }

@@ -142,10 +142,7 @@ async fn resolve(conn: &mut Conn, new: NewService) -> Result<ServiceWrite, Probl
 }
 
 pub(super) fn no_agency(code: &str) -> Msg {
-    msg!(
-        "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-        "Agency `{code}` does not exist."
-    )
+    crate::agencies::unknown(&code)
 }
 
 pub(super) fn no_service(code: &str) -> Msg {

@@ -48,10 +48,7 @@ impl Coverage {
         let unknown =
             asked.unwrap_or_default().iter().find(|code| !expected.iter().any(|a| a.code == **code));
         if let Some(code) = unknown {
-            let detail = msg!(
-                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-                "Agency `{code}` does not exist."
-            );
+            let detail = crate::agencies::unknown(&code);
             return Err(invalid("agency", detail));
         }
         let named = |which: fn(&Expected) -> bool| {

@@ -75,14 +75,9 @@ async fn agency_of(conn: &mut Conn, scope: &AgencyScope, code: &str) -> Result<A
     let found = agencies::model::find(conn, code).await?.filter(|agency| scope.contains(agency.id));
     found.ok_or_else(|| match scope {
         AgencyScope::Agencies(_) => Problem::not_found(),
-        AgencyScope::All => Problem::at(
-            ProblemCode::UnknownReference,
-            "/agency",
-            msg!(
-                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-                "Agency `{code}` does not exist."
-            ),
-        ),
+        AgencyScope::All => {
+            Problem::at(ProblemCode::UnknownReference, "/agency", crate::agencies::unknown(&code))
+        }
     })
 }
 

@@ -86,10 +86,7 @@ async fn resolve(conn: &mut Conn, body: OneOrMany<NewTarget>) -> Result<Vec<Targ
         if let Some(code) = &target.agency
             && !agencies.contains_key(code)
         {
-            let detail = msg!(
-                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-                "Agency `{code}` does not exist."
-            );
+            let detail = crate::agencies::unknown(&code);
             faults.add(ProblemCode::UnknownReference, format!("{pointer}/agency"), detail);
         }
         let code = indicator_of(&target.code);

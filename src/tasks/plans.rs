@@ -171,10 +171,7 @@ impl NewPlan {
         let issuer = agencies::ids_of(conn, vec![self.issuer.clone()]).await?.remove(&self.issuer);
         let code = &self.issuer;
         let issuer = issuer.ok_or_else(|| {
-            let detail = msg!(
-                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-                "Agency `{code}` does not exist."
-            );
+            let detail = crate::agencies::unknown(&code);
             Problem::at(ProblemCode::UnknownReference, "/issuer", detail)
         })?;
         Ok(PlanWrite {

@@ -252,14 +252,9 @@ async fn lead_of(
     }
     match agencies::ids_of(conn, vec![agency.to_owned()]).await?.get(agency) {
         Some(id) if scope.contains(*id) => Err(not_a_lead(agency)),
-        None if *scope == AgencyScope::All => Err(Problem::at(
-            ProblemCode::UnknownReference,
-            "/agency",
-            msg!(
-                "Không tìm thấy cơ quan có mã `{agency}`; đề nghị kiểm tra lại mã cơ quan.",
-                "Agency `{agency}` does not exist."
-            ),
-        )),
+        None if *scope == AgencyScope::All => {
+            Err(Problem::at(ProblemCode::UnknownReference, "/agency", crate::agencies::unknown(&agency)))
+        }
         _ => Err(Problem::not_found()),
     }
 }

@@ -88,6 +88,8 @@ fn rooms_keep_to_their_trade() {
     let mut faults = Vec::new();
     for (path, text) in sources() {
         let (name, code) = (path.file_name().unwrap().to_str().unwrap(), code(&text));
+        // Rules name the codes of what they find, and build no answer.
+        let code = code.replace("ProblemCode", "");
         let mut forbid = |what: &str| {
             if code.contains(what) {
                 faults.push(format!("{} holds `{what}`", path.display()));

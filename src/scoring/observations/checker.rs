@@ -191,10 +191,7 @@ impl<'a> Checker<'a> {
             );
             self.faults.add(ProblemCode::InvalidCode, pointer, detail);
         } else if self.agencies.is_some_and(|known| !known.contains(code)) {
-            let detail = msg!(
-                "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-                "Agency `{code}` does not exist."
-            );
+            let detail = crate::agencies::unknown(&code);
             self.faults.add(ProblemCode::UnknownReference, pointer, detail);
         }
     }

@@ -147,10 +147,7 @@ impl Checker {
         let code = self.code(row.agency.as_deref(), spot, FIELD)?;
         match self.known.agencies.get(code).copied() {
             None => {
-                let detail = msg!(
-                    "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-                    "Agency `{code}` does not exist."
-                );
+                let detail = crate::agencies::unknown(&code);
                 self.add(spot, ProblemCode::UnknownReference, FIELD, detail);
                 None
             }

@@ -97,10 +97,7 @@ pub async fn progress(
     let wanted = Wanted { scope, agencies: agency.map(|any| any.0), statuses: status.map(|any| any.0) };
     let known = |code: &String| snapshot.frame.agencies.iter().any(|agency| agency.code == *code);
     if let Some(code) = wanted.agencies.iter().flatten().find(|code| !known(code)) {
-        let detail = msg!(
-            "Không tìm thấy cơ quan có mã `{code}`; đề nghị kiểm tra lại mã cơ quan.",
-            "Agency `{code}` does not exist."
-        );
+        let detail = crate::agencies::unknown(&code);
         return Err(invalid("agency", detail));
     }
     let whole = Progress::of(&snapshot, &access.scope(), &wanted);
