@@ -92,7 +92,7 @@ pub fn weakness(password: &str, username: &str, name: &str) -> Option<Weakness> 
     if is_common(&lower) {
         return Some(Weakness::Common);
     }
-    if is_of_words(&lower, name) {
+    if is_of_words(&lower, username, name) {
         return Some(Weakness::OfContext);
     }
     if is_made_of_a_common_one(&lower) {
@@ -165,11 +165,14 @@ fn is_sequence(text: &str) -> bool {
 
 /// `Lào Cai 2018 ICT-Index!`: without the words of the context hardly a letter is left. `P@ssw0rd-12345678`: without the word that it is
 /// made of, none.
-fn is_of_words(lower: &str, name: &str) -> bool {
+fn is_of_words(lower: &str, username: &str, name: &str) -> bool {
     let text: Vec<char> = significant_characters(lower).collect();
     let meant: Vec<char> = text.iter().map(|c| meant_by(*c)).collect();
     let name: String = fold(name).chars().filter(|c| c.is_alphanumeric()).collect();
-    let context = CONTEXT.lines().chain((name.chars().count() >= 4).then_some(name.as_str()));
+    let username = fold(username);
+    // `officer.so-khcn`: the role and the agency that it is made of.
+    let parts = username.split(|c: char| !c.is_alphanumeric()).filter(|part| !part.is_empty());
+    let context = CONTEXT.lines().chain(parts).chain((name.chars().count() >= 4).then_some(name.as_str()));
     letters_beside(&text, &meant, context).is_some_and(|own| own < OWN_LETTERS)
         || letters_beside(&text, &meant, BASES.into_iter()).is_some_and(|own| own == 0)
 }
