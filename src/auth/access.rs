@@ -19,6 +19,7 @@ use super::{Actor, AgencyScope, Identity, Permission, Principal};
 use crate::clock::business_day;
 use crate::db::{Caller, Conn, Db, Permit, Reader, RlsContext};
 use crate::http::idempotency::IdempotentRequest;
+use crate::http::offload::Offload;
 use crate::http::request::RequestId;
 use crate::http::{Preconditions, Problem, ProblemCode, Reply};
 use crate::state::State;
@@ -41,6 +42,7 @@ struct Gate {
     repeat: Option<Repeat>,
     lag: Option<ReplicaLag>,
     caller: Caller,
+    offload: Offload,
     /// Taken with the first work for the pool, held until the handler has written its answer and lets go of its [`Access`], and by the
     /// work itself: that goes on when the handler is dropped.
     permit: RefCell<Option<Arc<Permit>>>,
@@ -105,6 +107,7 @@ impl<P: RequiredPermission> Access<P> {
                 repeat: Repeat::of(request)?,
                 lag: state.db().replica().map(|_| lag_of(request)),
                 caller: principal.caller(),
+                offload: state.offload().clone(),
                 permit: RefCell::default(),
             },
             principal,
@@ -164,6 +167,15 @@ impl<P> Access<P> {
     /// computation. The next work for the pool takes one again.
     pub fn release_permit(&self) {
         drop(self.gate.permit.take());
+    }
+
+    /// Work that takes a processor for long, away from the threads of requests and of the database. As [`Offload::run_if_large`].
+    pub async fn offload<T: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.gate.offload.run_if_large(&self.gate.caller, bytes, work).await
     }
 
     /// Reads that need no common snapshot.

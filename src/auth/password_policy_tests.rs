@@ -115,7 +115,8 @@ fn weak_ones_are_refused_however_they_are_spelt() {
 
 #[test]
 fn the_code_of_an_agency_is_no_secret_of_its_officers() {
-    for weak in ["so-khcn-lao-cai-2018", "SoKHCN-LaoCai-2018", "so-khcn-lao-cai-2019", "officer-so-khcn-2018"] {
+    for weak in ["so-khcn-lao-cai-2018", "SoKHCN-LaoCai-2018", "so-khcn-lao-cai-2019", "officer-so-khcn-2018"]
+    {
         assert!(weakness(weak, "officer.so-khcn", "Nguyễn Bí Mật").is_some(), "{weak}");
     }
     // A department without a word in the list, by the name of the account alone.

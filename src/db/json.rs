@@ -9,7 +9,12 @@ use serde_json::Value;
 /// What a stored document says. Read from its text: from a value, serde_json hands numbers of 16 digits on as binary floating
 /// point when they print alike, and what is read is then not always what was stored.
 pub fn from_json<T: DeserializeOwned>(value: Value) -> QueryResult<T> {
-    serde_json::from_str(&value.to_string()).map_err(|error| Error::DeserializationError(Box::new(error)))
+    from_text(&value.to_string())
+}
+
+/// As [`from_json`], of a column that was read as text: a large document is parsed once, and where its reader likes.
+pub fn from_text<T: DeserializeOwned>(text: &str) -> QueryResult<T> {
+    serde_json::from_str(text).map_err(|error| Error::DeserializationError(Box::new(error)))
 }
 
 /// A document to store.

@@ -9,4 +9,5 @@ pub mod model;
 pub mod routes;
 pub mod rules;
 pub mod store;
+mod view;
 pub mod wire;

@@ -1,23 +1,22 @@
 //! Sets of observations as stored: revisions that are only ever added.
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::rules::{Changes, Set};
 use crate::auth::Actor;
-use crate::db::json::{from_json, to_json};
+use crate::db::json::{from_text, to_json};
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::values::hex;
 
 row! {
-    /// One revision with its figures.
+    /// One revision with its figures, as text: up to 16 MiB, not to be parsed where others wait.
     #[derive(Clone, Debug)]
     pub struct SetRow {
         pub revision: i32,
-        pub rows: Value,
-        pub units: Value,
+        pub rows: String,
+        pub units: String,
         pub reason: Option<String>,
         pub recorded_at: DateTime<Utc>,
         pub recorded_by: String,
@@ -88,17 +87,17 @@ pub async fn head(
     .await
 }
 
-const COLUMNS: &str = "revision, rows, units, reason, recorded_at, recorded_by";
+const COLUMNS: &str = "revision, rows::text as rows, units::text as units, reason, recorded_at, recorded_by";
 
 impl SetRow {
     pub fn set(self) -> QueryResult<Set> {
-        set_of(self.rows, self.units)
+        set_of(&self.rows, &self.units)
     }
 }
 
 /// The set that two stored documents are.
-pub fn set_of(rows: Value, units: Value) -> QueryResult<Set> {
-    Ok(Set { rows: from_json(rows)?, units: from_json(units)? })
+pub fn set_of(rows: &str, units: &str) -> QueryResult<Set> {
+    Ok(Set { rows: from_text(rows)?, units: from_text(units)? })
 }
 
 /// The revision that counts.

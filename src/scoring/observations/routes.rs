@@ -10,13 +10,14 @@ use super::checker::{Checker, unit_code};
 use super::model::{self, RevisionRow};
 use super::rules::Set;
 use super::store::{Held, Stored};
+use super::view::{ReaderRights, stored};
 use super::wire::{
     DataYear, Figure, MOST_OUT_OF_RANGE, NewObservations, NewRow, NewUnit, ObservationFilter,
     ObservationRevision, Observations, ObservationsResult, WriteParams,
 };
 use crate::agencies::model as agencies;
 use crate::auth::permission::{ReadObservations, WriteObservations};
-use crate::auth::{Access, AgencyScope, Identity};
+use crate::auth::{Access, AgencyScope};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::Format;
@@ -26,7 +27,6 @@ use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::tree::Tree;
 use crate::scoring::engine::warnings::figures_out_of_range;
 use crate::scoring::frameworks::model as frameworks;
-use crate::scoring::visible_units::VisibleUnits;
 use crate::state::State;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -72,77 +72,38 @@ async fn get_observations(
         .read_shared(async |conn| Ok(model::head(conn, &framework, year, revision).await?))
         .await?
         .ok_or_else(Problem::not_found)?;
-    let ctx = RlsContext::of(&access);
-    let tag = tag_of(&head, &filter, format, &ctx);
+    let rights = ReaderRights::of(&access);
+    let tag = tag_of(&head, &filter, format, &rights);
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
-    let whole = access.read(async move |conn| view(conn, code, year, head, &filter, ctx).await).await?;
-    let conditions = access.conditions.clone();
-    // Up to 50,000 rows: written on a thread of the blocking pool.
-    let written = move || Reply::collection(&conditions, format, &whole, &whole.rows);
+    let (revision, scope, conditions) = (head.revision, rights.scope.clone(), access.conditions.clone());
+    let read = access.read(async move |conn| stored(conn, code, year, revision, &scope).await).await?;
+    access.release_permit();
+    // Up to 50,000 rows: parsed, filtered and written on a thread of the blocking pool.
+    let written = move || {
+        let whole = read.view(year, head, &filter, &rights)?;
+        Reply::collection(&conditions, format, &whole, &whole.rows)
+    };
     Ok(state.offload().run(access.caller(), written).await??.tagged(&tag))
 }
 
-/// What the caller sees of a set.
-struct RlsContext {
-    /// Units that are agencies outside of it are hidden, and what they reported; what was said of all of them, too.
-    scope: AgencyScope,
-    /// Notes and reasons: words of people for people.
-    words: bool,
-}
-
-impl RlsContext {
-    fn of<P>(access: &Access<P>) -> Self {
-        Self { scope: access.scope(), words: matches!(access.identity(), Identity::User { .. }) }
-    }
-
-    /// Leaves in a set what the caller is proven to be allowed to read.
-    async fn narrow(&self, conn: &mut Conn, framework: &str, set: &mut Set) -> Result<(), Problem> {
-        let Some(visible) = VisibleUnits::of(conn, &self.scope).await? else { return Ok(()) };
-        let row = frameworks::find(conn, framework).await?.ok_or_else(Problem::not_found)?;
-        let unit_type = frameworks::read(row.definition)?.unit_type;
-        set.rows.retain(|row| visible.shows(&row.unit, &unit_type));
-        set.units.retain(|unit| visible.shows(&unit.code, &unit_type));
-        set.rows.iter_mut().for_each(|row| row.source.retain(|name| visible.shows_source(name)));
-        Ok(())
-    }
-}
-
-fn tag_of(head: &RevisionRow, filter: &ObservationFilter, format: Format, ctx: &RlsContext) -> EntityTag {
+fn tag_of(
+    head: &RevisionRow,
+    filter: &ObservationFilter,
+    format: Format,
+    rights: &ReaderRights,
+) -> EntityTag {
     let mut parts = filter.parts();
     parts.extend((format == Format::Csv).then(|| "csv".to_owned()));
-    parts.extend((!ctx.words).then(|| "no words".to_owned()));
-    parts.extend(ctx.scope.ids().map(|ids| format!("{ids:?}")));
+    parts.extend((!rights.words).then(|| "no words".to_owned()));
+    parts.extend(rights.scope.ids().map(|ids| format!("{ids:?}")));
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if parts.is_empty() {
         EntityTag::of_version(head.revision)
     } else {
         EntityTag::of_variant(head.revision, &parts)
     }
-}
-
-async fn view(
-    conn: &mut Conn,
-    framework: String,
-    data_year: i32,
-    head: RevisionRow,
-    filter: &ObservationFilter,
-    ctx: RlsContext,
-) -> Result<Observations, Problem> {
-    let stored = model::revision(conn, &framework, data_year, head.revision).await?;
-    let mut set = stored.ok_or_else(Problem::not_found)?.set()?;
-    let selection = filter.selection();
-    set.rows.retain(|row| selection.keeps(row));
-    set.units.retain(|unit| selection.keeps_unit(&unit.code));
-    ctx.narrow(conn, &framework, &mut set).await?;
-    let Set { mut rows, units } = set;
-    if !ctx.words {
-        rows.iter_mut().for_each(|row| row.note = None);
-    }
-    let reason = head.reason.filter(|_| ctx.scope == AgencyScope::All && ctx.words);
-    let RevisionRow { revision, recorded_at, recorded_by, .. } = head;
-    Ok(Observations { framework, data_year, revision, reason, recorded_at, recorded_by, units, rows })
 }
 
 /// Replace observations
@@ -266,8 +227,8 @@ async fn list_revisions(
             Ok(model::revisions(conn, code, year, &order, window).await?)
         })
         .await?;
-    let ctx = RlsContext::of(&access);
-    let sees_all = ctx.words && ctx.scope == AgencyScope::All;
+    let rights = ReaderRights::of(&access);
+    let sees_all = rights.words && rights.scope == AgencyScope::All;
     let page = list.page(slice, |row: RevisionRow| ObservationRevision::of(row, sees_all));
     Reply::page(&access.conditions, list.format, &page)
 }

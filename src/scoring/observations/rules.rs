@@ -37,7 +37,7 @@ pub enum Source {
 
 impl Source {
     /// Leaves out what others delivered.
-    pub fn retain(&mut self, shown: impl Fn(&String) -> bool) {
+    pub fn retain(&mut self, mut shown: impl FnMut(&String) -> bool) {
         match self {
             Self::Imported => {}
             Self::Submissions { revisions, .. } => revisions.retain(|one| shown(&one.agency)),

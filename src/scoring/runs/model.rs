@@ -43,15 +43,17 @@ row! {
     /// What a run is computed from.
     pub struct InputRow {
         pub definition: Value,
-        pub figures: Value,
-        pub named: Value,
+        /// JSON text.
+        pub figures: String,
+        /// JSON text.
+        pub named: String,
     }
 }
 
 /// A run with what it is computed from.
-pub struct WholeRow {
-    pub run: RunRow,
-    pub input: InputRow,
+struct WholeRow {
+    run: RunRow,
+    input: InputRow,
 }
 
 impl QueryableByName<Pg> for WholeRow {
@@ -117,6 +119,30 @@ fn with_units(condition: &str) -> String {
     COLUMNS.replace("null::text[] as own", &units)
 }
 
+/// Runs as they are stored, with all their units. [`Unfiltered::filtered`] decides what their reader sees of them, which takes a processor
+/// for some microseconds a unit.
+#[must_use = "nothing of a run is shown before it is filtered"]
+pub struct Unfiltered {
+    rows: Vec<RunRow>,
+    visible: Option<VisibleUnits>,
+}
+
+impl Unfiltered {
+    /// What filtering is like, in bytes that are parsed.
+    pub fn bytes(&self) -> usize {
+        self.rows.iter().map(|row| row.own.as_ref().map_or(0, Vec::len)).sum::<usize>() * BYTES_OF_UNIT
+    }
+
+    pub fn filtered(self) -> Vec<RunRow> {
+        let Self { mut rows, visible } = self;
+        rows.iter_mut().for_each(|row| row.narrow(visible.as_ref()));
+        rows
+    }
+}
+
+/// To compare a unit's name with those of the agencies takes about as long as to parse this much.
+const BYTES_OF_UNIT: usize = 1024;
+
 impl RunRow {
     /// Leaves of the units those that the reader sees; of a run where that is every one, nothing is hidden.
     fn narrow(&mut self, visible: Option<&VisibleUnits>) {
@@ -128,21 +154,16 @@ impl RunRow {
     }
 }
 
-/// The runs of these ids, with the units that the reader is not kept from.
-pub async fn find(
-    conn: &mut impl Connected,
-    ids: Vec<Uuid>,
-    scope: &AgencyScope,
-) -> QueryResult<Vec<RunRow>> {
+/// The runs of these ids.
+pub async fn find(conn: &mut impl Connected, ids: Vec<Uuid>, scope: &AgencyScope) -> QueryResult<Unfiltered> {
     let visible = VisibleUnits::of(conn, scope).await?;
     let columns = with_units("$2");
-    let mut rows: Vec<RunRow> = sql(format!("select {columns} from {FROM} where r.id = any($1)"))
+    let rows = sql(format!("select {columns} from {FROM} where r.id = any($1)"))
         .bind(ids)
         .bind(visible.is_some())
         .rows(conn)
         .await?;
-    rows.iter_mut().for_each(|row| row.narrow(visible.as_ref()));
-    Ok(rows)
+    Ok(Unfiltered { rows, visible })
 }
 
 /// As [`find`], with what the run is computed from.
@@ -150,11 +171,11 @@ pub async fn whole(
     conn: &mut impl Connected,
     id: Uuid,
     scope: &AgencyScope,
-) -> QueryResult<Option<WholeRow>> {
+) -> QueryResult<Option<(Unfiltered, InputRow)>> {
     let visible = VisibleUnits::of(conn, scope).await?;
     let columns = with_units("$2");
-    let mut whole: Option<WholeRow> = sql(format!(
-        "select {columns}, f.definition, s.rows as figures, s.units as named from {FROM} \
+    let whole: Option<WholeRow> = sql(format!(
+        "select {columns}, f.definition, s.rows::text as figures, s.units::text as named from {FROM} \
          join observation_sets s on s.framework_code = r.framework_code and s.data_year = r.data_year \
            and s.revision = r.observations_revision \
          where r.id = $1"
@@ -163,10 +184,7 @@ pub async fn whole(
     .bind(visible.is_some())
     .maybe(conn)
     .await?;
-    if let Some(whole) = &mut whole {
-        whole.run.narrow(visible.as_ref());
-    }
-    Ok(whole)
+    Ok(whole.map(|WholeRow { run, input }| (Unfiltered { rows: vec![run], visible }, input)))
 }
 
 /// Makes official runs of one framework's index year wait for each other until the transaction ends.

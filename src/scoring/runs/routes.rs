@@ -90,7 +90,7 @@ async fn input_of(conn: &mut Conn, new: &NewIndexRun) -> Result<(InputRow, i32),
         return Err(Problem::at(ProblemCode::UnknownReference, "/framework", detail));
     };
     let set = observations::model::current(conn, &new.framework, new.data_year).await?;
-    let is_empty = |value: &serde_json::Value| value.as_array().is_none_or(Vec::is_empty);
+    let is_empty = |array: &str| array == "[]";
     match set.filter(|set| !is_empty(&set.rows) || !is_empty(&set.units)) {
         Some(set) => {
             let revision = set.revision;

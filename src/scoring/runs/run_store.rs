@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::faults::refused;
-use super::model::{self, InputRow, RunRow, WholeRow};
+use super::model::{self, InputRow, RunRow};
 use super::rules::{Computation, compute};
 use crate::auth::Access;
 use crate::http::Problem;
@@ -38,7 +38,8 @@ pub async fn row_of<P>(access: &Access<P>, id: Uuid) -> Result<RunRow, Problem> 
 
 pub async fn rows_of<P>(access: &Access<P>, ids: Vec<Uuid>) -> Result<Vec<RunRow>, Problem> {
     let scope = access.scope();
-    access.read_shared(async |conn| Ok(model::find(conn, ids.clone(), &scope).await?)).await
+    let runs = access.read_shared(async |conn| Ok(model::find(conn, ids.clone(), &scope).await?)).await?;
+    access.offload(runs.bytes(), move || runs.filtered()).await
 }
 
 /// The run of the path, computed: its row and its inputs are read together where it is not kept.
@@ -66,9 +67,9 @@ async fn computed<P>(
         let scope = access.scope();
         // Long results would keep others waiting on a shared connection.
         let whole = access.read(async move |conn| Ok(model::whole(conn, id, &scope).await?)).await?;
-        let WholeRow { run, input } = whole.ok_or_else(Problem::not_found)?;
-        read = Some(run);
+        let (run, input) = whole.ok_or_else(Problem::not_found)?;
         access.release_permit();
+        read = access.offload(run.bytes(), move || run.filtered()).await?.pop();
         Ok(move |_: &CancellationToken| {
             let kept = kept_of(input)?;
             let weight = kept.weight();
@@ -90,7 +91,7 @@ pub fn of_input(input: InputRow) -> Result<Computation, Problem> {
 
 fn kept_of(input: InputRow) -> Result<Kept, Problem> {
     let framework = frameworks::model::read(input.definition)?;
-    let set = set_of(input.figures, input.named)?;
+    let set = set_of(&input.figures, &input.named)?;
     let done = compute(&framework, &set.input()).map_err(refused)?;
     Ok(Kept { done, fed: set.fed() })
 }
