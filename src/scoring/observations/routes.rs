@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use actix_web::web::Data;
 use actix_web::{get, put};
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -21,13 +20,14 @@ use crate::auth::{Access, AgencyScope};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::Format;
-use crate::http::{EntityTag, ListParams, ListQuery, NoFilter, Page, PathOf, Problem, Reply, ValidJson};
+use crate::http::{
+    EntityTag, ListParams, ListQuery, NoFilter, Page, PathOf, Preconditions, Problem, Reply, ValidJson,
+};
 use crate::ids::FrameworkCode;
 use crate::scoring::engine::framework::Framework;
 use crate::scoring::engine::tree::Tree;
 use crate::scoring::engine::warnings::figures_out_of_range;
 use crate::scoring::frameworks::model as frameworks;
-use crate::state::State;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -63,7 +63,6 @@ async fn get_observations(
     access: Access<ReadObservations>,
     path: PathOf<(FrameworkCode, DataYear)>,
     query: ListQuery<ObservationFilter>,
-    state: Data<State>,
 ) -> Result<Reply, Problem> {
     let (FrameworkCode(code), DataYear(year)) = path.0;
     let (filter, format) = (query.filter, query.format);
@@ -77,15 +76,25 @@ async fn get_observations(
     if access.conditions.is_fresh(&tag) {
         return Ok(Reply::not_modified(&tag));
     }
-    let (revision, scope, conditions) = (head.revision, rights.scope.clone(), access.conditions.clone());
+    let (revision, scope) = (head.revision, rights.scope.clone());
     let read = access.read(async move |conn| stored(conn, code, year, revision, &scope).await).await?;
     access.release_permit();
-    // Up to 50,000 rows: parsed, filtered and written on a thread of the blocking pool.
-    let written = move || {
-        let whole = read.view(year, head, &filter, &rights)?;
+    let written = write(access.conditions.clone(), format, move || read.view(year, head, &filter, &rights));
+    Ok(access.offload(LARGE, written).await??.tagged(&tag))
+}
+
+/// Bytes that a set may have: parsed, filtered and written on a thread of the blocking pool.
+const LARGE: usize = 16 << 20;
+
+fn write(
+    conditions: Preconditions,
+    format: Format,
+    view: impl FnOnce() -> Result<Observations, Problem>,
+) -> impl FnOnce() -> Result<Reply, Problem> {
+    move || {
+        let whole = view()?;
         Reply::collection(&conditions, format, &whole, &whole.rows)
-    };
-    Ok(state.offload().run(access.caller(), written).await??.tagged(&tag))
+    }
 }
 
 fn tag_of(

@@ -271,3 +271,28 @@ async fn a_large_set_of_observations_is_taken_and_given_without_holding_a_worker
         assert!(longest < MOST, "{query:.20} held the worker for {longest:?}");
     }
 }
+
+/// The names of a set's units are compared with those of every agency: for the reader of some agencies alone, and in reads of runs, too.
+#[actix_web::test]
+async fn many_units_are_judged_without_holding_a_worker() {
+    let service = TestService::start().await;
+    let (coordinator, officer) = (service.token("coordinator").await, service.token("officer.so-yt").await);
+    let mut framework = sound("XB");
+    framework["unit_type"] = json!("province");
+    service.post("frameworks", framework).as_(&coordinator).send().await.expect(201);
+    let unit = |n: usize| format!("Đơn vị {n} {}", "có một tên rất dài ".repeat(4).trim());
+    let rows: Vec<Value> =
+        (0..3_000).map(|n| json!({"unit": unit(n), "indicator": "XHS", "value": n % 80})).collect();
+    let path = "frameworks/XB/observations/2025";
+    let body = json!({ "rows": rows });
+    service.call("PUT", path).as_(&coordinator).json(&body).send().await.expect(200);
+    let run = json!({"framework": "XB", "data_year": 2025, "index_year": 2025, "kind": "provisional", "label": "thử"});
+    let run = service.post("index-runs", run).as_(&coordinator).send().await.expect(201).json();
+    let run = format!("index-runs/{}", run["id"].as_str().unwrap());
+    let ranks = format!("{run}/ranks?limit=1");
+    for path in [path, &run, &ranks] {
+        let (longest, answer) = longest_poll(service.get(path).as_(&officer).send()).await;
+        answer.expect(200);
+        assert!(longest < MOST, "{path} held the worker for {longest:?}");
+    }
+}
