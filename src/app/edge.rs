@@ -39,11 +39,7 @@ pub async fn edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let started = Instant::now();
-    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
-        return Err(Problem::internal("no state in the application").into());
-    };
-    let request_id = request_id(request.headers());
+    let Arrival { state, started, request_id } = Arrival::of(&request)?;
     let is_operation = request.path().starts_with("/api/");
     let admitted = admissible(&request, &state).and_then(|()| match is_operation && !state.is_admitting() {
         true => Err(Problem::new(ProblemCode::Unavailable).retry_after(1)),
@@ -80,11 +76,7 @@ pub async fn metrics_edge(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let started = Instant::now();
-    let Some(state) = request.app_data::<web::Data<State>>().cloned() else {
-        return Err(Problem::internal("no state in the application").into());
-    };
-    let request_id = request_id(request.headers());
+    let Arrival { state, started, request_id } = Arrival::of(&request)?;
     if let Err(problem) = admissible(&request, &state) {
         return Ok(refused(request, &state, started, &request_id, problem));
     }
@@ -95,6 +87,22 @@ pub async fn metrics_edge(
     let done = Done { state: &state, started, request_id: &request_id, caller: None };
     done.finish(&mut response, route.as_deref().unwrap_or("-"));
     Ok(response)
+}
+
+/// What is known of every request before anything of it is decided.
+struct Arrival {
+    state: web::Data<State>,
+    started: Instant,
+    request_id: Arc<str>,
+}
+
+impl Arrival {
+    fn of(request: &ServiceRequest) -> Result<Self, Problem> {
+        let started = Instant::now();
+        let state = request.app_data::<web::Data<State>>().cloned();
+        let state = state.ok_or_else(|| Problem::internal("no state in the application"))?;
+        Ok(Self { state, started, request_id: request_id(request.headers()) })
+    }
 }
 
 /// Whether the request has one end, one path, a method that HTTP defines, and no more of anything than is ever meant.

@@ -59,7 +59,7 @@ pub fn build(
         .wrap(from_fn(edge::edge))
 }
 
-/// The state of a service with these parts and this API; it listens for changes from now on, and admits requests when it is told to.
+/// The state of a service with these parts and this API; it listens for changes from now on, and admits requests after [`State::admit_requests`].
 pub fn state(db: Db, clock: Clock, authentication: Authentication) -> Result<State, String> {
     state_with(db, clock, authentication, Memory::default())
 }

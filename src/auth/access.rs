@@ -1,11 +1,9 @@
 //! The first parameter of every handler. Nothing of a request is looked at before it has decided.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
@@ -15,11 +13,11 @@ use super::authenticate::authenticated;
 use super::permission::RequiredPermission;
 use super::repeat::Repeat;
 use super::request_checks::check_request;
+use super::request_context::{RequestContext, lag_of};
 use super::{Actor, AgencyScope, Identity, Permission, Principal};
 use crate::clock::business_day;
-use crate::db::{Caller, Conn, Db, Permit, Reader, RlsContext};
+use crate::db::{Caller, Conn, Reader, RlsContext};
 use crate::http::idempotency::IdempotentRequest;
-use crate::http::offload::Offload;
 use crate::http::request::RequestId;
 use crate::http::{Preconditions, Problem, ProblemCode, Reply};
 use crate::state::State;
@@ -28,54 +26,9 @@ use crate::state::State;
 #[derive(Debug)]
 pub struct Access<P> {
     principal: Arc<Principal>,
-    gate: Gate,
+    context: RequestContext,
     pub conditions: Preconditions,
     asks: PhantomData<P>,
-}
-
-struct Gate {
-    db: Db,
-    /// Tells row-level security who asks.
-    ctx: RlsContext,
-    now: DateTime<Utc>,
-    request_id: RequestId,
-    repeat: Option<Repeat>,
-    lag: Option<ReplicaLag>,
-    caller: Caller,
-    offload: Offload,
-    /// Taken with the first work for the pool, held until the handler has written its answer and lets go of its [`Access`], and by the
-    /// work itself: that goes on when the handler is dropped.
-    permit: RefCell<Option<Arc<Permit>>>,
-}
-
-impl Gate {
-    /// The database, for work that holds this request's permit.
-    fn admitted(&self) -> Result<Db, Problem> {
-        let mut held = self.permit.borrow_mut();
-        let permit = match held.take() {
-            Some(permit) => permit,
-            None => Arc::new(self.db.admit(&self.caller)?),
-        };
-        *held = Some(permit.clone());
-        Ok(self.db.holding(permit))
-    }
-}
-
-/// How far behind the standby was that an answer was read from; left with the request where there is a standby.
-#[derive(Clone, Debug, Default)]
-pub struct ReplicaLag(Rc<Cell<Option<Duration>>>);
-
-impl ReplicaLag {
-    /// Seconds; `None` when the primary answered.
-    pub fn seconds(&self) -> Option<f64> {
-        self.0.get().map(|lag| lag.as_secs_f64())
-    }
-}
-
-impl std::fmt::Debug for Gate {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gate").field("request_id", &self.request_id.0).finish_non_exhaustive()
-    }
 }
 
 impl<P: RequiredPermission> FromRequest for Access<P> {
@@ -99,7 +52,7 @@ impl<P: RequiredPermission> Access<P> {
         let request_id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
         Ok(Self {
             conditions: Preconditions::of(request)?,
-            gate: Gate {
+            context: RequestContext {
                 db: state.db().clone(),
                 ctx: RlsContext::of(principal.scope.ids()),
                 now: state.clock().now(),
@@ -135,38 +88,38 @@ impl<P> Access<P> {
     }
 
     pub fn now(&self) -> DateTime<Utc> {
-        self.gate.now
+        self.context.now
     }
 
     /// The business day in Asia/Ho_Chi_Minh.
     pub fn today(&self) -> NaiveDate {
-        business_day(self.gate.now)
+        business_day(self.context.now)
     }
 
     /// Who does what this request does.
     pub fn actor(&self) -> Actor {
         Actor {
             name: self.principal.name(),
-            request_id: self.gate.request_id.0.to_string(),
-            now: self.gate.now,
+            request_id: self.context.request_id.0.to_string(),
+            now: self.context.now,
         }
     }
 
     /// The same caller before a database that shows every agency: for work whose rules say themselves what is the caller's.
     pub fn bypass_rls(mut self) -> Self {
-        self.gate.ctx = RlsContext::all();
+        self.context.ctx = RlsContext::all();
         self
     }
 
     /// Who is charged for permits.
     pub fn caller(&self) -> &Caller {
-        &self.gate.caller
+        &self.context.caller
     }
 
     /// Gives back this request's permit for the pool: before it waits for what is not the database, such as the rest of its body or a
     /// computation. The next work for the pool takes one again.
     pub fn release_permit(&self) {
-        drop(self.gate.permit.take());
+        drop(self.context.permit.take());
     }
 
     /// Work that takes a processor for long, away from the threads of requests and of the database. As [`Offload::run_if_large`].
@@ -175,7 +128,7 @@ impl<P> Access<P> {
         bytes: usize,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        self.gate.offload.run_if_large(&self.gate.caller, bytes, work).await
+        self.context.offload.run_if_large(&self.context.caller, bytes, work).await
     }
 
     /// Reads that need no common snapshot.
@@ -187,7 +140,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.admitted()?.read_as(self.gate.ctx.clone(), work).await
+        self.context.admitted()?.read_as(self.context.ctx.clone(), work).await
     }
 
     /// Reads that need no common snapshot, over a connection that others read from at the same time. May be run twice: when
@@ -197,7 +150,7 @@ impl<P> Access<P> {
     where
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
     {
-        self.gate.db.read_shared(&self.gate.caller, work).await
+        self.context.db.read_shared(&self.context.caller, work).await
     }
 
     /// As [`Access::read_shared`], for statistics: from the standby, where there is one and it has every known change.
@@ -205,16 +158,16 @@ impl<P> Access<P> {
     where
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, Problem>,
     {
-        let (answer, lag) = self.gate.db.read_statistics(&self.gate.caller, work).await?;
-        if let Some(told) = &self.gate.lag {
-            told.0.set(lag);
+        let (answer, lag) = self.context.db.read_statistics(&self.context.caller, work).await?;
+        if let Some(told) = &self.context.lag {
+            told.set(lag);
         }
         Ok(answer)
     }
 
     /// Where rows wait for the transaction that takes them over.
     pub fn staging(&self) -> crate::db::copy::Staging {
-        self.gate.db.staging().seeing(self.gate.ctx.clone()).charged_to(&self.gate.caller)
+        self.context.db.staging().seeing(self.context.ctx.clone()).charged_to(&self.context.caller)
     }
 
     /// One transaction: committed when it answers `Ok`.
@@ -226,7 +179,7 @@ impl<P> Access<P> {
             + Send
             + 'static,
     {
-        self.gate.admitted()?.transaction_as(self.gate.ctx.clone(), work).await
+        self.context.admitted()?.transaction_as(self.context.ctx.clone(), work).await
     }
 
     /// As [`Access::transaction`]; a dry run answers the same by the same way and is rolled back.
@@ -241,10 +194,10 @@ impl<P> Access<P> {
         if !dry_run {
             return self.transaction(work).await;
         }
-        let db = self.gate.admitted()?;
+        let db = self.context.admitted()?;
         // An error is what rolls back, so the answer travels as one.
         let undone = db
-            .transaction_as::<(), Undone<T>, _>(self.gate.ctx.clone(), async move |conn: &mut Conn| {
+            .transaction_as::<(), Undone<T>, _>(self.context.ctx.clone(), async move |conn: &mut Conn| {
                 match work(conn).await {
                     Ok(answer) => Err(Undone::Answer(answer)),
                     Err(problem) => Err(Undone::Problem(problem)),
@@ -263,14 +216,14 @@ impl<P> Access<P> {
     pub async fn replay(&self, body_digest: &[u8]) -> Result<Option<Reply>, Problem> {
         let Some((repeatable, ctx)) = self.repeatable(body_digest) else { return Ok(None) };
         let work = async move |conn: &mut Conn| repeatable.stored(conn).await;
-        self.gate.admitted()?.read_as(ctx, work).await
+        self.context.admitted()?.read_as(ctx, work).await
     }
 
     /// What a request with an `Idempotency-Key` is known by, and the RLS context that shows its answer.
     fn repeatable(&self, body_digest: &[u8]) -> Option<(IdempotentRequest, RlsContext)> {
-        let repeat = self.gate.repeat.as_ref()?;
-        let repeatable = repeat.with_body(&self.principal, body_digest, self.gate.now);
-        Some((repeatable, self.gate.ctx.clone().as_caller(self.principal.name_ref())))
+        let repeat = self.context.repeat.as_ref()?;
+        let repeatable = repeat.with_body(&self.principal, body_digest, self.context.now);
+        Some((repeatable, self.context.ctx.clone().as_caller(self.principal.name_ref())))
     }
 
     /// One transaction for a `POST` with this body: with an `Idempotency-Key`, the effect and its answer happen once.
@@ -284,7 +237,7 @@ impl<P> Access<P> {
         let Some((repeatable, ctx)) = self.repeatable(body_digest) else {
             return self.transaction(work).await;
         };
-        let db = self.gate.admitted()?;
+        let db = self.context.admitted()?;
         db.transaction_as::<Reply, Problem, _>(ctx, async move |conn: &mut Conn| {
             if let Some(reply) = repeatable.replay(conn).await? {
                 return Ok(reply);
@@ -320,12 +273,6 @@ pub(super) fn state_of(request: &HttpRequest) -> Result<web::Data<State>, Proble
         .app_data::<web::Data<State>>()
         .cloned()
         .ok_or_else(|| Problem::internal("no state in the application"))
-}
-
-fn lag_of(request: &HttpRequest) -> ReplicaLag {
-    let lag = ReplicaLag::default();
-    request.extensions_mut().insert(lag.clone());
-    lag
 }
 
 fn forbidden(principal: &Principal, permission: Permission) -> Problem {

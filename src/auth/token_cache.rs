@@ -1,4 +1,4 @@
-//! TokenCache verified a moment ago: neither their signature nor their account is looked at again while nothing has changed.
+//! Tokens verified a moment ago: neither their signature nor their account is looked at again while nothing has changed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::Principal;
 
-/// TokenCache kept at the most; each takes a kilobyte or so, however long it is.
+/// Tokens cached at the most; each takes a kilobyte or so, however long it is.
 const MOST: u64 = 10_000;
 
 /// Generations of what a verified token depends on: accounts and sessions, and the keys in force.

@@ -1,4 +1,4 @@
-//! The pool with a bound on how many wait for it: whoever comes on top is told so at once.
+//! The pool with a bounded checkout queue: excess requests are rejected at once (load shedding).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +32,7 @@ impl CheckoutQueue {
         }
     }
 
-    /// A connection, waited for as long as the pool is told to. [`DbError::Overloaded`] when enough wait already.
+    /// A connection, waited for as long as the checkout timeout. [`DbError::Overloaded`] when enough wait already.
     pub async fn checkout(&self) -> Result<Object<Sessions>, DbError> {
         if self.pool.status().waiting >= self.most {
             self.refused.fetch_add(1, Ordering::Relaxed);

@@ -26,24 +26,24 @@ impl Db {
         E: From<DbError>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        self.read_on(self.inner.primary.line_always().await?, work).await
+        self.read_on(self.inner.primary.acquire_always().await?, work).await
     }
 
-    async fn read_on<T, E, F>(&self, line: Lease, work: F) -> Result<T, E>
+    async fn read_on<T, E, F>(&self, lease: Lease, work: F) -> Result<T, E>
     where
         E: From<DbError>,
         F: for<'a, 'c> AsyncFn(&'a mut Reader<'c>) -> Result<T, E>,
     {
-        let answer = work(&mut line.reader()).await;
+        let answer = work(&mut lease.reader()).await;
         if answer.is_ok() {
-            line.over();
+            lease.over();
             return answer;
         }
-        if !line.has_ended() {
+        if !lease.has_ended() {
             return answer;
         }
         // On another one, with the same permit.
-        let again = self.inner.primary.line_always().await?;
+        let again = self.inner.primary.acquire_always().await?;
         let answer = work(&mut again.reader()).await;
         if answer.is_ok() {
             again.over();
@@ -81,10 +81,10 @@ impl Db {
     {
         if let Some(replica) = &self.inner.replica
             && let Some(lag) = replica.lag(&self.inner.generations)
-            && let Ok(line) = replica.server().try_acquire(caller).await
-            && let Ok(answer) = work(&mut line.reader()).await
+            && let Ok(lease) = replica.server().try_acquire(caller).await
+            && let Ok(answer) = work(&mut lease.reader()).await
         {
-            line.over();
+            lease.over();
             return Ok((answer, Some(lag)));
         }
         Ok((self.read_shared(caller, work).await?, None))

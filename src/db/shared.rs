@@ -25,7 +25,7 @@ use super::{Conn, DbError, connect};
 pub type Reader<'c> = &'c Conn;
 
 /// Connections of a thread to one server.
-const LINES: usize = 2;
+const CONNECTIONS: usize = 2;
 /// Reads that a thread has under way at the most: excess ones would wait longer than is worth it.
 const READS: Limits = Limits { permits: 256, per_free: 2, queue: 0 };
 /// After a failure the next attempt waits this long; who comes in between is told at once.
@@ -90,8 +90,8 @@ impl SharedPool {
         (self.refused.load(Ordering::Relaxed), self.shares_refused.load(Ordering::Relaxed))
     }
 
-    /// As [`SharedPool::line_if_free`], however much is under way.
-    pub async fn line_always(&self) -> Result<Lease, DbError> {
+    /// As [`SharedPool::try_acquire`], however much is under way.
+    pub async fn acquire_always(&self) -> Result<Lease, DbError> {
         Ok(Lease::of(self.acquire().await?, None))
     }
 
@@ -102,9 +102,9 @@ impl SharedPool {
         let Some(slot) = slots.iter().min_by_key(|slot| slot.in_use()) else {
             return Err(DbError::Internal("no connection to choose".into()));
         };
-        if let Some(line) = slot.acquire() {
-            let replaced = if line.lifetime.is_over() { self.replace_in(slot).await } else { None };
-            return Ok(replaced.unwrap_or(line));
+        if let Some(connection) = slot.acquire() {
+            let replaced = if connection.lifetime.is_over() { self.replace_in(slot).await } else { None };
+            return Ok(replaced.unwrap_or(connection));
         }
         // Another one may do: the server was out of connections, say.
         self.open_in(slot).await.or_else(|fault| slots.iter().find_map(Slot::acquire).ok_or(fault))
@@ -123,8 +123,8 @@ impl SharedPool {
     /// Opens one connection, however many ask for it.
     async fn open_in(&self, slot: &Slot) -> Result<Arc<SharedConnection>, DbError> {
         let _one = slot.opening.lock().await;
-        if let Some(line) = slot.acquire() {
-            return Ok(line);
+        if let Some(connection) = slot.acquire() {
+            return Ok(connection);
         }
         if slot.is_backing_off() {
             return Err(DbError::Unavailable("the database cannot be reached".into()));
@@ -135,11 +135,11 @@ impl SharedPool {
     /// Called with the slot's lock held.
     async fn open_locked(&self, slot: &Slot) -> Result<Arc<SharedConnection>, DbError> {
         match self.open().await {
-            Ok(line) => {
-                let line = Arc::new(line);
-                *slot.line.borrow_mut() = Some(line.clone());
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                *slot.connection.borrow_mut() = Some(connection.clone());
                 slot.refused.set(None);
-                Ok(line)
+                Ok(connection)
             }
             Err(fault) => {
                 slot.refused.set(Some(Instant::now()));
@@ -186,23 +186,23 @@ pub(super) struct Lease {
 }
 
 struct Held {
-    line: Arc<SharedConnection>,
+    connection: Arc<SharedConnection>,
     /// Held for its drop.
     _permit: Option<Permit>,
 }
 
 impl Lease {
-    fn of(line: Arc<SharedConnection>, permit: Option<Permit>) -> Self {
-        line.in_use.fetch_add(1, Ordering::Relaxed);
-        Self { held: Arc::new(Held { line, _permit: permit }), is_over: false }
+    fn of(connection: Arc<SharedConnection>, permit: Option<Permit>) -> Self {
+        connection.in_use.fetch_add(1, Ordering::Relaxed);
+        Self { held: Arc::new(Held { connection, _permit: permit }), is_over: false }
     }
 
     pub fn reader(&self) -> Reader<'_> {
-        &self.held.line.conn
+        &self.held.connection.conn
     }
 
     pub fn has_ended(&self) -> bool {
-        self.held.line.ended.is_cancelled()
+        self.held.connection.ended.is_cancelled()
     }
 
     /// Everything that was sent is answered.
@@ -218,20 +218,20 @@ impl Drop for Lease {
             && let Ok(runtime) = Handle::try_current()
         {
             let held = self.held.clone();
-            runtime.spawn(async move { held.line.drained().await });
+            runtime.spawn(async move { held.connection.drained().await });
         }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.line.in_use.fetch_sub(1, Ordering::Relaxed);
+        self.connection.in_use.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 #[derive(Default)]
 struct Slot {
-    line: RefCell<Option<Arc<SharedConnection>>>,
+    connection: RefCell<Option<Arc<SharedConnection>>>,
     opening: tokio::sync::Mutex<()>,
     refused: Cell<Option<Instant>>,
 }
@@ -239,11 +239,11 @@ struct Slot {
 impl Slot {
     /// The connection, unless it has ended or is full.
     fn acquire(&self) -> Option<Arc<SharedConnection>> {
-        self.open_line().filter(|line| !line.lifetime.is_full())
+        self.open_connection().filter(|connection| !connection.lifetime.is_full())
     }
 
-    fn open_line(&self) -> Option<Arc<SharedConnection>> {
-        self.line.borrow().clone().filter(|line| !line.ended.is_cancelled())
+    fn open_connection(&self) -> Option<Arc<SharedConnection>> {
+        self.connection.borrow().clone().filter(|connection| !connection.ended.is_cancelled())
     }
 
     fn is_backing_off(&self) -> bool {
@@ -251,13 +251,13 @@ impl Slot {
     }
 
     fn in_use(&self) -> usize {
-        self.line.borrow().as_ref().map_or(0, |line| line.in_use.load(Ordering::Relaxed))
+        self.connection.borrow().as_ref().map_or(0, |connection| connection.in_use.load(Ordering::Relaxed))
     }
 }
 
 /// What a thread has of one server.
 struct OfThread {
-    slots: [Slot; LINES],
+    slots: [Slot; CONNECTIONS],
     admission: AdmissionControl,
 }
 
@@ -271,7 +271,7 @@ fn of_thread(server: u64) -> Rc<OfThread> {
             return own.clone();
         }
         // What is left of servers that are gone.
-        all.retain(|(_, own)| own.slots.iter().any(|slot| slot.open_line().is_some()));
+        all.retain(|(_, own)| own.slots.iter().any(|slot| slot.open_connection().is_some()));
         let own = Rc::new(OfThread { slots: Default::default(), admission: AdmissionControl::new(READS) });
         all.push((server, own.clone()));
         own

@@ -2,8 +2,8 @@
 //!
 //! actix copies what a body hands over into a buffer of its connection, and that buffer keeps its size for as long as the connection
 //! lives: a thousand connections that each carried one long answer would hold a thousand long answers. So a body hands over no more at
-//! a time than is written at a time. Whoever takes the next piece is not taken for somebody who says nothing, however long the whole takes;
-//! whoever takes the pieces too slowly finds the answer cut off, as a slow reader of an export does.
+//! a time than is written at a time. A client that takes the next piece is not idle, however long the whole takes;
+//! one that takes the pieces too slowly finds the answer cut off, as a slow reader of an export does.
 
 use std::io;
 use std::pin::Pin;

@@ -239,7 +239,7 @@ async fn the_service_knows_whether_the_wall_holds_for_it() {
 
 /// What holds for every handler: work that bypasses row-level security is named here, with its reason there.
 #[test]
-fn few_go_beyond_the_wall() {
+fn few_bypass_row_level_security() {
     const WAYS: [&str; 3] = ["bypass_rls()", "RlsContext::all()", "RlsContext::system()"];
     let count = |text: &str| WAYS.iter().map(|way| text.matches(way).count()).sum::<usize>();
     let all = sources().into_iter().map(|(path, text)| (path.display().to_string(), count(&text)));
