@@ -64,7 +64,7 @@ bench-long: ## the same on 6 M rows (ROWS=60M for more), longer, with growth
 bench-compare: ## two release builds in turns: make bench-compare BASE=path/to/older/ict-index ARGS='--rounds 9 --floor 0.97'
 	@python3 benches/compare.py --base $(BASE) $(ARGS)
 
-lint: ## formatting and clippy, as CI checks them
+lint: doc ## formatting, clippy and documentation, as CI checks them
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 

@@ -122,7 +122,7 @@ impl<P> Access<P> {
         drop(self.context.permit.take());
     }
 
-    /// Work that takes a processor for long, away from the threads of requests and of the database. As [`Offload::run_if_large`].
+    /// Work that takes a processor for long, away from the threads of requests and of the database. See [`crate::http::offload::Offload::run_if_large`].
     pub async fn offload<T: Send + 'static>(
         &self,
         bytes: usize,
