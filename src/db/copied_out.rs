@@ -44,7 +44,7 @@ impl CopiedOut {
     }
 }
 
-/// Gathers rows into pieces; whether it came to the end.
+/// Gathers rows into pieces; whether all were handed over. The caller sends [`Outgoing::End`].
 pub(super) async fn hand_on(rows: CopyOutStream, pieces: &Sender<Outgoing>) -> bool {
     let mut rows = std::pin::pin!(rows);
     let mut rate = MinimumRate::default();
@@ -68,8 +68,7 @@ pub(super) async fn hand_on(rows: CopyOutStream, pieces: &Sender<Outgoing>) -> b
             return false;
         }
     }
-    let last = piece.is_empty() || hand_over(piece.freeze(), pieces, &mut rate).await;
-    last && pieces.send_timeout(Outgoing::End, IDLE_TIMEOUT).await.is_ok()
+    piece.is_empty() || hand_over(piece.freeze(), pieces, &mut rate).await
 }
 
 /// Whether the reader took the piece, and fast enough: PostgreSQL holds a snapshot, and the export its permit, meanwhile.

@@ -24,9 +24,10 @@ pub use super::copied_out::CopiedOut;
 use super::admission::{AdmissionControl, Caller, Charged, Limits, Permit};
 use super::claim::Claim;
 use super::connect::{self, Canceller};
-use super::copied_out::hand_on;
+use super::copied_out::{Outgoing, hand_on};
 use super::leader::Target;
 use super::lifetime::Lifetime;
+use super::minimum_rate::IDLE_TIMEOUT;
 use super::settings::Setup;
 use super::{Conn, DbError, DbSettings, RlsContext};
 
@@ -141,16 +142,18 @@ impl Staging {
             let (sender, copied) = CopiedOut::channel();
             let runtime = home.runtime.clone();
             runtime.spawn(async move {
-                let is_whole = hand_on(rows, &sender).await;
-                drop(sender);
-                if is_whole {
+                if hand_on(rows, &sender).await {
+                    // Before the reader learns of the end: it may ask for its next export at once.
                     home.keep(client);
+                    drop(permit);
+                    let _ = sender.send_timeout(Outgoing::End, IDLE_TIMEOUT).await;
                 } else {
+                    drop(sender);
                     // Left in the middle, the connection is of no use to anybody else.
                     client.end().await;
+                    // Not before the database has done with it: the reader may be long gone.
+                    drop(permit);
                 }
-                // Not before the database has done with it: the reader may be long gone.
-                drop(permit);
             });
             Ok(copied)
         })

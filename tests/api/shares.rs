@@ -223,6 +223,20 @@ async fn an_export_that_is_read_to_its_end_is_whole() {
     assert_eq!((lines.len(), lines.last().copied()), (50_000, Some("50000")));
 }
 
+/// Who has read an export to its end may ask for the next at once.
+#[actix_web::test]
+async fn an_export_that_is_read_to_its_end_holds_no_permit() {
+    let service = TestService::start().await;
+    let staging = service.state.db().staging();
+    for _ in 0..200 {
+        let mut export = staging.copy_out("copy (select 1) to stdout".to_owned()).await.unwrap();
+        while let Some(piece) = export.next().await {
+            piece.unwrap();
+        }
+        assert_eq!(staging.in_use(), (0, 0));
+    }
+}
+
 #[actix_web::test]
 async fn an_export_that_fails_on_its_way_does_not_look_whole() {
     let service = TestService::start().await;
