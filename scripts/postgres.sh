@@ -2,10 +2,10 @@
 # A private PostgreSQL for development and tests, kept apart from any other on the machine.
 #
 #   postgres.sh start  DIR [--test]    start it, with a new cluster if DIR has none; PostgreSQL is installed if it can be.
-#                                      --test: fast and forgetful, for data nobody will miss
+#                                      --test: fast and forgetful, for data nobody will miss; in memory where there is room
 #   postgres.sh create DIR DATABASE    create the database if it is not there
 #   postgres.sh url    DIR DATABASE    print its URL
-#   postgres.sh stop   DIR             stop it; the data stay
+#   postgres.sh stop   DIR             stop it; the data stay, unless they are in memory
 #   postgres.sh remove DIR             stop it and delete the data
 #
 # POSTGRES_BIN=... names the server's programs where they are in an unusual place.
@@ -73,13 +73,24 @@ as_server() (
   exec setpriv --reuid="$owner" --regid="$(id -g "$server_user")" --clear-groups -- env HOME=/ "$@"
 )
 
-# Where the cluster lies: in DIR, or outside the checkout, which the file DIR/cluster-at says.
+# Where the cluster lies: in DIR, or outside the checkout (in memory, or on disk), which the file DIR/cluster-at says.
 locate() {
+  local name
+  name=ict-index-pg-$(printf '%s' "$dir" | sha256sum | cut -c1-16)
+  in_memory=/dev/shm/$name
   elsewhere=/var/tmp
   [[ -w $elsewhere ]] || elsewhere=/tmp
-  elsewhere=$elsewhere/ict-index-pg-$(printf '%s' "$dir" | sha256sum | cut -c1-16)
+  elsewhere=$elsewhere/$name
+  for home in "$dir/cluster" "$in_memory" "$elsewhere"; do
+    [[ ! -e $home ]] || return 0
+  done
   home=$dir/cluster
-  if [[ ! -e $home && -e $elsewhere ]]; then home=$elsewhere; fi
+}
+
+# Hundreds of databases, each made of hundreds of files and soon dropped: a file system on disk takes longer for them than the tests for all else.
+memory_has_room() {
+  local free
+  free=$(df --output=avail --block-size=1G /dev/shm 2>/dev/null | tail -n 1) && ((free >= 4))
 }
 
 # Ours alone (not a link, not left there by somebody else) and open to the user who runs the server.
@@ -94,16 +105,20 @@ make_home() {
 place() {
   if [[ -e $home ]]; then
     usable "$home" || die "$home belongs to another user; run 'make clean-db' as that user first"
-    [[ $home == "$elsewhere" && ! -e $dir/cluster-at ]] || return 0
+    [[ $home != "$dir/cluster" && ! -e $dir/cluster-at ]] || return 0
     discard                         # DIR has been deleted since: its data end with it, as they would have inside
   fi
-  home=$dir/cluster
-  make_home "$home" 2>/dev/null && return
   # A checkout in root's home is closed to the server's user, and some file systems know no owners.
-  rmdir "$home" 2>/dev/null || true
-  home=$elsewhere
-  make_home "$home" || die "cannot make $home for the database's files"
-  echo "$home" >"$dir/cluster-at"
+  local candidates=("$dir/cluster" "$elsewhere")
+  if [[ -n $test ]] && memory_has_room; then candidates=("$in_memory" "${candidates[@]}"); fi
+  for home in "${candidates[@]}"; do
+    if make_home "$home" 2>/dev/null; then
+      [[ $home == "$dir/cluster" ]] || echo "$home" >"$dir/cluster-at"
+      return
+    fi
+    rmdir "$home" 2>/dev/null || true
+  done
+  die "cannot make $home for the database's files"
 }
 
 # --- the server ---
@@ -223,6 +238,10 @@ stop() {
   find_programs "$(<"$home/data/PG_VERSION")" || die "the programs of the running PostgreSQL (process $pid) are gone; end it by hand"
   as_server "$bin/pg_ctl" stop -s -D "$home/data" -m fast -w -t 60 >&2 ||
     as_server "$bin/pg_ctl" stop -s -D "$home/data" -m immediate -w -t 60 >&2 || die "PostgreSQL (process $pid) does not stop"
+  if [[ $home == "$in_memory" ]]; then
+    discard
+    rm -f "$dir/cluster-at"
+  fi
 }
 
 must_run() {
