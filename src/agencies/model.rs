@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::auth::Actor;
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
+use crate::db::locks::{self, Patience};
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::ids::AgencyId;
 use crate::values::fold;
@@ -104,7 +105,7 @@ pub async fn active_in(conn: &mut Conn, year: i32) -> QueryResult<Vec<String>> {
 /// Whether making `parent` the parent of `agency` would close a circle.
 /// Changes of parents wait for each other: two that lock different rows could close a circle together.
 pub async fn would_cycle(conn: &mut Conn, agency: AgencyId, parent: AgencyId) -> QueryResult<bool> {
-    sql("select pg_advisory_xact_lock(3322)").run(conn).await?;
+    locks::AGENCY_TREE.lock(conn, 0, Patience::AsSet).await?;
     sql(
         "with recursive up as (select $2::int as id union select a.parent_id from agencies a join up on a.id = up.id where a.parent_id is not null) \
          select exists (select 1 from up where id = $1) as value",

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::seals::{Head, Leaf};
+use crate::db::locks::{self, Patience};
 use crate::db::{Conn, QueryResult, sql};
 use crate::values::hex;
 
@@ -39,7 +40,7 @@ row! {
 
 /// One at a time makes seals.
 pub async fn lock(conn: &mut Conn) -> QueryResult<()> {
-    sql("select pg_advisory_xact_lock(3327) is null as value").value::<bool>(conn).await.map(|_| ())
+    locks::SEALS.lock(conn, 0, Patience::AsSet).await
 }
 
 pub async fn last(conn: &mut Conn) -> QueryResult<Option<SealRow>> {

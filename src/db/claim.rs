@@ -4,12 +4,13 @@ use diesel::QueryResult;
 use tokio_postgres::Client;
 use tokio_postgres::types::Type as CellType;
 
+use super::locks::{LockSpace, Patience};
 use super::{Conn, sql};
 
-/// Tables of one kind, and the space of the advisory locks that claim them: table `n` (from 1) by `(lock, n)`.
+/// Tables of one kind, and the locks that claim them: table `n` (from 1) by the key `n`.
 #[derive(Debug)]
 pub struct Layout {
-    pub lock: i32,
+    pub lock: LockSpace,
     pub relations: &'static [&'static str],
     pub columns: &'static [(&'static str, CellType)],
 }
@@ -32,7 +33,10 @@ impl Claim {
         const CLAIM: &str = "select slot, pg_relation_size((($2::text[])[slot])::regclass) > 0 as used, \
           pg_backend_pid() as pid, pg_postmaster_start_time()::text as server from generate_series(1, cardinality($2::text[])) as slot where pg_try_advisory_lock($1, slot) limit 1";
         let rows = client
-            .query_typed(CLAIM, &[(&layout.lock, CellType::INT4), (&layout.relations, CellType::TEXT_ARRAY)])
+            .query_typed(
+                CLAIM,
+                &[(&layout.lock.number(), CellType::INT4), (&layout.relations, CellType::TEXT_ARRAY)],
+            )
             .await?;
         let Some(row) = rows.first() else { return Ok(None) };
         let (slot, used): (i32, bool) = (row.get(0), row.get(1));
@@ -57,7 +61,7 @@ impl Claim {
         sql(holds)
             .bind(server.clone())
             .bind(*pid)
-            .bind(i64::from(layout.lock))
+            .bind(i64::from(layout.lock.number()))
             .bind(i64::from(*slot))
             .value(conn)
             .await
@@ -68,7 +72,7 @@ impl Claim {
 pub async fn claim_in_transaction(conn: &mut Conn, layout: &'static Layout) -> QueryResult<&'static str> {
     let free: Vec<i32> = sql("select slot as value from generate_series(1, $2) as slot \
          where pg_try_advisory_xact_lock($1, slot) limit 1")
-    .bind(layout.lock)
+    .bind(layout.lock.number())
     .bind(i32::try_from(layout.relations.len()).unwrap_or_default())
     .values(conn)
     .await?;
@@ -76,7 +80,7 @@ pub async fn claim_in_transaction(conn: &mut Conn, layout: &'static Layout) -> Q
         Some(slot) => *slot,
         None => {
             // Waits no longer than any lock is waited for.
-            sql("select pg_advisory_xact_lock($1, 1)").bind(layout.lock).run(conn).await?;
+            layout.lock.lock(conn, 1, Patience::AsSet).await?;
             1
         }
     };

@@ -301,7 +301,7 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
         let (inner, relation, lock, slot) =
-            (self.inner.clone(), self.claim.relation, self.layout.lock, self.claim.slot);
+            (self.inner.clone(), self.claim.relation, self.layout.lock.number(), self.claim.slot);
         let permit = self.permit.take();
         self.inner.runtime.spawn(async move {
             // Emptied first: who claims it next finds nothing. Should either fail, the connection ends, and the claim with it.

@@ -42,9 +42,6 @@ fn request_limits(connections: usize) -> Limits {
 
 /// How long making a connection may take at the least.
 const LEAST_CONNECTING: Duration = Duration::from_millis(900);
-/// Makes waiting for a lock worth longer than usual, until the transaction ends; stands in the statement that takes it. For work
-/// that comes seldom and takes long: batches, and what waits for them.
-pub const LONG_LOCK_TIMEOUT: &str = "set_config('lock_timeout', '5s', true)";
 
 /// A connection inside one piece of work.
 pub type Conn = AsyncPgConnection;

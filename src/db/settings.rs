@@ -80,7 +80,7 @@ pub struct DbSettings {
     pub url: String,
     pub max_connections: usize,
     pub statement_timeout_ms: u64,
-    /// How long a write waits for others on the same row before it is answered to try again; see [`super::LONG_LOCK_TIMEOUT`]. PostgreSQL counts it
+    /// How long a write waits for others on the same row before it is answered to try again; see [`super::locks::Patience`]. PostgreSQL counts it
     /// twice where several wait for one row: once for the turn to wait for its holder, once for that one to end.
     pub lock_timeout_ms: u64,
     /// How long a request waits for a free connection before it is answered to try again.

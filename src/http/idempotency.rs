@@ -5,6 +5,7 @@ use chrono::{DateTime, Duration, Utc};
 use sha2::{Digest, Sha256};
 
 use super::{Msg, Problem, ProblemCode, Reply};
+use crate::db::locks;
 use crate::db::{Conn, QueryResult, sql};
 
 /// How long an answer is kept.
@@ -81,11 +82,8 @@ impl IdempotentRequest {
 
     /// As [`IdempotentRequest::stored`], holding the key until the transaction ends; while another one holds it: 409.
     pub async fn replay(&self, conn: &mut Conn) -> Result<Option<Reply>, Problem> {
-        let free: bool = sql("select pg_try_advisory_xact_lock(hashtextextended($1, 332)) as value")
-            .bind(format!("{}\n{}", self.caller, self.key))
-            .value(conn)
-            .await?;
-        if !free {
+        let name = format!("{}\n{}", self.caller, self.key);
+        if !locks::IDEMPOTENCY.try_lock_name(conn, name).await? {
             return Err(Problem::new(ProblemCode::IdempotencyInProgress).retry_after(1));
         }
         let stored = self.stored(conn).await?;

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::auth::Actor;
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
-use crate::db::{Conn, QueryResult, Reader, reserve_key, sql};
+use crate::db::{Conn, QueryResult, Reader, locks, sql};
 
 row! {
     #[derive(Clone, Debug, Serialize)]
@@ -95,7 +95,7 @@ pub async fn lock_or_reserve(conn: &mut Conn, year: i32, node: &str) -> QueryRes
     if let Some(row) = lock(conn, year, node).await? {
         return Ok(Some(row));
     }
-    reserve_key(conn, format!("national_result {year} {node}")).await?;
+    locks::NATURAL_KEYS.lock_name(conn, format!("national_result {year} {node}")).await?;
     lock(conn, year, node).await
 }
 

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use crate::auth::{Actor, AgencyScope};
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
-use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
+use crate::db::locks;
+use crate::db::{Conn, QueryResult, sql};
 use crate::values::Month;
 
 /// Whether the month's figures are locked.
@@ -19,15 +20,16 @@ pub async fn is_closed(conn: &mut Conn, month: Month) -> QueryResult<bool> {
 
 /// As [`is_closed`], and it stays so until the transaction ends: what writes into a month asks this way.
 pub async fn lock_shared(conn: &mut Conn, month: Month) -> QueryResult<bool> {
-    sql("select pg_advisory_xact_lock_shared(3320, $1)").bind(month.number()).run(conn).await?;
+    locks::MONTHS.lock_shared(conn, month.number()).await?;
     is_closed(conn, month).await
 }
 
 /// What holds the month's closing as it is until the transaction ends, inside a statement that has its first day: for those who
 /// must tell one closing from another. What the closing is, a statement *after* it has to ask ([`closing`]): it may have waited.
 pub fn lock_shared_text(first_day: &str) -> String {
+    const MONTHS: i32 = locks::MONTHS.number();
     format!(
-        "pg_advisory_xact_lock_shared(3320, (extract(year from {first_day}) * 12 + extract(month from {first_day}) - 1)::int)"
+        "pg_advisory_xact_lock_shared({MONTHS}, (extract(year from {first_day}) * 12 + extract(month from {first_day}) - 1)::int)"
     )
 }
 
@@ -123,11 +125,7 @@ pub async fn find(conn: &mut Conn, scope: &AgencyScope, month: Month) -> QueryRe
 
 /// Waits for all who write into the month, and keeps further ones out until the transaction ends.
 pub async fn lock(conn: &mut Conn, month: Month) -> QueryResult<()> {
-    sql(format!("select {LONG_LOCK_TIMEOUT}, pg_advisory_xact_lock(3320, $1)"))
-        .bind(month.number())
-        .run(conn)
-        .await?;
-    Ok(())
+    locks::MONTHS.lock(conn, month.number(), locks::FOR_BATCHES).await
 }
 
 /// Closes a locked month; `version` is the one the month has then.

@@ -10,7 +10,8 @@ use super::merge::{Change, LevelChange, Levels};
 use super::model::{COLUMNS, FROM, LevelRow, ServiceRow, search_text};
 use super::rules::SINCE_EVER;
 use crate::auth::Actor;
-use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
+use crate::db::locks;
+use crate::db::{Conn, QueryResult, sql};
 
 /// The procedures of these codes that exist; nobody else changes them, or writes a batch, until the transaction ends.
 pub async fn lock(
@@ -18,7 +19,7 @@ pub async fn lock(
     codes: Vec<String>,
     today: NaiveDate,
 ) -> QueryResult<HashMap<String, ServiceRow>> {
-    sql(format!("select {LONG_LOCK_TIMEOUT}, pg_advisory_xact_lock(3321, 0)")).run(conn).await?;
+    locks::CATALOGUE.lock(conn, 0, locks::FOR_BATCHES).await?;
     let rows: Vec<ServiceRow> = sql(format!(
         "with days(day) as (select $1::date) select {COLUMNS} from {FROM} where s.code = any($2) order by s.id for update of s"
     ))

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::auth::Actor;
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
-use crate::db::{Conn, QueryResult, reserve_key, sql};
+use crate::db::{Conn, QueryResult, locks, sql};
 use crate::ids::AgencyId;
 
 row! {
@@ -71,7 +71,7 @@ pub async fn lock_or_reserve(conn: &mut Conn, key: &TargetWrite) -> QueryResult<
     }
     let agency = key.agency.map_or(0, |agency| agency.0);
     let name = format!("target {} {} {} {agency} {}", key.subject, key.code, key.scope, key.year);
-    reserve_key(conn, name).await?;
+    locks::NATURAL_KEYS.lock_name(conn, name).await?;
     lock(conn, key).await
 }
 

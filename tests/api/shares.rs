@@ -5,6 +5,7 @@ use std::pin::Pin;
 use futures::future::{Either, join_all, pending, select};
 use futures::{FutureExt, StreamExt, stream};
 use ict_index::db::copy::{CellType, CopiedOut, Layout, Stage, Staging};
+use ict_index::db::locks;
 use ict_index::db::{Caller, Permit, Reader};
 use ict_index::http::Problem;
 use serde_json::{Value, json};
@@ -141,7 +142,7 @@ async fn idle_uploads_hold_neither_tables_nor_permits() {
 
 /// Tables of the deliveries of dossier counts, as the service claims them.
 static STAGES: Layout = Layout {
-    lock: 3323,
+    lock: locks::STAGES,
     relations: &["dossier_stage_1", "dossier_stage_2", "dossier_stage_3", "dossier_stage_4"],
     columns: &[("place", CellType::INT4)],
 };

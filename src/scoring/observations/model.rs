@@ -7,6 +7,7 @@ use super::rules::{Changes, Set};
 use crate::auth::Actor;
 use crate::db::json::{from_text, to_json};
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
+use crate::db::locks;
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::values::hex;
 
@@ -129,10 +130,7 @@ pub async fn revision(
 
 /// Makes writers of one framework's year wait for each other until the transaction ends, and answers the last revision.
 pub async fn lock(conn: &mut Conn, framework: &str, year: i32) -> QueryResult<Option<Head>> {
-    sql("select pg_advisory_xact_lock(3325, hashtext($1)) is null as value")
-        .bind(format!("{framework}/{year}"))
-        .value::<bool>(conn)
-        .await?;
+    locks::OBSERVATIONS.lock_name(conn, format!("{framework}/{year}")).await?;
     sql("select revision, digest from observation_sets where framework_code = $1 and data_year = $2 order by revision desc limit 1")
         .bind(framework.to_owned())
         .bind(year)

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::auth::{Actor, AgencyScope};
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
+use crate::db::locks;
 use crate::db::{Conn, Connected, QueryResult, sql};
 use crate::scoring::visible_units::VisibleUnits;
 
@@ -189,11 +190,7 @@ pub async fn whole(
 
 /// Makes official runs of one framework's index year wait for each other until the transaction ends.
 pub async fn lock_official(conn: &mut Conn, framework: &str, index_year: i32) -> QueryResult<()> {
-    sql("select pg_advisory_xact_lock(3326, hashtext($1)) is null as value")
-        .bind(format!("{framework}/{index_year}"))
-        .value::<bool>(conn)
-        .await?;
-    Ok(())
+    locks::RUNS.lock_name(conn, format!("{framework}/{index_year}")).await
 }
 
 /// Lets the new run take the place of the official one, under [`lock_official`]; answers the one that was.

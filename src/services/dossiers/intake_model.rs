@@ -5,7 +5,8 @@ use chrono::NaiveDate;
 use super::model::{FeedScope, HAS_SOURCE};
 use super::rules::{Known, NamedAgency, Reporter};
 use crate::agencies::rules::Validity;
-use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
+use crate::db::locks;
+use crate::db::{Conn, QueryResult, sql};
 use crate::ids::{AgencyId, ServiceId};
 use crate::values::Month;
 
@@ -55,20 +56,25 @@ pub async fn known(conn: &mut Conn, source: &str, feed_scope: &FeedScope) -> Que
 /// or closed as it is, the source's month, and the agencies' month. In this order alone, so that nobody waits in a circle.
 /// And gives the transaction room: the statements of a batch sort and hash all its rows.
 pub async fn lock(conn: &mut Conn, source: &str, month: Month, agencies: Vec<i32>) -> QueryResult<()> {
-    sql(format!(
-        "select {LONG_LOCK_TIMEOUT}, case when shared then pg_advisory_xact_lock_shared(space, key) else pg_advisory_xact_lock(space, key) end, \
+    sql(
+        "select set_config('lock_timeout', $5, true), case when shared then pg_advisory_xact_lock_shared(space, key) else pg_advisory_xact_lock(space, key) end, \
            set_config('work_mem', '64MB', true) \
          from (select * from ( \
-           select 0 as turn, 3324 as space, 0 as key, true as shared \
-           union all select 1, 3320, $1::int, true \
-           union all select 2, 3321, hashtext($2), false \
-           union all select distinct 3, 3322, hashtext(id || $3), false from unnest($4::int[]) as id) as keys \
+           select 0 as turn, $6::int as space, 0 as key, true as shared \
+           union all select 1, $7::int, $1::int, true \
+           union all select 2, $8::int, hashtext($2), false \
+           union all select distinct 3, $9::int, hashtext(id || $3), false from unnest($4::int[]) as id) as keys \
          order by turn, key) as in_order",
-    ))
+    )
     .bind(month.number())
     .bind(format!("{source}/{month}"))
     .bind(format!("/{month}"))
     .bind(agencies)
+    .bind(locks::FOR_BATCHES.timeout())
+    .bind(locks::LEVELS.number())
+    .bind(locks::MONTHS.number())
+    .bind(locks::SOURCES.number())
+    .bind(locks::AGENCIES.number())
     .run(conn)
     .await
     .map(|_| ())

@@ -6,7 +6,8 @@
 
 use chrono::{Datelike, NaiveDate};
 
-use crate::db::{Conn, LONG_LOCK_TIMEOUT, QueryResult, sql};
+use crate::db::locks;
+use crate::db::{Conn, QueryResult, sql};
 use crate::ids::ServiceId;
 use crate::values::{Month, Period};
 
@@ -115,12 +116,7 @@ pub(super) fn periods_of(month: Month) -> [Period; 3] {
 
 /// No batch is under way until the transaction ends.
 pub async fn lock_levels(conn: &mut Conn) -> QueryResult<()> {
-    lock_levels_as(conn, LONG_LOCK_TIMEOUT).await
-}
-
-/// As [`lock_levels`], as patient as the setting makes it.
-pub(super) async fn lock_levels_as(conn: &mut Conn, patiently: &'static str) -> QueryResult<()> {
-    sql(format!("select {patiently}, pg_advisory_xact_lock(3324, 0)")).run(conn).await.map(|_| ())
+    locks::LEVELS.lock(conn, 0, locks::FOR_BATCHES).await
 }
 
 /// Those of the procedures whose dossiers are counted somewhere: the others have no sums to move.

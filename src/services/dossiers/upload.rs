@@ -6,13 +6,14 @@ use super::checker::{Checked, Checker, ControlPlace};
 use super::raw::{Control, RawRow};
 use super::rules::{CountRow, MOST_ROWS, Procedure};
 use crate::db::copy::{Cell, CellType, CopiedRows, Layout, Stage, Staging};
+use crate::db::locks;
 use crate::http::upload::rows::{Row, RowFormat, RowReader};
 use crate::http::upload::stream::{Piece, RowStream};
 use crate::http::{Problem, ProblemCode};
 
 /// Tables that batches wait in.
 pub static STAGES: Layout = Layout {
-    lock: 3323,
+    lock: locks::STAGES,
     relations: &["dossier_stage_1", "dossier_stage_2", "dossier_stage_3", "dossier_stage_4"],
     columns: &[
         ("place", CellType::INT4),

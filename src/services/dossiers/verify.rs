@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 
 use super::rollups::{self, Difference};
+use crate::db::locks::{self, Patience};
 use crate::db::{Conn, QueryResult, sql};
 
 /// What was found, place by place.
@@ -16,7 +17,7 @@ pub struct Findings {
 /// `repair` makes the sums right again, and refuses batches meanwhile. The first thing in a transaction.
 pub async fn verify(conn: &mut Conn, repair: bool) -> QueryResult<Findings> {
     if repair {
-        rollups::lock_levels_as(conn, "set_config('lock_timeout', '60s', true)").await?;
+        locks::LEVELS.lock(conn, 0, Patience::Seconds(60)).await?;
     } else {
         sql("set transaction isolation level repeatable read").run(conn).await?;
     }
