@@ -50,10 +50,10 @@ def get(base: str, paths: list[str], headers: dict[str, str], seconds: int, conn
     return _wrk("rotate.lua", base, seconds, connections, _file("headers", lines), _file("paths", paths), pause=pause)
 
 
-def post(base: str, path: str, body: str, seconds: int, connections: int = CONNECTIONS) -> Figures:
-    """Sends the same JSON again and again."""
+def post(base: str, path: str, bodies: list[str], seconds: int, connections: int = CONNECTIONS) -> Figures:
+    """Sends each JSON in turn, again and again."""
     headers = _file("headers", ["Content-Type: application/json"])
-    return _wrk("post.lua", base, seconds, connections, headers, path, _file("body", [body]))
+    return _wrk("post.lua", base, seconds, connections, headers, path, _file("bodies", bodies))
 
 
 def put_values(base: str, token: str, submissions: list[str], codes: list[str], seconds: int) -> Figures:

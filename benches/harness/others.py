@@ -39,7 +39,7 @@ def login(bench: Bench) -> list[Row]:
     """All cores hashing is the limit: a login alone, less what any request takes, is the time of a hash."""
     service, body = bench.service, _credentials()
     hash_ms = _ms(service, "POST", LOGIN, body) - _ms(service, "GET", "/healthz", None)
-    found = alternate(bench.settings, {"ours": partial(load.post, service.base, LOGIN, body, connections=8)})
+    found = alternate(bench.settings, {"ours": partial(load.post, service.base, LOGIN, [body], connections=8)})
     limit = CORES * 1000 / hash_ms
     ours = found["ours"]
     note = f"{CORES} cores, {hash_ms:.1f} ms a hash"
@@ -55,7 +55,7 @@ def flood(bench: Bench) -> list[Row]:
 
     def flooded(seconds: int):
         # The flood begins before the reads do, and ends after them.
-        other = threading.Thread(target=load.post, args=(service.base, LOGIN, body, seconds + 2))
+        other = threading.Thread(target=load.post, args=(service.base, LOGIN, [body], seconds + 2))
         other.start()
         time.sleep(1)
         try:

@@ -1,12 +1,15 @@
--- wrk -s post.lua URL -- HEADERS PATH BODY: the same POST again and again.
+-- wrk -s post.lua URL -- HEADERS PATH BODIES: POST of each line of a file in turn, again and again.
 dofile(os.getenv("BENCH_WRK") .. "/report.lua")
-local one
+local requests, next = {}, 0
 
 function init(args)
-  local body = io.open(args[3], "rb"):read("*a")
-  one = wrk.format("POST", args[2], headers_of(args[1]), body)
+  local headers = headers_of(args[1])
+  for body in io.lines(args[3]) do
+    requests[#requests + 1] = wrk.format("POST", args[2], headers, body)
+  end
 end
 
 function request()
-  return one
+  next = next % #requests + 1
+  return requests[next]
 end

@@ -19,8 +19,10 @@ pub async fn open_session(
 ) -> QueryResult<Option<Uuid>> {
     let session = Uuid::now_v7();
     let opened = sql(
-        "insert into sessions (id, user_id, created_at, expires_at, second_factor_at) select $1, u.id, $4, $5, $6 from users u \
-         where u.id = $2 and u.epoch = $3 and u.disabled_at is null for no key update",
+        "with opened as (\
+           insert into sessions (id, user_id, created_at, expires_at, second_factor_at) select $1, u.id, $4, $5, $6 from users u \
+           where u.id = $2 and u.epoch = $3 and u.disabled_at is null for no key update returning id) \
+         insert into refresh_tokens (hash, session_id, issued_at) select $7, id, $4 from opened",
     )
     .bind(session)
     .bind(user)
@@ -28,12 +30,12 @@ pub async fn open_session(
     .bind(now)
     .bind(now + Duration::seconds(SESSION_SECONDS))
     .bind(second_factor_at)
+    .bind(refresh_hash)
     .run(conn)
     .await?;
     if opened == 0 {
         return Ok(None);
     }
-    add_refresh_token(conn, session, refresh_hash, now).await?;
     end_surplus(conn, user, now).await?;
     Ok(Some(session))
 }
