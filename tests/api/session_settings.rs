@@ -8,7 +8,7 @@ use crate::matrix::world::World;
 use crate::operations::refused;
 use crate::support::{TestService, admin, url_as};
 
-/// Each pinned setting with a value that would change something.
+/// Each pinned setting with a value that would change something. Timeouts leave a loaded machine the time to set a connection up.
 const ADVERSE: [(&str, &str); 40] = [
     ("standard_conforming_strings", "off"),
     ("backslash_quote", "on"),
@@ -33,9 +33,9 @@ const ADVERSE: [(&str, &str); 40] = [
     ("default_transaction_isolation", "serializable"),
     ("default_transaction_read_only", "on"),
     ("default_transaction_deferrable", "on"),
-    ("idle_in_transaction_session_timeout", "1"),
-    ("idle_session_timeout", "500"),
-    ("transaction_timeout", "1"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("idle_session_timeout", "30s"),
+    ("transaction_timeout", "30s"),
     ("exit_on_error", "on"),
     ("row_security", "off"),
     ("ict_index.scope", "all"),
