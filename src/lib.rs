@@ -20,6 +20,7 @@ pub mod state;
 pub mod accounts;
 pub mod agencies;
 pub mod audit;
+pub mod dossiers;
 pub mod indicators;
 pub mod months;
 pub mod reports;

@@ -22,8 +22,8 @@ use crate::http::response_cache::ResponseCache;
 use crate::http::{Problem, ProblemCode};
 use crate::state::{Authentication, State};
 use crate::{
-    accounts, agencies, audit, indicators, months, reports, scoring, services, statistics, submissions,
-    targets, tasks,
+    accounts, agencies, audit, dossiers, indicators, months, reports, scoring, services, statistics,
+    submissions, targets, tasks,
 };
 
 /// The application with every route, wrapped by the edge.
@@ -121,6 +121,7 @@ fn routes() -> utoipa_actix_web::UtoipaApp<
                 // A request is held against each route before its own: what is asked most comes first.
                 .configure(statistics::routes::configure)
                 .configure(services::routes::configure)
+                .configure(dossiers::routes::configure)
                 .configure(submissions::routes::configure)
                 .configure(accounts::routes::configure)
                 .configure(agencies::routes::configure)

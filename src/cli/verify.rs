@@ -3,8 +3,8 @@
 use super::{Outcome, block_on, open_db, plain};
 use crate::config::Environment;
 use crate::db::Conn;
+use crate::dossiers::verify::verify;
 use crate::http::Problem;
-use crate::services::dossiers::verify::verify;
 
 /// Differences that are printed; the rest are only counted.
 const MOST_SHOWN: usize = 20;

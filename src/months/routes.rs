@@ -13,12 +13,12 @@ use crate::auth::permission::{CloseMonths, ReadMonths};
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
 use crate::db::keyset::Order;
+use crate::dossiers::{parked, rollups};
 use crate::http::csv::CsvRow;
 use crate::http::list_query::AnyOf;
 use crate::http::{
     Check, EntityTag, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
-use crate::services::dossiers::{parked, rollups};
 use crate::values::{Month, Period, vietnamese};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {

@@ -6,8 +6,8 @@ use serde_json::json;
 use crate::audit::{self, Event};
 use crate::auth::Actor;
 use crate::db::{Conn, QueryResult, sql};
+use crate::dossiers::rollups;
 use crate::http::Problem;
-use crate::services::dossiers::rollups;
 use crate::values::Month;
 
 const SOURCE: &str = "vnpt";

@@ -8,7 +8,6 @@ use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
 use super::batch_model;
-use super::dossiers::parked;
 use super::merge::Merge;
 use super::rules::{ServiceStatus, ServiceTier};
 use crate::agencies::model as agencies;
@@ -16,6 +15,7 @@ use crate::audit;
 use crate::auth::permission::WriteServices;
 use crate::auth::{Access, Actor};
 use crate::db::Conn;
+use crate::dossiers::parked;
 use crate::http::bodies::Claim;
 use crate::http::upload::rows::FlatRow;
 use crate::http::upload::stream::{Upload, read_all};

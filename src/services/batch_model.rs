@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 use serde_json::{Value, json};
 
-use super::dossiers::rollups::{self, Move};
 use super::merge::{Change, LevelChange, Levels};
 use super::model::{COLUMNS, FROM, LevelRow, ServiceRow, search_text};
 use super::rules::SINCE_EVER;
 use crate::auth::Actor;
 use crate::db::locks;
 use crate::db::{Conn, QueryResult, sql};
+use crate::dossiers::rollups::{self, Move};
 
 /// The procedures of these codes that exist; nobody else changes them, or writes a batch, until the transaction ends.
 pub async fn lock(

@@ -4,7 +4,6 @@
 
 pub mod batch;
 mod batch_model;
-pub mod dossiers;
 pub mod level_wire;
 pub mod levels;
 pub mod merge;

@@ -3,11 +3,11 @@
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::dossiers::rollups::{self, Move};
 use super::rules::SINCE_EVER;
 use crate::auth::Actor;
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, Sql, sql};
+use crate::dossiers::rollups::{self, Move};
 use crate::ids::{AgencyId, ServiceId};
 use crate::values::fold;
 

@@ -4,7 +4,6 @@ use actix_web::{get, patch, post};
 use chrono::NaiveDate;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::dossiers::parked;
 use super::model::{self, ServiceRow, ServiceWrite};
 use super::rules::{ServiceStatus, StatusDayFault, status_day};
 use super::wire::{NewService, Service, ServiceFilter, ServicePatch, tag_of};
@@ -15,6 +14,7 @@ use crate::auth::Access;
 use crate::auth::permission::{ReadServices, WriteServices};
 use crate::db::Conn;
 use crate::db::keyset::Order;
+use crate::dossiers::parked;
 use crate::http::{
     Check, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
@@ -30,7 +30,6 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(levels::list_service_levels)
         .service(levels::add_service_level)
         .service(batch::merge_service_batch);
-    super::dossiers::routes::configure(config);
 }
 
 /// List procedures

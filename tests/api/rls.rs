@@ -6,8 +6,8 @@ mod roles;
 use ict_index::auth::AgencyScope;
 use ict_index::db::keyset::{Order, PageRequest, SortKey};
 use ict_index::db::{Conn, RlsContext, durability, sql};
+use ict_index::dossiers::model as dossiers;
 use ict_index::http::Problem;
-use ict_index::services::dossiers::model as dossiers;
 use ict_index::submissions::{model as submissions, stored_values};
 use ict_index::tasks::model::progress;
 use uuid::Uuid;
@@ -249,8 +249,8 @@ fn few_bypass_row_level_security() {
         ("src/auth/access.rs", 1),
         ("src/cli/serve.rs", 1),
         ("src/db/rls.rs", 1),
+        ("src/dossiers/routes.rs", 1),
         ("src/seed/mod.rs", 4),
-        ("src/services/dossiers/routes.rs", 1),
     ];
     assert_eq!(found, known.map(|(path, ways)| (path.to_owned(), ways)));
 }

@@ -24,10 +24,10 @@ use ict_index::auth::{KeyRing, PasswordCost, Passwords, SecondFactor, SecondFact
 use ict_index::clock::Clock;
 use ict_index::db::generations::Kind;
 use ict_index::db::{Conn, Db, DbSettings, Sql, migrations, sql};
+use ict_index::dossiers::rollups::Difference;
+use ict_index::dossiers::verify::verify;
 use ict_index::http::Problem;
 use ict_index::seed;
-use ict_index::services::dossiers::rollups::Difference;
-use ict_index::services::dossiers::verify::verify;
 use ict_index::state::{Authentication, State};
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -15,6 +15,7 @@ use crate::agencies::model as agencies;
 use crate::auth::permission::WriteObservations;
 use crate::auth::{Access, Actor};
 use crate::db::{Conn, QueryResult};
+use crate::dossiers::model as dossiers;
 use crate::http::target::is_dot_segment;
 use crate::http::{
     EntityTag, ListQuery, Msg, PathOf, Preconditions, Problem, ProblemCode, Reply, ValidJson, Violations,
@@ -23,7 +24,6 @@ use crate::ids::FrameworkCode;
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::observed_codes;
 use crate::scoring::engine::tree::Tree;
-use crate::services::dossiers::model as dossiers;
 use crate::statistics::figures::{Counted, YearFigures};
 use crate::submissions::stored_values::{self, LatestRow};
 use crate::values::{Month, Period};
