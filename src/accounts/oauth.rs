@@ -17,7 +17,7 @@ use crate::auth::{ACCESS_TOKEN_SECONDS, Public, Subject};
 use crate::db::Conn;
 use crate::http::Problem;
 use crate::http::json::{limits_of, read_body};
-use crate::http::list_query::{from_pairs, pairs};
+use crate::http::query::{from_pairs, pairs};
 use crate::http::target::MOST_PARAMETERS;
 use crate::ids::is_code;
 use crate::state::State;

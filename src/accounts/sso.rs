@@ -13,8 +13,8 @@ use crate::auth::oidc::{Oidc, Refusal};
 use crate::auth::{Public, Role};
 use crate::db::{Conn, Db};
 use crate::http::client_address::ClientAddress;
-use crate::http::list_query::{from_pairs, invalid, pairs};
 use crate::http::problem::ProblemBody;
+use crate::http::query::{from_pairs, invalid, pairs};
 use crate::http::{Check, Msg, Problem, ProblemCode, ValidJson, Violations};
 use crate::state::State;
 

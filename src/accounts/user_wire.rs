@@ -8,7 +8,7 @@ use super::model::{UserChange, UserRow};
 use super::rules::{check_password, is_username};
 use crate::auth::Role;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{Check, Msg, Patch, Problem, ProblemCode, Violations};
 
 /// An account of a person.

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{AgencyQuery, AgencyRow, GroupRow};
 use super::rules::{AgencyKind, Validity};
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{Check, Msg, Patch, Problem, ProblemCode, Violations};
 use crate::values::fold;
 

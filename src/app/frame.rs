@@ -12,7 +12,8 @@ use crate::http::problem::{ProblemBody, ViolationBody};
 use crate::ids::{
     AgencyCode, ClientId, FrameworkCode, IndicatorCode, PlanCode, ServiceCode, SourceCode, TaskCode, Username,
 };
-use crate::scoring::engine::framework::{Alternative, Node};
+use crate::scoring::engine::framework::Node;
+use crate::scoring::engine::framework_leaf::Alternative;
 
 const INTRODUCTION: &str = include_str!("../../docs/api-introduction.md");
 

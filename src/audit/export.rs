@@ -14,7 +14,7 @@ use crate::auth::Access;
 use crate::auth::permission::ReadAudit;
 use crate::http::csv::best_quality;
 use crate::http::file::{BOM, streamed};
-use crate::http::list_query::{from_pairs, pairs};
+use crate::http::query::{from_pairs, pairs};
 use crate::http::{Problem, ProblemCode};
 
 const NDJSON: &str = "application/x-ndjson";

@@ -14,7 +14,7 @@ use crate::auth::permission::ReadAudit;
 use crate::clock::end_of_business_day;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{ListParams, ListQuery, Page, Problem, Reply};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {

@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use serde_json::Map;
 
 use crate::http::openapi::Operation;
-use crate::http::{Problem, ProblemCode, Violation, csv, list_query};
+use crate::http::{Problem, ProblemCode, Violation, csv, query};
 use crate::state::State;
 
 /// What every operation refuses alike: parameters it does not know, formats it does not speak.
@@ -23,7 +23,7 @@ pub(super) fn known_parameters(request: &HttpRequest, state: &State) -> Result<(
     if request.query_string().is_empty() {
         return Ok(());
     }
-    let pairs = list_query::pairs(request.query_string())?;
+    let pairs = query::pairs(request.query_string())?;
     let operation = state.description().operation(request);
     let unknown =
         pairs.iter().filter(|(name, _)| !operation.is_some_and(|operation| operation.knows_parameter(name)));

@@ -4,6 +4,7 @@
 //! Others use [`Db`], [`RlsContext`], [`sql`], `row!`, [`keyset`] and [`DbError`].
 
 mod admission;
+mod bindable;
 mod checkout;
 mod claim;
 mod connect;
@@ -27,11 +28,13 @@ mod rls;
 mod session;
 mod settings;
 mod shared;
+pub mod stage;
 mod statement;
 mod url;
 mod work;
 
 pub use admission::{AdmissionControl, Caller, Charged, Limits, Permit, Refused};
+pub use bindable::Bindable;
 pub use diesel::QueryResult;
 pub use error::{ConstraintViolation, DbError};
 pub use lifetime::MOST_PREPARED;
@@ -40,6 +43,6 @@ pub use replica::Replica;
 pub use rls::RlsContext;
 pub use settings::{APPLICATION, DbSettings, PINNED, REQUIRED};
 pub use shared::Reader;
-pub use statement::{Bindable, Columns, Connected, Sql, sql};
+pub use statement::{Columns, Connected, Sql, sql};
 pub use url::{check as check_url, names_several, split_query};
 pub use work::Work;

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{CountQuery, CountsRow};
 use super::rules::Channel;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::values::{Month, Period};
 
 /// Dossiers of an agency, procedure, month and channel.

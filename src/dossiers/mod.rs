@@ -6,6 +6,7 @@
 mod checker;
 pub mod counts_wire;
 mod export;
+mod feed_wire;
 mod intake;
 mod intake_model;
 pub mod model;

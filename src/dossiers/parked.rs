@@ -9,7 +9,7 @@ use super::rollups;
 use super::store::{self, Revision};
 use super::upload::STAGES;
 use crate::auth::{Actor, AgencyScope};
-use crate::db::copy::claim_in_transaction;
+use crate::db::stage::claim_in_transaction;
 use crate::db::{Conn, QueryResult, sql};
 use crate::values::Month;
 

@@ -5,10 +5,11 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::checker::{Checker, ControlPlace};
 use super::counts_wire::{CountFilter, DossierCounts};
+use super::feed_wire::DossierFeed;
 use super::intake::{Delivery, Outcome};
 use super::model::{self, FeedScope};
 use super::upload::{Totals, Uploaded};
-use super::wire::{BatchParams, DossierBatch, DossierBatchResult, DossierBatchState, DossierFeed};
+use super::wire::{BatchParams, DossierBatch, DossierBatchResult, DossierBatchState};
 use super::{intake_model, parked, upload};
 use crate::auth::permission::{ReadDossiers, WriteDossiers};
 use crate::auth::{Access, AgencyScope, Identity, Permission};

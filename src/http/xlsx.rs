@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::csv::best_quality;
-use super::list_query::{from_pairs, pairs};
+use super::query::{from_pairs, pairs};
 use super::{Problem, ProblemCode};
 
 /// Media type of a workbook.

@@ -12,8 +12,8 @@ use crate::auth::{Access, Actor};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
 use crate::http::one_or_many::{CheckAt, Listed, OneOrMany};
+use crate::http::query::AnyOf;
 use crate::http::{
     EntityTag, ListParams, ListQuery, Msg, Page, Preconditions, Problem, ProblemCode, Reply, ValidJson,
     Violations,
@@ -92,7 +92,7 @@ fn years(any: Option<&AnyOf<String>>) -> Result<Option<Vec<i32>>, Problem> {
     let Some(any) = any else { return Ok(None) };
     let parsed: Option<Vec<i32>> = any.0.iter().map(|text| text.parse().ok()).collect();
     let detail = Msg::fixed("Năm phải gồm 4 chữ số, ví dụ 2017.", "Expected years such as 2017.");
-    parsed.map(Some).ok_or_else(|| crate::http::list_query::invalid("index_year", detail))
+    parsed.map(Some).ok_or_else(|| crate::http::query::invalid("index_year", detail))
 }
 
 /// List published national results

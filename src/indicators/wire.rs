@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{BaselineRow, IndicatorRow, IndicatorWrite};
 use super::rules::{DefinitionStatus, Direction};
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{Check, Msg, Patch, Problem, ProblemCode, Violations};
 use crate::values::Decimal;
 

@@ -15,7 +15,7 @@ use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::dossiers::{parked, rollups};
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{
     Check, EntityTag, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };

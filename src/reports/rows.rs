@@ -6,8 +6,8 @@ use super::book::Cell;
 use super::labels;
 use super::wire::{AgencyTarget, IndicatorFigure, MonthlyReport, ReportedRate, ReportedResult};
 use crate::statistics::progress::rules::Status;
+use crate::statistics::progress::target_wire::TargetProgress;
 use crate::statistics::progress::tasks::OverdueTask;
-use crate::statistics::progress::wire::TargetProgress;
 use crate::targets::rules::indicator_of;
 use crate::values::{Comparator, Decimal, vietnamese};
 

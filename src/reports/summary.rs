@@ -8,7 +8,8 @@ use super::rows::{goal, goal_of_target, leads_of, name_of};
 use super::rules::Standing;
 use super::wire::MonthlyReport;
 use crate::statistics::progress::rules::Status;
-use crate::statistics::progress::wire::{Counts, TargetProgress};
+use crate::statistics::progress::target_wire::TargetProgress;
+use crate::statistics::progress::wire::Counts;
 use crate::values::vietnamese;
 
 /// How the name of the committee begins; the name of the province follows.

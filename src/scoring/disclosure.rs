@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::engine::aggregate::Cell;
-use super::engine::framework::{Method, Missing};
+use super::engine::framework::Missing;
+use super::engine::framework_leaf::Method;
 use super::engine::readings::State;
 use super::engine::score::{Run, Scored};
 use super::engine::tree::{Group, Item, Leaf, Rule};

@@ -4,6 +4,7 @@
 
 pub mod batch;
 mod batch_model;
+pub mod filter;
 pub mod level_wire;
 pub mod levels;
 pub mod merge;

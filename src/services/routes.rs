@@ -4,9 +4,10 @@ use actix_web::{get, patch, post};
 use chrono::NaiveDate;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::filter::ServiceFilter;
 use super::model::{self, ServiceRow, ServiceWrite};
 use super::rules::{ServiceStatus, StatusDayFault, status_day};
-use super::wire::{NewService, Service, ServiceFilter, ServicePatch, tag_of};
+use super::wire::{NewService, Service, ServicePatch, tag_of};
 use super::{batch, levels};
 use crate::agencies::model as agencies;
 use crate::audit::{self, Event};

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::wire::Coverage;
 use crate::db::{Sql, sql};
 use crate::http::Problem;
-use crate::http::list_query::invalid;
+use crate::http::query::invalid;
 
 row! {
     /// An agency that should have data.

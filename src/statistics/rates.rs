@@ -15,9 +15,9 @@ use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::db::Reader;
 use crate::http::csv::{CsvRow, Format};
-use crate::http::list_query::{AnyOf, invalid};
+use crate::http::query::{AnyOf, invalid};
 use crate::http::{ListQuery, Msg, Preconditions, Problem, Reply};
-use crate::services::wire::fields_of;
+use crate::services::filter::fields_of;
 use crate::state::State;
 use crate::values::Period;
 

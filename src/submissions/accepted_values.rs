@@ -13,7 +13,7 @@ use crate::auth::permission::ReadIndicatorValues;
 use crate::auth::{Access, Identity};
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{ListParams, ListQuery, Page, Problem, Reply};
 use crate::values::{Decimal, Month, Period};
 

@@ -17,7 +17,7 @@ use crate::auth::Access;
 use crate::auth::permission::ReadSubmissions;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::{from_pairs, pairs};
+use crate::http::query::{from_pairs, pairs};
 use crate::http::{EntityTag, ListParams, ListQuery, Page, PathOf, Problem, Reply};
 
 /// What was submitted once, and what came of it.

@@ -15,7 +15,7 @@ use crate::auth::permission::{ReadSubmissions, WriteSubmissions};
 use crate::auth::{Access, Identity, Role};
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{EntityTag, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply};
 use crate::values::{Month, Period};
 

@@ -7,8 +7,8 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::{TargetQuery, TargetRow};
 use super::rules::{Subject, TargetScope, is_metric};
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
 use crate::http::one_or_many::{CheckAt, Listed};
+use crate::http::query::AnyOf;
 use crate::http::{Msg, ProblemCode, Violations};
 use crate::values::{Comparator, Decimal};
 

@@ -2,14 +2,17 @@
 //!
 //! Others use [`model`] to read and to load tasks, and the view `task_agencies` for the agencies a task means at its dates.
 
+mod csv;
 mod decision;
 mod editing;
+mod editing_wire;
 pub mod model;
 mod plans;
 mod quarter;
 pub mod routes;
 pub mod rules;
 mod transitions;
+mod update_wire;
 mod updates;
 pub mod wire;
 

@@ -13,7 +13,7 @@ use crate::auth::permission::{ReadPlans, WritePlans};
 use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{
     Check, EntityTag, ListParams, ListQuery, Msg, Page, Patch, PathOf, Problem, ProblemCode, Reply,
     ValidJson, Violations,

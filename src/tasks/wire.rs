@@ -12,7 +12,6 @@ use super::quarter::Quarter;
 use super::rules::{self, Lead, Standing, TaskStatus, Terms, TransitionAction};
 use crate::agencies::rules::Validity;
 use crate::auth::{Access, AgencyScope, Permission};
-use crate::http::csv::CsvRow;
 use crate::http::{EntityTag, Problem};
 use crate::ids::AgencyId;
 use crate::values::{Decimal, WithheldReason, is_too_few};
@@ -283,43 +282,4 @@ pub fn tasks(rows: Vec<TaskRow>, leads: Vec<LeadRow>, viewer: &Viewer) -> impl I
         let leads = by_task.remove(&row.code).unwrap_or_default();
         Task::new(row, leads, viewer)
     })
-}
-
-/// A task as a line of a table: without the progress of each lead.
-#[derive(Debug, Serialize)]
-pub struct TaskLine {
-    #[serde(flatten)]
-    task: Task,
-    lead_codes: Vec<String>,
-    coordinator_codes: Vec<String>,
-}
-
-impl From<Task> for TaskLine {
-    fn from(task: Task) -> Self {
-        let codes = |parties: &[Party]| parties.iter().map(|party| party.code.clone()).collect();
-        Self { lead_codes: codes(&task.leads), coordinator_codes: codes(&task.coordinators), task }
-    }
-}
-
-impl CsvRow for TaskLine {
-    const COLUMNS: &'static [&'static str] = &[
-        "code",
-        "plan",
-        "section",
-        "title",
-        "lead_codes",
-        "coordinator_codes",
-        "indicators",
-        "from_quarter",
-        "to_quarter",
-        "due_date",
-        "starts_on",
-        "deadline",
-        "status",
-        "percent",
-        "days_late",
-        "source",
-        "version",
-        "withheld",
-    ];
 }

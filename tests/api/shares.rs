@@ -4,8 +4,9 @@ use std::pin::Pin;
 
 use futures::future::{Either, join_all, pending, select};
 use futures::{FutureExt, StreamExt, stream};
-use ict_index::db::copy::{CellType, CopiedOut, Layout, Stage, Staging};
+use ict_index::db::copy::{CopiedOut, Staging};
 use ict_index::db::locks;
+use ict_index::db::stage::{CellType, Layout, Stage};
 use ict_index::db::{Caller, Permit, Reader};
 use ict_index::http::Problem;
 use serde_json::{Value, json};

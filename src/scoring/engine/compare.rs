@@ -12,12 +12,13 @@ use serde::Serialize;
 
 use super::aggregate::{Cell, Policy};
 use super::fixed::Fixed;
-use super::framework::Method;
+use super::framework_leaf::Method;
 use super::frontier::draw;
 use super::normalise::leaf_score;
 use super::rank::movement;
 use super::readings::{Reading, read};
 use super::score::{Run, climb};
+use super::shapley::{ALL, FRONTIER, OWN, Parts, RANGES, WEIGHTS, parts};
 use super::tree::{Item, Leaf, Rule};
 use super::work::{Cancellation, Cancelled, count};
 
@@ -45,22 +46,6 @@ pub struct Change {
     /// The parts of the difference; null if a score is missing in one of the runs or along the way.
     pub parts: Option<Parts>,
 }
-
-/// The parts of a difference. They add up to it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[schema(as = ScoreChangeParts)]
-pub struct Parts {
-    pub own: Fixed,
-    pub frontier: Fixed,
-    pub weights: Fixed,
-    pub residual: Fixed,
-}
-
-const OWN: usize = 1;
-const FRONTIER: usize = 2;
-const WEIGHTS: usize = 4;
-const RANGES: usize = 8;
-const ALL: usize = 15;
 
 /// Compares two runs of one framework, or of two editions with common codes.
 pub fn compare(before: &Run, after: &Run, cancellation: Cancellation<'_>) -> Result<Comparison, Cancelled> {
@@ -278,26 +263,4 @@ fn sorted_figures(rules: &Run, data: &Run, rows: &[Vec<Reading>]) -> Vec<Sorted>
         groups
     };
     (0..rules.tree.len()).map(column).collect()
-}
-
-fn parts(worths: &[Fixed]) -> Parts {
-    let total = difference(worths, ALL, 0);
-    let [frontier, weights, residual] = [FRONTIER, WEIGHTS, RANGES].map(|thing| shapley(worths, thing));
-    // The one rounding of each part is made good here, so that the sum is exact.
-    let own = &(&(&total - &frontier) - &weights) - &residual;
-    Parts { own, frontier, weights, residual }
-}
-
-/// Σ over the sets without the thing of |set|!·(3 − |set|)! ÷ 4! × what adding it changes.
-fn shapley(worths: &[Fixed], thing: usize) -> Fixed {
-    let sets = (0..=ALL).filter(|set| set & thing == 0);
-    let weighted = sets.map(|set| {
-        let orders = if matches!(set.count_ones(), 0 | 3) { 6 } else { 2 };
-        difference(worths, set | thing, set).times(&Fixed::whole(orders))
-    });
-    weighted.sum::<Fixed>().over(&Fixed::whole(24)).unwrap_or_default()
-}
-
-fn difference(worths: &[Fixed], with: usize, without: usize) -> Fixed {
-    worths.get(with).zip(worths.get(without)).map(|(with, without)| with - without).unwrap_or_default()
 }

@@ -1,18 +1,15 @@
 //! Why a unit has its score: the whole tree, where the contributions add up.
 //!
-//! A contribution is what an item adds to the root's score. Down a chain of arithmetic means and sums it is exactly
-//! score × weights in force. Below a geometric or harmonic mean the node's contribution is shared in proportion to
-//! weight × score. A re-normalised node moves its children's scores by a constant that belongs to none of them: its
-//! `residual`. At every node: contribution = Σ contributions of the children + residual, to the last of 18 places (what
-//! rounding leaves over goes to the child with the largest contribution).
+//! What an item adds to the root's score, and how that is shared among its children, is decided in [`super::contribution`].
 
 use serde::Serialize;
 
-use super::aggregate::{Cell, Counted, counted};
+use super::aggregate::{Cell, counted};
+use super::contribution::{Share, shares};
 use super::fixed::Fixed;
-use super::framework::{Aggregate, Direction, Method, PointsKind, Renormalise};
-use super::frontier::Bounds;
-use super::frontier::Range;
+use super::framework::{Aggregate, DifferingMaxima};
+use super::framework_leaf::{Direction, Method, PointsKind};
+use super::frontier::{Bounds, Range};
 use super::readings::State;
 use super::score::{Run, Scored, climb_from, put};
 use super::tree::{Group, Item, Leaf, Rule};
@@ -77,17 +74,6 @@ pub struct BoundsUsed {
     pub hi: Fixed,
     pub mean: Option<Fixed>,
     pub deviation: Option<Fixed>,
-}
-
-/// What comes down from the parent.
-#[derive(Clone, Debug, Default)]
-struct Share {
-    weight: Option<Fixed>,
-    contribution: Option<Fixed>,
-    /// How much the root gains per point of this item, as long as everything above is linear.
-    factor: Option<Fixed>,
-    /// Something above is held within a range: gains are worked out, not multiplied.
-    is_held: bool,
 }
 
 impl Run {
@@ -163,7 +149,7 @@ impl Run {
         };
         let applying =
             group.children.iter().filter(|child| scored.cells.get(**child) != Some(&Cell::NotApplicable));
-        let rescaled = self.policy.differing_maxima == super::framework::DifferingMaxima::Rescale;
+        let rescaled = self.policy.differing_maxima == DifferingMaxima::Rescale;
         if rescaled {
             return item.maximum.clone();
         }
@@ -207,7 +193,7 @@ impl Run {
             Some(Cell::Present(_)) => counted(&self.tree, group, &scored.cells, &self.policy),
             _ => Vec::new(),
         };
-        let shares = shares(group, &present, share, self.bounds_used(scored, item).as_ref());
+        let shares = shares(group, &present, share, self.range_of(scored, item).as_ref());
         let parts: Fixed = shares.iter().filter_map(|(_, share)| share.contribution.as_ref()).sum();
         let residual =
             share.contribution.as_ref().filter(|_| !present.is_empty()).map(|whole| whole - &parts);
@@ -238,85 +224,6 @@ pub fn beyond_maximum(item: &Item, score: &Fixed) -> bool {
 struct Split {
     residual: Fixed,
     children: Vec<Explanation>,
-}
-
-fn shares(
-    group: &Group,
-    present: &[Counted<'_>],
-    share: &Share,
-    range: Option<&BoundsUsed>,
-) -> Vec<(usize, Share)> {
-    let total: Fixed = present.iter().map(|child| &child.weight).sum();
-    let linear = matches!(group.aggregate, Aggregate::Arithmetic | Aggregate::Sum);
-    let divisor = if group.aggregate == Aggregate::Sum { Fixed::one() } else { total };
-    let stretched = stretch(group.renormalise, range);
-    let factor = share
-        .factor
-        .as_ref()
-        .filter(|_| linear)
-        .map(|factor| factor.times_over(&stretched.0, &stretched.1).unwrap_or_default());
-    let whole = share.contribution.clone().unwrap_or_default();
-    let weighted: Fixed = present.iter().map(|child| child.weight.times(child.score)).sum();
-    let own_factor = per_point(group, share, &stretched, &whole, &weighted, &divisor, linear);
-    let mut shares: Vec<(usize, Share)> = present
-        .iter()
-        .map(|child| {
-            let weight = child.weight.over(&divisor);
-            let contribution = child.weight.times(child.score).times_over(&own_factor, &divisor);
-            let factor = factor.as_ref().and_then(|factor| child.weight.times_over(factor, &divisor));
-            let is_held = share.is_held || group.renormalise.is_some();
-            (child.index, Share { weight, contribution, factor, is_held })
-        })
-        .collect();
-    if group.renormalise.is_none() && share.contribution.is_some() {
-        settle(&mut shares, present, &whole);
-    }
-    shares
-}
-
-/// How much of the root each point of the node's weighted mean accounts for.
-fn per_point(
-    group: &Group,
-    share: &Share,
-    stretched: &(Fixed, Fixed),
-    whole: &Fixed,
-    weighted: &Fixed,
-    divisor: &Fixed,
-    linear: bool,
-) -> Fixed {
-    match (&share.factor, group.renormalise) {
-        (Some(factor), _) if linear => factor.times_over(&stretched.0, &stretched.1).unwrap_or_default(),
-        // In proportion to weight × score; nothing to share where that adds up to nothing.
-        _ => whole.times_over(divisor, weighted).unwrap_or_default(),
-    }
-}
-
-/// What a re-normalisation multiplies by, as numerator and denominator; nothing where all were equal.
-fn stretch(renormalise: Option<Renormalise>, range: Option<&BoundsUsed>) -> (Fixed, Fixed) {
-    match (renormalise, range) {
-        (Some(_), Some(range)) => {
-            let width = &range.hi - &range.lo;
-            if width.is_zero() { (Fixed::zero(), Fixed::one()) } else { (Fixed::one(), width) }
-        }
-        (Some(_), None) => (Fixed::zero(), Fixed::one()),
-        (None, _) => (Fixed::one(), Fixed::one()),
-    }
-}
-
-/// Gives what rounding left over to the largest contribution, by code among equals.
-fn settle(shares: &mut [(usize, Share)], present: &[Counted<'_>], whole: &Fixed) {
-    let parts: Fixed = shares.iter().filter_map(|(_, share)| share.contribution.as_ref()).sum();
-    let rest = whole - &parts;
-    if rest.is_zero() {
-        return;
-    }
-    let largest = shares.iter_mut().zip(present).max_by(|((_, a), x), ((_, b), y)| {
-        let size = |share: &Share| share.contribution.as_ref().map(Fixed::abs);
-        size(a).cmp(&size(b)).then_with(|| y.item.code.cmp(&x.item.code))
-    });
-    if let Some(contribution) = largest.and_then(|((_, share), _)| share.contribution.as_mut()) {
-        *contribution += &rest;
-    }
 }
 
 fn cell_state(cell: &Cell) -> CellState {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::elementary::square_root;
 use super::fixed::Fixed;
-use super::framework::Method;
+use super::framework_leaf::Method;
 use super::tree::{Leaf, Rule};
 
 /// Of one indicator, among one set of units.

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use serde::{Deserialize, Serialize};
 
 use super::fixed::Fixed;
-use super::framework::PointsKind;
+use super::framework_leaf::PointsKind;
 use super::frontier::Frontier;
 use super::tree::{Rule, Tree};
 

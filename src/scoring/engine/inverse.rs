@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::fixed::Fixed;
-use super::framework::PointsKind;
+use super::framework_leaf::PointsKind;
 use super::score::{Run, Scored};
 use super::whatif::{FrontierMode, Substitution, rescored};
 use super::work::{Cancellation, Cancelled};

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::aggregate::Cell;
 use super::fixed::Fixed;
-use super::framework::{Method, Points, PointsKind, Ties};
+use super::framework::Ties;
+use super::framework_leaf::{Method, Points, PointsKind};
 use super::frontier::Bounds;
 use super::normalise::leaf_score;
 use super::score::{Run, Scored, climb, put};

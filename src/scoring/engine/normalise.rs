@@ -2,7 +2,8 @@
 
 use super::aggregate::Cell;
 use super::fixed::Fixed;
-use super::framework::{Direction, Method, Missing};
+use super::framework::Missing;
+use super::framework_leaf::{Direction, Method};
 use super::frontier::{Bounds, Range, Ranked};
 use super::readings::{Reading, State};
 use super::tree::{Leaf, Normaliser, Rule};

@@ -1,7 +1,7 @@
 //! Points of a leaf of the agency-level kind.
 
 use super::fixed::Fixed;
-use super::framework::{Points, PointsKind, Step};
+use super::framework_leaf::{Points, PointsKind, Step};
 
 /// The points a figure earns (a deduction: minus what it costs); `None` where the kind earns none by itself.
 pub fn points_of(points: &Points, figure: &Fixed, maximum: &Fixed) -> Option<Fixed> {

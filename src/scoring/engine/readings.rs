@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::fixed::Fixed;
-use super::framework::{Points, PointsKind};
+use super::framework_leaf::{Points, PointsKind};
 use super::input::{Input, Observation, Unit};
 use super::points::points_of;
 use super::tree::{Item, Leaf, Rule, Tree};

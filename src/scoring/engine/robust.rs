@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::fixed::Fixed;
-use super::framework::{Aggregate, Framework, Method, Node};
+use super::framework::{Aggregate, Framework, Node};
+use super::framework_leaf::Method;
 use super::input::Input;
 use super::rank::movement;
 use super::score::{Refusal, Run, score};

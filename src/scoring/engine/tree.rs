@@ -2,9 +2,8 @@
 
 use super::aggregate::combine;
 use super::fixed::Fixed;
-use super::framework::{
-    Aggregate, Direction, Framework, Method, Node, Normalise, Points, PointsKind, Renormalise, Truncate,
-};
+use super::framework::{Aggregate, Framework, Node, Renormalise};
+use super::framework_leaf::{Direction, Method, Normalise, Points, PointsKind, Truncate};
 use super::validate::weight_under;
 
 #[derive(Clone, Debug)]

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::faults::{FaultCode as Code, Report};
 use super::fixed::Fixed;
-use super::framework::{Aggregate, Framework, Node, PointsKind};
+use super::framework::{Aggregate, Framework, Node};
+use super::framework_leaf::PointsKind;
 use super::validate_leaf::check_leaf;
 
 pub const MAX_DEPTH: usize = 8;

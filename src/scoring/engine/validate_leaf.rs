@@ -2,9 +2,8 @@
 
 use super::faults::FaultCode as Code;
 use super::fixed::Fixed;
-use super::framework::{
-    Aggregate, Alternative, Direction, Method, Node, Normalise, Points, PointsKind, Step,
-};
+use super::framework::{Aggregate, Node};
+use super::framework_leaf::{Alternative, Direction, Method, Normalise, Points, PointsKind, Step};
 use super::validate::{Check, weight_under};
 
 pub fn check_leaf<'a>(check: &mut Check<'a>, leaf: &'a Node, pointer: &str, parent: Option<Aggregate>) {

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::faults::{self, Warning};
 use super::model::{FrameworkQuery, FrameworkRow};
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::scoring::engine::framework::{Framework, Missing, Status, Ties};
 use crate::scoring::engine::validate::validate;
 

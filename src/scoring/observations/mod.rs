@@ -6,6 +6,7 @@ pub mod collect;
 pub mod collect_wire;
 pub mod collection;
 pub mod model;
+mod origins;
 pub mod routes;
 pub mod rules;
 pub mod store;

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::model::RevisionRow;
 use super::rules::{Changes, Row};
 use crate::http::csv::CsvRow;
-use crate::http::list_query::AnyOf;
+use crate::http::query::AnyOf;
 use crate::http::{Check, Violations};
 use crate::scoring::engine::fixed::Fixed;
 use crate::scoring::engine::input::Unit;

@@ -15,7 +15,7 @@ use super::wire::{IndexRun, units_asked};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
-use crate::http::list_query::{AnyOf, invalid};
+use crate::http::query::{AnyOf, invalid};
 use crate::http::{ListParams, ListQuery, Msg, Page, PageInfo, PathOf, Problem, Reply};
 use crate::scoring::disclosure::Disclosure;
 use crate::scoring::engine::compare::{Change, Comparison, compare, scores_to_compare};

@@ -8,7 +8,7 @@ use super::redaction::{leaf_like, refused};
 use super::simulations::{NewGoal, NewSimulation, SimulationAnswer, reach};
 use crate::http::Problem;
 use crate::scoring::disclosure::{Disclosure, Withheld, WithheldReason};
-use crate::scoring::engine::framework::Method;
+use crate::scoring::engine::framework_leaf::Method;
 use crate::scoring::engine::outcome::ScoreItem;
 use crate::scoring::engine::score::Run;
 use crate::scoring::engine::tree::{Item, Leaf};

@@ -12,7 +12,7 @@ use super::score_model::{self, BesideRow};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
-use crate::http::list_query::invalid;
+use crate::http::query::invalid;
 use crate::http::{ListQuery, Msg, PathOf, Problem, Reply};
 use crate::indicators::rules::rank_change;
 use crate::scoring::engine::score::Run;

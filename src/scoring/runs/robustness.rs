@@ -14,10 +14,11 @@ use super::redaction;
 use super::run_store::{Kept, row_of, run_of};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::http::list_query::{AnyOf, invalid};
+use crate::http::query::{AnyOf, invalid};
 use crate::http::{EntityTag, ListQuery, Msg, PathOf, Problem, Reply};
 use crate::scoring::engine::fixed::Fixed;
-use crate::scoring::engine::framework::{Aggregate, Method};
+use crate::scoring::engine::framework::Aggregate;
+use crate::scoring::engine::framework_leaf::Method;
 use crate::scoring::engine::hash::ENGINE_VERSION;
 use crate::scoring::engine::robust::{
     LeftOut, MAX_DRAWS, Options, RankInterval, Variant, leave_one_out, most_draws, rank_intervals,

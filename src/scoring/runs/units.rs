@@ -12,7 +12,7 @@ use super::rules::Computation;
 use super::run_store::{Kept, both_of};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
-use crate::http::list_query::invalid;
+use crate::http::query::invalid;
 use crate::http::{EntityTag, ListQuery, Msg, PathOf, Problem, Reply};
 use crate::scoring::disclosure::Withheld;
 use crate::scoring::engine::explain::Explanation;

@@ -11,7 +11,7 @@ use super::score_model::{ScoreQuery, ScoreRow};
 use super::warnings::RunWarning;
 use crate::auth::AgencyScope;
 use crate::http::csv::CsvRow;
-use crate::http::list_query::{AnyOf, invalid};
+use crate::http::query::{AnyOf, invalid};
 use crate::http::{Check, Msg, Problem, ProblemCode, Violations};
 use crate::scoring::disclosure::WithheldReason;
 use crate::values::Decimal;

@@ -8,6 +8,7 @@ pub mod model;
 pub mod routes;
 pub mod rules;
 pub mod snapshot;
+pub mod target_wire;
 pub mod tasks;
 pub mod wire;
 

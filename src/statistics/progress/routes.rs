@@ -11,7 +11,7 @@ use super::wire::{Progress, ProgressLine, Wanted};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::Format;
-use crate::http::list_query::{AnyOf, invalid};
+use crate::http::query::{AnyOf, invalid};
 use crate::http::{ListQuery, Msg, Problem, Reply};
 use crate::targets::rules::TargetScope;
 

@@ -139,7 +139,7 @@ fn intervals_are_the_same_for_the_same_seed_and_hold_the_rank() {
     let run = three();
     let variants = vec![
         Variant::default(),
-        Variant { method: Some(super::super::framework::Method::Rank), aggregate: None },
+        Variant { method: Some(super::super::framework_leaf::Method::Rank), aggregate: None },
     ];
     let options = Options { seed: 42, draws: 200, weight_spread: fixed("0.25"), variants };
     let first = rank_intervals(&run, &options, Cancellation::NEVER).unwrap();
