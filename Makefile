@@ -25,7 +25,7 @@ test-versions: ## the suite on PostgreSQL 15, 16, 17 and 18, one after the other
 test-repeat: ## the suite TIMES times (20) on busy processors, until one run fails; make test-repeat TIMES=3 ARGS='name'
 	@TIMES=$(TIMES) scripts/repeat.sh $(ARGS)
 
-test-scripts: ## what the documents show: the README's tour, two instances behind HAProxy, a real standby; two minutes after the build
+test-scripts: ## what the documents show: the tour of docs/tour.md, two instances behind HAProxy, a real standby; two minutes after the build
 	@scripts/rehearse.sh
 
 image: ## build the container image and run docker-compose.yml with it; PROFILE=dev is quicker, make image ARGS=--built quicker still

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs the README's tour against a running service and checks what it prints: `make run` in one terminal, this in another.
+# Runs the tour of docs/tour.md against a running service and checks what it prints: `make run` in one terminal, this in another.
 # ICT_INDEX_URL=... is where the service listens (http://127.0.0.1:8080), DEMO_PASSWORD the accounts' password. `make test-scripts` runs it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-tour=$(sed -n '/^## Five minutes with curl/,/^## /p' README.md | sed -n '/^```sh$/,/^```$/p' | sed '1d;$d' |
+tour=$(sed -n '/^## Five minutes with curl/,/^## /p' docs/tour.md | sed -n '/^```sh$/,/^```$/p' | sed '1d;$d' |
   sed "s#^API=.*#API=${ICT_INDEX_URL:-http://127.0.0.1:8080}/api/v1#")
 out=$(bash -euo pipefail -c "$tour")
 printf '%s\n' "$out"

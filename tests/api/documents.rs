@@ -99,8 +99,8 @@ fn commands_that_documents_name_are_there() {
 }
 
 #[test]
-fn the_readme_names_every_command_of_make_and_of_the_binary() {
-    let readme = read("README.md");
+fn every_command_of_make_and_of_the_binary_is_told() {
+    let (readme, configuration) = (read("README.md"), read("docs/configuration.md"));
     let targets = Regex::new(r"(?m)^([a-z][a-z-]*):.*## ").unwrap();
     let makefile = read("Makefile");
     let mut missing: Vec<String> = targets
@@ -122,7 +122,7 @@ fn the_readme_names_every_command_of_make_and_of_the_binary() {
         let body = body.split_once("\n}").unwrap().0;
         for found in variants.captures_iter(body) {
             let command = format!("{prefix}{}", kebab.replace_all(&found[1], "$1-$2").to_lowercase());
-            if !readme.contains(&format!("`{command}")) {
+            if !configuration.contains(&format!("`{command}")) {
                 missing.push(command);
             }
         }

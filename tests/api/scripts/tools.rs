@@ -161,7 +161,7 @@ fn no_script_hands_a_secret_over_among_arguments() {
     let mut seen = 0;
     for directory in ["scripts", "scripts/image", "tests", "docs/ha", ".ci"] {
         for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-            // The tour is the README's, with the demo's password.
+            // The tour is that of docs/tour.md, with the demo's password.
             let is_script = entry.extension().is_some_and(|e| e == "sh") || entry.ends_with(".ci/run");
             if !is_script || entry.ends_with("tour.sh") {
                 continue;
