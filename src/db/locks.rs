@@ -1,5 +1,6 @@
 //! The advisory locks: every space of them, and the only way to take one. All are held until the transaction ends, but for
-//! [`STAGES`], which sessions hold. Who needs several takes them in the order of [`ALL`].
+//! [`STAGES`], which sessions hold. Who needs several takes them in the order of [`ALL`]; only a replay of parked rows claims a stage
+//! behind [`LEVELS`], and gives up after the time that any lock is waited for.
 
 use super::{Conn, QueryResult, sql};
 
@@ -11,6 +12,8 @@ pub struct LockSpace(i32);
 pub const IDEMPOTENCY: LockSpace = LockSpace(332);
 /// Tables that rows are copied into; by their number from 1.
 pub const STAGES: LockSpace = LockSpace(3323);
+/// Batches of procedures, key 0.
+pub const CATALOGUE: LockSpace = LockSpace(3329);
 /// Levels and procedures, key 0: shared by batches, alone for what changes them.
 pub const LEVELS: LockSpace = LockSpace(3324);
 /// The closing of a month; by [`crate::values::Month::number`].
@@ -19,8 +22,6 @@ pub const MONTHS: LockSpace = LockSpace(3320);
 pub const SOURCES: LockSpace = LockSpace(3321);
 /// An agency's month in roll-ups; by a hash of both.
 pub const AGENCIES: LockSpace = LockSpace(3322);
-/// Batches of procedures, key 0.
-pub const CATALOGUE: LockSpace = LockSpace(3329);
 /// Who is whose superior, key 0.
 pub const AGENCY_TREE: LockSpace = LockSpace(3330);
 /// Observations of a framework's year; by both.
@@ -36,11 +37,11 @@ pub const NATURAL_KEYS: LockSpace = LockSpace(3328);
 pub const ALL: [LockSpace; 12] = [
     IDEMPOTENCY,
     STAGES,
+    CATALOGUE,
     LEVELS,
     MONTHS,
     SOURCES,
     AGENCIES,
-    CATALOGUE,
     AGENCY_TREE,
     OBSERVATIONS,
     RUNS,
