@@ -8,8 +8,8 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, get};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
+use super::filter::AuditFilter;
 use super::model;
-use super::routes::AuditFilter;
 use crate::auth::Access;
 use crate::auth::permission::ReadAudit;
 use crate::http::csv::best_quality;

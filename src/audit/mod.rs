@@ -4,6 +4,7 @@
 //! tampering show.
 
 mod export;
+mod filter;
 pub mod model;
 pub mod routes;
 mod seal_model;

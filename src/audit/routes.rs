@@ -1,20 +1,19 @@
 //! Reading the audit trail.
 
 use actix_web::get;
-use chrono::{DateTime, Days, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::model::{self, EventQuery, EventRow};
+use super::filter::AuditFilter;
+use super::model::{self, EventRow};
 use crate::auth::Access;
 use crate::auth::permission::ReadAudit;
-use crate::clock::end_of_business_day;
 use crate::db::keyset::Order;
 use crate::http::csv::CsvRow;
-use crate::http::query::AnyOf;
 use crate::http::{ListParams, ListQuery, Page, Problem, Reply};
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
@@ -60,41 +59,6 @@ impl From<EventRow> for AuditEvent {
             key: row.entity_key,
             before: row.before,
             after: row.after,
-        }
-    }
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct AuditFilter {
-    /// Kinds of record, comma-separated: `agency`, `task`, `submission`, …
-    #[param(value_type = Option<String>, example = "agency")]
-    entity: Option<AnyOf<String>>,
-    /// Code or id of the record.
-    key: Option<String>,
-    /// `user:<username>`, `client:<client_id>` or `system`.
-    actor: Option<String>,
-    /// Actions, comma-separated.
-    #[param(value_type = Option<String>)]
-    action: Option<AnyOf<String>>,
-    /// First business day.
-    #[serde(default, deserialize_with = "crate::http::dates::day")]
-    from: Option<NaiveDate>,
-    /// Last business day.
-    #[serde(default, deserialize_with = "crate::http::dates::day")]
-    to: Option<NaiveDate>,
-}
-
-impl AuditFilter {
-    pub(super) fn query(&self) -> EventQuery {
-        EventQuery {
-            entity: self.entity.clone().map(|any| any.0),
-            key: self.key.clone(),
-            actor: self.actor.clone(),
-            action: self.action.clone().map(|any| any.0),
-            from: self.from.map(|day| end_of_business_day(day.checked_sub_days(Days::new(1)).unwrap_or(day))),
-            until: self.to.map(end_of_business_day),
         }
     }
 }

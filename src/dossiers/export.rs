@@ -3,8 +3,8 @@
 use actix_web::{HttpResponse, get};
 
 use super::counts_wire::CountFilter;
+use super::feed_scope::FeedScope;
 use super::model;
-use super::routes::feed_scope;
 use crate::auth::Access;
 use crate::auth::permission::ReadDossiers;
 use crate::http::file::{BOM, streamed};
@@ -27,7 +27,7 @@ pub(super) async fn export_counts(
     access: Access<ReadDossiers>,
     list: ListQuery<CountFilter>,
 ) -> Result<HttpResponse, Problem> {
-    let statement = model::export_statement(&list.filter.query(), &feed_scope(&access));
+    let statement = model::export_statement(&list.filter.query(), &FeedScope::of(&access));
     let pieces = access.staging().copy_out(statement).await?;
     Ok(streamed("text/csv; charset=utf-8; header=present", "dossier-counts.csv", BOM, pieces))
 }

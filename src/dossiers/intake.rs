@@ -1,15 +1,13 @@
 //! Receiving a batch: locks, checks and writes in the order that keeps two deliveries apart.
 
-use serde_json::json;
-
 use super::checker::Checked;
+use super::feed_scope::FeedScope;
 use super::intake_model::{self, State};
-use super::model::FeedScope;
 use super::parked;
 use super::rules::{self, Frame};
 use super::store::{self, CarryOverMismatch, Changes, Revision};
 use super::upload::Uploaded;
-use crate::audit::{self, Event};
+use crate::audit;
 use crate::auth::Actor;
 use crate::db::Conn;
 use crate::http::{Msg, Preconditions, Problem, ProblemCode};
@@ -70,7 +68,7 @@ impl Delivery {
         };
         let changes = store::replace(conn, stage, &revision, checked.received, parked, &self.actor).await?;
         if changes.stored {
-            let event = event(&state, &revision, changes, checked.rows, checked.received, parked);
+            let event = store::event(&state, &revision, changes, checked.rows, checked.received, parked);
             audit::record(conn, &self.actor, event).await?;
         }
         let revision = if changes.stored { before + 1 } else { before };
@@ -119,32 +117,5 @@ impl Delivery {
         let mut faults = rules::check_frame(frame, &named);
         faults.append(std::mem::take(&mut checked.faults));
         faults.into_result()
-    }
-}
-
-/// One event per revision; the rows themselves are in the counts and their history.
-pub fn event(
-    before: &State,
-    revision: &Revision<'_>,
-    changes: Changes,
-    rows: usize,
-    received: i64,
-    parked: i32,
-) -> Event {
-    let key = format!("{}/{}", revision.source, revision.month);
-    let after = json!({
-        "revision": revision.number,
-        "rows": rows,
-        "received": received,
-        "parked": parked,
-        "counts": changes,
-        "reason": revision.reason,
-    });
-    match before.revision {
-        None => Event::create("dossier_batch", key, &after),
-        Some(number) => {
-            let before = json!({"revision": number, "rows": before.rows, "received": before.received, "parked": before.parked});
-            Event::update("dossier_batch", key, &before, &after)
-        }
     }
 }

@@ -2,7 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::model::{FeedScope, HAS_SOURCE};
+use super::feed_scope::FeedScope;
+use super::model::HAS_SOURCE;
 use super::rules::{Known, NamedAgency, Reporter};
 use crate::agencies::rules::Validity;
 use crate::db::locks;

@@ -6,6 +6,7 @@
 mod checker;
 pub mod counts_wire;
 mod export;
+pub mod feed_scope;
 mod feed_wire;
 mod intake;
 mod intake_model;

@@ -2,18 +2,11 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
-use crate::auth::AgencyScope;
+use super::feed_scope::FeedScope;
 use crate::db::copy::literal;
 use crate::db::keyset::{List, Order, PageRequest, PageRows, SortKey};
 use crate::db::{Conn, QueryResult, Reader, sql};
 use crate::values::Period;
-
-/// Whose counts a caller may see and write: a machine its own feed's, a person those of the agencies in scope.
-#[derive(Clone, Debug)]
-pub struct FeedScope {
-    pub feed: Option<String>,
-    pub scope: AgencyScope,
-}
 
 /// `$1` the source, `$2` and `$3` the caller's [`FeedScope`].
 pub(super) const HAS_SOURCE: &str = "(coalesce($2 = $1, exists (select 1 from agencies where code = $1 and ($3::int[] is null or id = any($3))) \
@@ -229,6 +222,7 @@ fn joined<T: ToString>(numbers: &[T]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::AgencyScope;
 
     #[test]
     fn an_export_holds_its_filters_as_literals() {

@@ -2,9 +2,8 @@
 
 use chrono::NaiveDate;
 
-use super::intake;
+use super::feed_scope::FeedScope;
 use super::intake_model;
-use super::model::FeedScope;
 use super::rollups;
 use super::store::{self, Revision};
 use super::upload::STAGES;
@@ -140,7 +139,7 @@ async fn replay_one(conn: &mut Conn, actor: &Actor, stage: &'static str, ready: 
     let changes = store::replace(conn, stage, &revision, received, parked, actor).await?;
     if changes.stored {
         let rows = usize::try_from(rows).unwrap_or_default();
-        let event = intake::event(&state, &revision, changes, rows, received, parked);
+        let event = store::event(&state, &revision, changes, rows, received, parked);
         crate::audit::record(conn, actor, event).await?;
     }
     Ok(())

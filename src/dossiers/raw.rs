@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::rules::COUNTS;
 use crate::http::Problem;
-use crate::http::upload::rows::FlatRow;
+use crate::http::upload::flat_row::FlatRow;
 use crate::values::{NumberFault, integer_of};
 
 /// A figure as it was sent: readable, at fault, or not there.

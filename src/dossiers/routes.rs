@@ -5,14 +5,15 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::checker::{Checker, ControlPlace};
 use super::counts_wire::{CountFilter, DossierCounts};
+use super::feed_scope::FeedScope;
 use super::feed_wire::DossierFeed;
 use super::intake::{Delivery, Outcome};
-use super::model::{self, FeedScope};
+use super::model;
 use super::upload::{Totals, Uploaded};
 use super::wire::{BatchParams, DossierBatch, DossierBatchResult, DossierBatchState};
 use super::{intake_model, parked, upload};
 use crate::auth::permission::{ReadDossiers, WriteDossiers};
-use crate::auth::{Access, AgencyScope, Identity, Permission};
+use crate::auth::{Access, AgencyScope, Permission};
 use crate::db::keyset::Order;
 use crate::db::{Conn, Reader};
 use crate::http::upload::stream::Upload;
@@ -27,14 +28,6 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(super::export::export_counts)
         .service(list_counts)
         .service(get_feed);
-}
-
-pub(super) fn feed_scope<P>(access: &Access<P>) -> FeedScope {
-    let feed = match access.identity() {
-        Identity::Client { client_id, .. } => Some(client_id.clone()),
-        Identity::User { .. } => None,
-    };
-    FeedScope { feed, scope: access.scope() }
 }
 
 /// A malformed month is a period misspelt, not a thing that is not there.
@@ -58,7 +51,7 @@ async fn get_batch(
     access: Access<ReadDossiers>,
     path: PathOf<(SourceCode, String)>,
 ) -> Result<Reply, Problem> {
-    let ((source, month), feed_scope) = (source_and_month(path.0)?, feed_scope(&access));
+    let ((source, month), feed_scope) = (source_and_month(path.0)?, FeedScope::of(&access));
     let code = source.clone();
     let revisions = access
         .read(async move |conn| {
@@ -133,7 +126,7 @@ fn delivery(
         month,
         reason,
         reason_at,
-        feed_scope: feed_scope(access),
+        feed_scope: FeedScope::of(access),
         // Who closes months may correct a closed one.
         may_correct: access.may(Permission::CloseMonths),
         actor: access.actor(),
@@ -152,7 +145,7 @@ async fn upload(
     body: Upload<DossierBatch>,
 ) -> Result<(Uploaded, Reason), Problem> {
     let (staging, unknown) = (access.staging().delivering_for(source), params.unknown_services);
-    let (source, feed_scope) = (source.to_owned(), feed_scope(access));
+    let (source, feed_scope) = (source.to_owned(), FeedScope::of(access));
     let lookup = async move |conn: &mut Conn| Ok(intake_model::known(conn, &source, &feed_scope).await?);
     match body {
         Upload::Whole(ValidJson { value: DossierBatch { control, rows, reason }, .. }) => {
@@ -190,7 +183,7 @@ async fn list_counts(access: Access<ReadDossiers>, list: ListQuery<CountFilter>)
     let by_month = Order { key: model::MONTH, descending: false };
     let asked = list.order(&[model::MONTH], &[by_month], by_month)?;
     let order = model::key_order(asked.iter().any(|order| order.descending));
-    let (query, feed_scope, window) = (list.filter.query(), feed_scope(&access), list.window(&order)?);
+    let (query, feed_scope, window) = (list.filter.query(), FeedScope::of(&access), list.window(&order)?);
     let slice = if window.count || query.is_selective() || feed_scope.scope != AgencyScope::All {
         // May take its time: others must not wait behind it on a shared connection. And a shared one is nobody's.
         let work = async move |conn: &mut Conn| {
@@ -217,7 +210,7 @@ async fn list_counts(access: Access<ReadDossiers>, list: ListQuery<CountFilter>)
 )]
 #[get("/dossier-feeds/{source}")]
 async fn get_feed(access: Access<ReadDossiers>, source: PathOf<SourceCode>) -> Result<Reply, Problem> {
-    let (source, feed_scope) = (source.0.0, feed_scope(&access));
+    let (source, feed_scope) = (source.0.0, FeedScope::of(&access));
     let code = source.clone();
     let (delivered, waiting) = access
         .read(async move |conn| {

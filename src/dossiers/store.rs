@@ -1,8 +1,11 @@
 //! Replacing a source's month: a few statements, however many rows.
 
 use serde::Serialize;
+use serde_json::json;
 
+use super::intake_model::State;
 use super::rollups;
+use crate::audit::Event;
 use crate::auth::Actor;
 use crate::db::{Conn, QueryResult, sql};
 use crate::values::{Month, Period};
@@ -192,4 +195,31 @@ fn replace_text(stage: &str, first_delivery: bool) -> String {
            from counted where $3 = 1 or $9 or created + updated + deleted > 0 returning 1 \
          ) select created, updated, unchanged, deleted, exists (select 1 from batch) as stored from counted"
     )
+}
+
+/// One event per revision; the rows themselves are in the counts and their history.
+pub fn event(
+    before: &State,
+    revision: &Revision<'_>,
+    changes: Changes,
+    rows: usize,
+    received: i64,
+    parked: i32,
+) -> Event {
+    let key = format!("{}/{}", revision.source, revision.month);
+    let after = json!({
+        "revision": revision.number,
+        "rows": rows,
+        "received": received,
+        "parked": parked,
+        "counts": changes,
+        "reason": revision.reason,
+    });
+    match before.revision {
+        None => Event::create("dossier_batch", key, &after),
+        Some(number) => {
+            let before = json!({"revision": number, "rows": before.rows, "received": before.received, "parked": before.parked});
+            Event::update("dossier_batch", key, &before, &after)
+        }
+    }
 }

@@ -8,7 +8,8 @@ use super::table::{list, rows};
 use crate::auth::Actor;
 use crate::db::{Conn, sql};
 use crate::http::Problem;
-use crate::services::batch::{self, ServiceBatchRow};
+use crate::services::batch;
+use crate::services::batch_wire::ServiceBatchRow;
 use crate::services::rules::{ServiceStatus, ServiceTier};
 
 const PROCEDURES: &str = include_str!("../../data/demo_services.csv");

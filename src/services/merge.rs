@@ -4,11 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDate;
 
-use super::batch::{ServiceBatchCounts, ServiceBatchRow};
+use super::batch_wire::{ServiceBatchCounts, ServiceBatchRow};
 use super::level_wire::NewLevel;
 use super::model::{LevelRow, ServiceRow};
-use super::routes::{itself_a_duplicate, no_agency, no_service};
-use super::rules::ServiceStatus;
+use super::rules::{ServiceStatus, itself_a_duplicate, no_service};
 use super::wire::{NewService, ServicePatch};
 use crate::audit::Event;
 use crate::http::{Patch, Problem, ProblemCode, Violations};
@@ -208,7 +207,7 @@ fn check_together(
                 faults.add(
                     ProblemCode::UnknownReference,
                     format!("/rows/{i}/agencies/{j}"),
-                    no_agency(agency),
+                    crate::agencies::unknown(agency),
                 );
             }
         }

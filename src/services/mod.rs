@@ -4,6 +4,7 @@
 
 pub mod batch;
 mod batch_model;
+pub mod batch_wire;
 pub mod filter;
 pub mod level_wire;
 pub mod levels;

@@ -6,7 +6,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::filter::ServiceFilter;
 use super::model::{self, ServiceRow, ServiceWrite};
-use super::rules::{ServiceStatus, StatusDayFault, status_day};
+use super::rules::{ServiceStatus, StatusDayFault, itself_a_duplicate, no_service, status_day};
 use super::wire::{NewService, Service, ServicePatch, tag_of};
 use super::{batch, levels};
 use crate::agencies::model as agencies;
@@ -17,7 +17,7 @@ use crate::db::Conn;
 use crate::db::keyset::Order;
 use crate::dossiers::parked;
 use crate::http::{
-    Check, ListParams, ListQuery, Msg, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
+    Check, ListParams, ListQuery, Page, PathOf, Problem, ProblemCode, Reply, ValidJson, Violations,
 };
 use crate::ids::ServiceCode;
 use crate::values::vietnamese;
@@ -114,7 +114,7 @@ async fn resolve(conn: &mut Conn, new: NewService) -> Result<ServiceWrite, Probl
     let mut faults = Violations::default();
     let ids = agencies::ids_of(conn, new.agencies.clone()).await?;
     for (i, agency) in new.agencies.iter().enumerate().filter(|(_, code)| !ids.contains_key(*code)) {
-        faults.add(ProblemCode::UnknownReference, format!("/agencies/{i}"), no_agency(agency));
+        faults.add(ProblemCode::UnknownReference, format!("/agencies/{i}"), crate::agencies::unknown(agency));
     }
     let mut duplicate_of = None;
     if let Some(code) = &new.duplicate_of {
@@ -139,24 +139,6 @@ async fn resolve(conn: &mut Conn, new: NewService) -> Result<ServiceWrite, Probl
         information_complete: new.information_complete,
         forms_complete: new.forms_complete,
     })
-}
-
-pub(super) fn no_agency(code: &str) -> Msg {
-    crate::agencies::unknown(&code)
-}
-
-pub(super) fn no_service(code: &str) -> Msg {
-    msg!(
-        "Không tìm thấy thủ tục hành chính có mã `{code}` trong danh mục.",
-        "Procedure `{code}` does not exist."
-    )
-}
-
-pub(super) fn itself_a_duplicate(code: &str) -> Msg {
-    msg!(
-        "Thủ tục `{code}` cũng là thủ tục trùng; đề nghị ghi mã của thủ tục gốc.",
-        "Procedure `{code}` is itself a duplicate. Name the original."
-    )
 }
 
 /// Change a procedure

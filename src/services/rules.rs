@@ -4,6 +4,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::http::Msg;
+
 /// Where a procedure is handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -114,6 +116,20 @@ pub fn status_day(day: NaiveDate, latest: NaiveDate, today: NaiveDate) -> Result
     } else {
         Ok(())
     }
+}
+
+pub fn no_service(code: &str) -> Msg {
+    msg!(
+        "Không tìm thấy thủ tục hành chính có mã `{code}` trong danh mục.",
+        "Procedure `{code}` does not exist."
+    )
+}
+
+pub fn itself_a_duplicate(code: &str) -> Msg {
+    msg!(
+        "Thủ tục `{code}` cũng là thủ tục trùng; đề nghị ghi mã của thủ tục gốc.",
+        "Procedure `{code}` is itself a duplicate. Name the original."
+    )
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod roles;
 use ict_index::auth::AgencyScope;
 use ict_index::db::keyset::{Order, PageRequest, SortKey};
 use ict_index::db::{Conn, RlsContext, durability, sql};
+use ict_index::dossiers::feed_scope::FeedScope;
 use ict_index::dossiers::model as dossiers;
 use ict_index::http::Problem;
 use ict_index::submissions::{model as submissions, stored_values};
@@ -93,7 +94,7 @@ async fn without_the_services_filters_nothing_foreign_shows() {
             "{:?}",
             progress::transitions(conn, &AgencyScope::All, "T05".into(), &order, window).await?
         ));
-        let feed_scope = dossiers::FeedScope { feed: None, scope: AgencyScope::All };
+        let feed_scope = FeedScope { feed: None, scope: AgencyScope::All };
         let (order, query) = (dossiers::key_order(false), dossiers::CountQuery::default());
         let (_, window) = by(dossiers::MONTH);
         let counts =

@@ -1,6 +1,6 @@
 //! CSV: where records end, and the cells of one.
 
-use super::rows::FlatRow;
+use super::flat_row::FlatRow;
 use crate::http::{Msg, Problem, ProblemCode};
 
 /// Most columns of a CSV file that are looked at.

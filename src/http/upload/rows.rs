@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
-use serde::de::DeserializeOwned;
 use serde_json::{Map, json};
 
 use super::csv::{Cells, Quotes};
+use super::flat_row::FlatRow;
 use crate::http::{Msg, Problem, ProblemCode, Violation, json as body};
 use crate::values::nfc;
 
@@ -19,22 +19,6 @@ pub const MOST_LINE: usize = 64 * 1024;
 pub enum RowFormat {
     Ndjson,
     Csv,
-}
-
-/// A row that is an object in JSON and a line of cells in CSV.
-pub trait FlatRow: DeserializeOwned {
-    /// Names of the columns; those of the first [`FlatRow::REQUIRED`] must be in the header.
-    const COLUMNS: &'static [&'static str];
-    const REQUIRED: usize;
-
-    /// A row as nearly all are written, read without looking for what might be wrong with it; `None` sends it the long way, which
-    /// finds out.
-    fn of_plain(_object: &[u8]) -> Option<Self> {
-        None
-    }
-
-    /// Cells in the order of `COLUMNS`, trimmed; `None`: empty, or no such column.
-    fn of_cells(cells: &[Option<&str>]) -> Result<Self, Problem>;
 }
 
 /// A row, or what is wrong with its line.

@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 
-use super::rows::{FlatRow, MOST_LINE, Row, RowFormat, RowReader};
+use super::flat_row::FlatRow;
+use super::rows::{MOST_LINE, Row, RowFormat, RowReader};
 use crate::db::minimum_rate::{IDLE_TIMEOUT, MinimumRate};
 use crate::http::bodies::{Body, Claim};
 use crate::http::json::{limits_of, no_encoding, read_body};
