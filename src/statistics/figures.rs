@@ -1,11 +1,12 @@
 //! Rates of a whole year for other rooms, counted just as the endpoints count them.
 
 use super::level_counts::{self, LevelQuery, LevelRow};
-use super::levels::{self, LevelGroupBy};
+use super::levels;
 use super::metrics::{Metric, Tally};
 use super::rate_counts::{self, RateQuery};
 use super::rates::RateGroupBy;
 use super::rules::Rate;
+use super::wire::LevelGroupBy;
 use super::wire::{Counting, Group, RateItem};
 use crate::db::{QueryResult, Reader};
 use crate::values::Period;

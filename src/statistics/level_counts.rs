@@ -7,7 +7,7 @@ use diesel::row::NamedRow;
 use diesel::sql_types::Bool;
 
 use super::coverage::Expected;
-use super::levels::LevelGroupBy;
+use super::wire::LevelGroupBy;
 use crate::db::{QueryResult, Reader, Sql, sql};
 use crate::values::{Month, Period};
 

@@ -9,7 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::level_counts::{self, LevelQuery, LevelRow};
 use super::rules::Rate;
 use super::targets::{self, Aims};
-use super::wire::{Counting, Coverage, Group, GroupType, RateItem, Statistic};
+use super::wire::{Counting, Coverage, Group, GroupType, LevelGroupBy, RateItem, Statistic};
 use crate::auth::Access;
 use crate::auth::permission::ReadStatistics;
 use crate::http::csv::{CsvRow, Format};
@@ -21,15 +21,6 @@ use crate::values::{Decimal, Period};
 
 /// Of one group as JSON.
 const ITEM_BYTES: usize = 1024;
-
-/// What level statistics are grouped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum LevelGroupBy {
-    Agency,
-    Field,
-    Month,
-}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]

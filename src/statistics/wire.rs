@@ -10,6 +10,15 @@ use crate::http::csv::{CsvRow, Format};
 use crate::http::{EntityTag, Preconditions, Problem, Reply};
 use crate::values::{Decimal, Period};
 
+/// What level statistics are grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LevelGroupBy {
+    Agency,
+    Field,
+    Month,
+}
+
 /// The kind of group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use actix_web::post;
 
+use super::checked_set::{AGENCY, checked, framework_of, result};
 use super::checker::unit_code;
 use super::collect_wire::{CollectionResult, NewCollection, listed};
 use super::collection::{Found, Merged, Origin, merge, missing};
 use super::origins::origins;
-use super::routes::{AGENCY, checked, framework_of, result};
 use super::rules::{BatchRevision, Row, Source};
 use super::store::Held;
 use super::wire::{DataYear, WriteParams};

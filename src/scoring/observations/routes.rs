@@ -1,20 +1,16 @@
 //! Observations over HTTP.
 
-use std::collections::HashSet;
-
 use actix_web::{get, put};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::checker::{Checker, unit_code};
+use super::checked_set::{checked, framework_of, result};
 use super::model::{self, RevisionRow};
-use super::rules::Set;
-use super::store::{Held, Stored};
+use super::store::Held;
 use super::view::{ReaderRights, stored};
 use super::wire::{
-    DataYear, Figure, MOST_OUT_OF_RANGE, NewObservations, NewRow, NewUnit, ObservationFilter,
-    ObservationRevision, Observations, ObservationsResult, WriteParams,
+    DataYear, NewObservations, ObservationFilter, ObservationRevision, Observations, ObservationsResult,
+    WriteParams,
 };
-use crate::agencies::model as agencies;
 use crate::auth::permission::{ReadObservations, WriteObservations};
 use crate::auth::{Access, AgencyScope};
 use crate::db::Conn;
@@ -24,10 +20,6 @@ use crate::http::{
     EntityTag, ListParams, ListQuery, NoFilter, Page, PathOf, Preconditions, Problem, Reply, ValidJson,
 };
 use crate::ids::FrameworkCode;
-use crate::scoring::engine::framework::Framework;
-use crate::scoring::engine::tree::Tree;
-use crate::scoring::engine::warnings::figures_out_of_range;
-use crate::scoring::frameworks::model as frameworks;
 
 pub fn configure(config: &mut ServiceConfig<'_>) {
     config
@@ -36,9 +28,6 @@ pub fn configure(config: &mut ServiceConfig<'_>) {
         .service(list_revisions)
         .service(super::collect::collect_observations);
 }
-
-/// What units of a framework are, when they are agencies of the province.
-pub const AGENCY: &str = "agency";
 
 /// Read observations
 ///
@@ -156,58 +145,6 @@ async fn put_observations(
     let reply = Reply::ok(&result)?;
     // The tag of a revision that is not there would let a later write pass that has not seen it.
     Ok(if dry_run { reply } else { reply.tagged(&tag) })
-}
-
-/// The framework, which stays until the transaction ends.
-pub async fn framework_of(conn: &mut Conn, code: &str) -> Result<Framework, Problem> {
-    let row = frameworks::hold(conn, code).await?.ok_or_else(Problem::not_found)?;
-    Ok(frameworks::read(row.definition)?)
-}
-
-pub async fn checked(
-    conn: &mut Conn,
-    framework: &Framework,
-    rows: Vec<NewRow>,
-    units: Vec<NewUnit>,
-) -> Result<Set, Problem> {
-    let agencies = if framework.unit_type == AGENCY {
-        let named = rows.iter().map(|row| &row.unit).chain(units.iter().map(|unit| &unit.code));
-        let codes: HashSet<&str> = named.map(|code| unit_code(code)).collect();
-        let known = agencies::ids_of(conn, codes.into_iter().map(str::to_owned).collect()).await?;
-        Some(known.into_keys().collect())
-    } else {
-        None
-    };
-    let tree = Tree::of(framework);
-    let mut checker = Checker::new(&tree, agencies.as_ref());
-    let set = checker.set(rows, units);
-    checker.faults.into_result().map(|()| set)
-}
-
-pub fn result(
-    framework: &Framework,
-    data_year: i32,
-    dry_run: bool,
-    set: &Set,
-    stored: Stored,
-) -> ObservationsResult {
-    let mut out_of_range = figures_out_of_range(&Tree::of(framework), &set.input().observations);
-    let out_of_range_count = out_of_range.len();
-    out_of_range.truncate(MOST_OUT_OF_RANGE);
-    ObservationsResult {
-        framework: framework.code.clone(),
-        data_year,
-        revision: stored.revision,
-        dry_run,
-        counts: stored.changes,
-        rows: set.rows.len(),
-        units: set.unit_codes().len(),
-        reason: stored.reason,
-        recorded_at: stored.recorded_at,
-        recorded_by: stored.recorded_by,
-        out_of_range_count,
-        out_of_range: out_of_range.into_iter().map(|(unit, indicator)| Figure { unit, indicator }).collect(),
-    }
 }
 
 /// List revisions of observations
